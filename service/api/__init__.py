@@ -1,0 +1,1 @@
+"""The HTTP face: endpoints that parse, call one function of `service.tuning`, and shape the answer."""

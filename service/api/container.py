@@ -1,0 +1,42 @@
+"""What the endpoints work with: one object an app, found through `Depends`."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from service.api.metrics import Metrics
+from service.storage.engine import Engine
+from service.tuning.studies import Studies
+from service.tuning.trials import Trials
+from service.tuning.watchers import Watchers
+
+
+@dataclass(frozen=True)
+class Container:
+    """The parts of a running service."""
+
+    engine: Engine
+    studies: Studies
+    trials: Trials
+    watchers: Watchers
+    metrics: Metrics
+
+    @classmethod
+    def over(cls, engine: Engine, drawers: ThreadPoolExecutor, metrics: Metrics) -> "Container":
+        """Wire the parts together. Call it in the event loop that will serve."""
+        studies = Studies(engine)
+        watchers = Watchers(asyncio.get_running_loop())
+        engine.on_commit.append(watchers.notify)
+        engine.on_batch.append(metrics.committed)
+        return cls(engine, studies, Trials(engine, studies, drawers), watchers, metrics)
+
+
+def _container(request: Request) -> Container:
+    container: Container = request.app.state.container
+    return container
+
+
+Parts = Annotated[Container, Depends(_container)]

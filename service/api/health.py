@@ -1,0 +1,45 @@
+"""`/healthz`, `/readyz`, `/metrics`."""
+
+import asyncio
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from service.api.container import Parts
+from service.storage.errors import StorageError, WriterBusy
+from service.storage.schema import is_current
+
+router = APIRouter(tags=["service"])
+
+_CHECK_TIMEOUT_SECONDS = 3.0
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process is alive."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", responses={503: {"description": "Not ready; the body says why."}})
+async def readyz(parts: Parts) -> JSONResponse:
+    """Ready to serve: the storage answers, its schema is this version's, this process is the writer."""
+    storage, schema = "reachable", "unknown"
+    try:
+        async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
+            schema = "current" if await asyncio.to_thread(is_current, parts.engine.database) else "outdated"
+    except (StorageError, TimeoutError) as error:
+        storage = f"away: {error}" if str(error) else "away: it does not answer in time"
+    engine = parts.engine
+    writer = "held" if engine.state == "active" else engine.state
+    body = {"ready": False, "storage": storage, "schema": schema, "writer": writer}
+    if isinstance(engine.failure, WriterBusy):
+        body["detail"] = str(engine.failure)
+    ready = storage == "reachable" and schema == "current" and writer == "held"
+    return JSONResponse(body | {"ready": ready}, 200 if ready else 503)
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(parts: Parts) -> Response:
+    """Prometheus metrics."""
+    parts.metrics.writer.set(parts.engine.state == "active")
+    return Response(parts.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,94 @@
+"""Prometheus metrics, one registry an app."""
+
+import time
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """What the service counts. Each metric is documented in docs/metrics.md."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "lrtune_requests_total",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "lrtune_request_seconds",
+            "Seconds from request to answer.",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.commit_seconds = Histogram(
+            "lrtune_commit_seconds", "Seconds a commit took.", buckets=_SECONDS, registry=self.registry
+        )
+        self.commit_changes = Histogram(
+            "lrtune_commit_changes",
+            "Changes committed together.",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500),
+            registry=self.registry,
+        )
+        self.verdicts = Counter(
+            "lrtune_verdicts_total", "Verdicts given.", ["verdict", "reason"], registry=self.registry
+        )
+        self.results = Counter("lrtune_results_total", "Results taken in, by state.", ["state"], registry=self.registry)
+        self.leases_expired = Counter(
+            "lrtune_leases_expired_total",
+            "Leases taken back because nobody renewed them.",
+            registry=self.registry,
+        )
+        self.writer = Gauge(
+            "lrtune_writer", "1 while this process writes the database, else 0.", registry=self.registry
+        )
+
+    def committed(self, changes: int, seconds: float) -> None:
+        """Count one commit."""
+        self.commit_changes.observe(changes)
+        self.commit_seconds.observe(seconds)
+
+    def render(self) -> bytes:
+        """The metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class RequestMetrics:
+    """ASGI middleware that counts and times requests by route."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+        status = 500
+
+        async def noting_status(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_status)
+        finally:
+            route = _route_of(scope)
+            self._metrics.requests.labels(scope["method"], route, status).inc()
+            self._metrics.request_seconds.labels(route).observe(time.perf_counter() - begun)
+
+
+def _route_of(scope: Scope) -> str:
+    route: Any = scope.get("route")
+    path = getattr(route, "path", None)
+    return path if isinstance(path, str) else "other"

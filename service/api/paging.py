@@ -1,0 +1,26 @@
+"""Opaque cursors."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Annotated
+
+from fastapi import Query
+
+from service.tuning.errors import InvalidField
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page.")]
+Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]
+
+
+def show_cursor(place: str | None) -> str | None:
+    """A place in a list as a cursor."""
+    return None if place is None else urlsafe_b64encode(place.encode()).decode()
+
+
+def read_cursor(cursor: str | None) -> str | None:
+    """The inverse. Raises InvalidField."""
+    if cursor is None:
+        return None
+    try:
+        return urlsafe_b64decode(cursor.encode()).decode()
+    except ValueError:
+        raise InvalidField(("cursor",), "is not one that this service gave; leave it out to begin anew") from None

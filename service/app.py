@@ -1,0 +1,114 @@
+"""The only wiring: settings in, an ASGI application out."""
+
+import asyncio
+import contextlib
+import logging
+import warnings
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+
+import optuna
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from service.api import dashboard, health, problems, status, studies, suggestions, trials
+from service.api.container import Container
+from service.api.limits import BodyLimit
+from service.api.metrics import Metrics, RequestMetrics
+from service.settings import Settings
+from service.storage import OptunaStorage
+from service.storage.database import Database
+from service.storage.engine import Engine
+from service.storage.errors import StorageError
+from service.wire.trials import Problem
+
+_log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 0.5
+_DRAWERS = 2
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service for `settings`. Its storage is opened when it starts, and closed when it ends.
+
+    Raises StorageUrlInvalid where the storage URL cannot be right.
+    """
+    engine = Engine(Database(settings.storage))
+    metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        engine.start()
+        with ThreadPoolExecutor(_DRAWERS, thread_name_prefix="lrtune-draw") as drawers:
+            app.state.container = Container.over(engine, drawers, metrics)
+            sweeper = asyncio.create_task(_sweep(app.state.container), name="lrtune-sweeper")
+            try:
+                with contextlib.suppress(StorageError):
+                    await asyncio.to_thread(engine.wait_started)
+                yield
+            finally:
+                sweeper.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await sweeper
+                await asyncio.to_thread(engine.close)
+
+    app = FastAPIOffline(
+        redoc_url=None,
+        title="lrtune",
+        version=_version(),
+        summary="Finds learning rates: hands out trials, judges them, suggests a rate with an interval and a reason.",
+        lifespan=lifespan,
+        responses=problems.DOCUMENTED,
+    )
+    for router in (studies.router, status.router, suggestions.router, trials.router, health.router):
+        app.include_router(router)
+    if settings.dashboard:
+        dashboard.mount(app, OptunaStorage(engine))
+    problems.install(app)
+    _document_problems(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestMetrics, metrics=metrics)
+    return app
+
+
+async def _sweep(parts: Container) -> None:
+    """Take back expired leases, for as long as the service runs."""
+    activations = 0
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        try:
+            engine = parts.engine
+            if engine.state != "active":
+                continue
+            if engine.activations != activations:
+                await asyncio.to_thread(engine.load_leased)
+                activations = engine.activations
+            expired = parts.trials.expire()
+            if expired:
+                parts.metrics.leases_expired.inc(expired)
+        except StorageError as error:
+            _log.warning("leases are not watched for the moment: %s", error)
+        except Exception:
+            _log.exception("the lease sweeper failed once")
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Put the problem schema, which no endpoint returns by itself, into the OpenAPI page."""
+    plain = app.openapi
+
+    def with_problem() -> dict[str, object]:
+        page = plain()
+        page["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return page
+
+    app.openapi = with_problem  # type: ignore[method-assign]
+
+
+def _version() -> str:
+    try:
+        return version("lrtune")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,104 @@
+"""Running the service's ASGI app in this process, until a signal."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import structlog
+import uvicorn
+
+from service.app import create_app
+from service.cli.output import fail
+from service.settings import Settings
+from service.storage.database import check_can_open
+
+_LEVELS = ("debug", "info", "warning", "error")
+_BACKLOG = 2048
+_DRAIN_SECONDS = 10
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM or Ctrl-C; finish requests under way and what is being committed, then return.
+
+    Raises StorageError where the storage cannot be opened. Ends the process with one line where the port is taken.
+    """
+    if settings.log_level not in _LEVELS:
+        fail(f"log level {settings.log_level!r}: use one of {', '.join(_LEVELS)}", 2)
+    check_can_open(settings.storage)
+    app = create_app(settings)
+    bound = _bind(settings.host, settings.port)
+    _configure_logging(settings.log_level)
+    config = uvicorn.Config(
+        app,
+        loop="auto",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+    server = _Server(config)
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    server.address = f"http://{shown}:{port}"
+    with contextlib.closing(bound):
+        server.run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server; says when it serves, and ends with exit code 0 when it is asked to end."""
+
+    address = ""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"lrtune serving on {self.address}", flush=True)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            fail(f"port {port} on {host} is in use: stop what listens there, or take another with --port")
+        fail(f"cannot listen on {host}:{port}: {error.strerror or error}; check --host and --port")
+    bound.set_inheritable(False)
+    return bound
+
+
+def _configure_logging(level: str) -> None:
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "logger", "event"]),
+        ],
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("alembic", "uvicorn.error", "a2wsgi"):
+        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

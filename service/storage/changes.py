@@ -1,0 +1,312 @@
+"""Changes: each alters the mirror at once and notes the rows that make it true in the database.
+
+A change is made under the engine's lock, in one `with engine.change(study)`; the answer waits for the commit. If
+that fails, the mirrors it touched are thrown away and read again, so the mirror never drifts from the database.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+
+from service.storage import optuna_schema as optuna
+from service.storage.errors import StorageUnavailable
+from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.statements import Op, Row
+from service.wire.studies import StudySpec
+
+_COMMIT_TIMEOUT_SECONDS = 60.0
+
+
+class Batch:
+    """Changes that are committed together. Threads and coroutines may wait for its end."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self._finished = threading.Event()
+        self._lock = threading.Lock()
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def finish(self) -> None:
+        """Wake all who wait."""
+        with self._lock:
+            self._finished.set()
+            waiters, self._waiters = self._waiters, []
+        for loop, event in waiters:
+            try:
+                loop.call_soon_threadsafe(event.set)
+            except RuntimeError:  # The loop has been closed; nobody waits there any more.
+                continue
+
+    @property
+    def finished(self) -> bool:
+        """Whether the commit has succeeded or failed."""
+        return self._finished.is_set()
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Block the thread until the batch is finished; False after the timeout."""
+        return self._finished.wait(timeout_seconds)
+
+    async def wait_async(self, timeout_seconds: float) -> bool:
+        """Wait in a coroutine until the batch is finished; False after the timeout."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            if self._finished.is_set():
+                return True
+            event = next((e for known, e in self._waiters if known is loop), None)
+            if event is None:
+                event = asyncio.Event()
+                self._waiters.append((loop, event))
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class Change:
+    """One change of one study. All methods must be called under the engine's lock."""
+
+    __slots__ = ("batch", "error", "now", "rows", "study", "version")
+
+    def __init__(self, study: StudyMirror, now: float) -> None:
+        self.study = study
+        self.now = now
+        self.rows: list[Row] = []
+        self.batch: Batch | None = None
+        self.error: Exception | None = None
+        self.version = 0
+
+    # Waiting
+
+    def wait(self) -> None:
+        """Block until the change is on disk. Raises StorageUnavailable where it is not."""
+        if self.batch is not None and not self.batch.wait(_COMMIT_TIMEOUT_SECONDS):
+            raise _too_slow()
+        if self.error is not None:
+            raise self.error
+
+    async def on_disk(self) -> None:
+        """Wait until the change is on disk. Raises StorageUnavailable where it is not."""
+        batch = self.batch
+        if batch is not None and not batch.finished and not await batch.wait_async(_COMMIT_TIMEOUT_SECONDS):
+            raise _too_slow()
+        if self.error is not None:
+            raise self.error
+
+    # Studies
+
+    def create_study(self, spec: StudySpec | None) -> None:
+        """Write the study itself, and its spec where it has one."""
+        study = self.study
+        self.rows.append((Op.INSERT_STUDY, {"study_id": study.study_id, "study_name": study.name}))
+        for objective, direction in enumerate(study.directions):
+            row = {"study_id": study.study_id, "objective": objective, "direction": direction}
+            self.rows.append((Op.INSERT_DIRECTION, row))
+        if spec is None:
+            return
+        study.spec = spec
+        study.max_trials = spec.max_trials
+        study.max_total_steps = spec.max_total_steps
+        study.description = spec.description
+        study.created_at = study.updated_at = self.now
+        own: dict[str, Any] = {"study_id": study.study_id, "spec": spec.model_dump_json(), "version": 0}
+        own |= self._settings() | {"created_at": self.now, "updated_at": self.now}
+        self.rows.append((Op.INSERT_OUR_STUDY, own))
+
+    def update_study(self, **settings: Any) -> None:
+        """Change max_trials, max_total_steps, paused, stopped or description."""
+        for name, value in settings.items():
+            setattr(self.study, name, value)
+        self.rows.append((Op.UPDATE_OUR_STUDY, {"of_study_id": self.study.study_id, **self._settings()}))
+
+    def _settings(self) -> dict[str, Any]:
+        study = self.study
+        return {
+            "max_trials": study.max_trials,
+            "max_total_steps": study.max_total_steps,
+            "paused": study.paused,
+            "stopped": study.stopped,
+            "description": study.description,
+        }
+
+    def delete_study(self) -> None:
+        """Remove the study and all that belongs to it."""
+        self.rows.append((Op.BARRIER, {}))
+        self.rows.append((Op.DELETE_STUDY, {"of_study": self.study.study_id}))
+        self.rows.append((Op.BARRIER, {}))
+
+    def set_study_attr(self, key: str, value: Any, *, system: bool) -> None:
+        """Set one of Optuna's user or system attributes of the study; `value` must be JSON."""
+        text = json.dumps(value)
+        row = {"study_id": self.study.study_id, "key": key, "value_json": text}
+        self.rows.append((Op.SET_STUDY_SYSTEM_ATTR if system else Op.SET_STUDY_USER_ATTR, row))
+        attrs = self.study.system_attrs if system else self.study.user_attrs
+        # Readers may hold the old dict: replace it.
+        changed = {**attrs, key: json.loads(text)}
+        if system:
+            self.study.system_attrs = changed
+        else:
+            self.study.user_attrs = changed
+
+    # Trials
+
+    def add_trial(self, trial: TrialMirror) -> None:
+        """Write a whole new trial, with whatever it already has."""
+        row = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
+        self.rows.append((Op.INSERT_TRIAL, row | _state_columns(trial)))
+        for name, value in trial.params.items():
+            self._param_row(trial, name, trial.distributions[name], value)
+        for attrs, system in ((trial.user_attrs, False), (trial.system_attrs, True)):
+            for key, value in attrs.items():
+                attrs[key] = json.loads(self._attr_row(trial, key, value, system=system))
+        self._value_rows(trial)
+        for step, value in trial.intermediate.items():
+            self._intermediate_row(trial, step, value)
+        if trial.work is not None:
+            self._work_row(trial)
+        self.study.enter(trial)
+
+    def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
+        """Give a trial one parameter, in its external representation."""
+        trial.touch()
+        trial.params[name] = value
+        trial.distributions[name] = distribution
+        self._param_row(trial, name, distribution, value)
+
+    def set_trial_attr(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> None:
+        """Set one of Optuna's user or system attributes of a trial; `value` must be JSON."""
+        trial.touch()
+        attrs = trial.system_attrs if system else trial.user_attrs
+        attrs[key] = json.loads(self._attr_row(trial, key, value, system=system))
+
+    def report(self, trial: TrialMirror, step: int, value: float) -> None:
+        """Set the value at a step."""
+        trial.touch()
+        study = self.study
+        study.count_out(trial)
+        trial.intermediate[step] = value
+        if trial.last_step is None or step > trial.last_step:
+            trial.last_step = step
+        study.count_in(trial)
+        self._intermediate_row(trial, step, value)
+
+    def set_state(
+        self,
+        trial: TrialMirror,
+        state: TrialState,
+        *,
+        values: Sequence[float] | None = None,
+        work: Work | None = None,
+    ) -> None:
+        """Move a trial to another state, with its values, and with its lease where `work` is given."""
+        trial.touch()
+        study = self.study
+        study.count_out(trial)
+        trial.state = state
+        if values is not None:
+            trial.values = list(values)
+            self._value_rows(trial)
+        if state is TrialState.RUNNING and trial.started_at is None:
+            trial.started_at = self.now
+        if state.is_finished():
+            trial.finished_at = self.now
+        if work is not None:
+            trial.work = work
+            self._work_row(trial)
+        study.count_in(trial)
+        study.rank(trial)
+        row = {"of_trial_id": trial.trial_id, **_state_columns(trial)}
+        self.rows.append((Op.UPDATE_TRIAL, row))
+
+    def set_work(self, trial: TrialMirror, work: Work) -> None:
+        """Change what we keep of a trial, its state unchanged."""
+        study = self.study
+        study.count_out(trial)
+        trial.work = work
+        study.count_in(trial)
+        self._work_row(trial)
+
+    def supersede_after(self, trial: TrialMirror, step: int) -> int:
+        """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
+        late = {s: v for s, v in trial.intermediate.items() if s > step}
+        if not late:
+            return 0
+        assert trial.work is not None
+        trial.touch()
+        for late_step, value in late.items():
+            stored, kind = optuna.show_intermediate(value)
+            row = {"trial_id": trial.trial_id, "lease_number": trial.work.leases, "step": late_step}
+            self.rows.append((Op.INSERT_SUPERSEDED, row | {"value": stored, "value_type": kind.name}))
+        row = {"of_trial": trial.trial_id, "after_step": step}
+        self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
+        self.rows.append((Op.BARRIER, {}))
+        lost = (trial.last_step or 0) - max(step, 0)
+        self.study.count_out(trial)
+        trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
+        trial.last_step = max(trial.intermediate, default=None)
+        self.study.count_in(trial)
+        return lost
+
+    # Rows
+
+    def _param_row(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
+        row = {
+            "trial_id": trial.trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(value),
+            "distribution_json": optuna.show_distribution(distribution),
+        }
+        self.rows.append((Op.SET_PARAM, row))
+
+    def _attr_row(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> str:
+        text = json.dumps(value)
+        row = {"trial_id": trial.trial_id, "key": key, "value_json": text}
+        self.rows.append((Op.SET_TRIAL_SYSTEM_ATTR if system else Op.SET_TRIAL_USER_ATTR, row))
+        return text
+
+    def _value_rows(self, trial: TrialMirror) -> None:
+        for objective, value in enumerate(trial.values or ()):
+            stored, kind = optuna.show_value(value)
+            row = {"trial_id": trial.trial_id, "objective": objective, "value": stored, "value_type": kind}
+            self.rows.append((Op.SET_VALUE, row))
+
+    def _intermediate_row(self, trial: TrialMirror, step: int, value: float) -> None:
+        stored, kind = optuna.show_intermediate(value)
+        row = {
+            "trial_id": trial.trial_id,
+            "step": step,
+            "intermediate_value": stored,
+            "intermediate_value_type": kind,
+        }
+        self.rows.append((Op.SET_INTERMEDIATE, row))
+
+    def _work_row(self, trial: TrialMirror) -> None:
+        work = trial.work
+        assert work is not None
+        row = {name: getattr(work, name) for name in _WORK_COLUMNS}
+        row |= {"trial_id": trial.trial_id, "study_id": self.study.study_id}
+        self.rows.append((Op.SET_OUR_TRIAL, row))
+
+
+_WORK_COLUMNS = tuple(name for name in Work.__slots__ if name != "expires_at")
+
+
+def _state_columns(trial: TrialMirror) -> dict[str, Any]:
+    return {
+        "state": trial.state,
+        "datetime_start": optuna.show_time(trial.started_at),
+        "datetime_complete": optuna.show_time(trial.finished_at),
+    }
+
+
+def _too_slow() -> StorageUnavailable:
+    return StorageUnavailable(
+        f"the database did not commit within {_COMMIT_TIMEOUT_SECONDS:.0f} s; try again",
+        retry_after_seconds=5,
+    )

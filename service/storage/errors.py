@@ -1,0 +1,42 @@
+"""What can go wrong in the storage.
+
+StorageError
+├── StorageUnavailable   the database cannot be reached or written now; try again later
+├── WriterBusy           another process holds the writer lock of this database
+├── SchemaMismatch       the database's schema is not the one this version works with
+├── StorageUrlInvalid    the URL names no database we can open
+├── StudyNameTaken       a study of that name exists
+└── StudyMissing         there is no such study
+"""
+
+
+class StorageError(Exception):
+    """Base of all storage errors; the text names the situation and the remedy."""
+
+
+class StorageUnavailable(StorageError):
+    """The database cannot be reached or written now; nothing of the request was kept."""
+
+    def __init__(self, detail: str, *, retry_after_seconds: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class WriterBusy(StorageUnavailable):
+    """Another process writes this database; this one is a standby."""
+
+
+class SchemaMismatch(StorageError):
+    """The database's schema is older or newer than this version of lrtune."""
+
+
+class StorageUrlInvalid(StorageError):
+    """The storage URL names no database that lrtune can open."""
+
+
+class StudyNameTaken(StorageError):
+    """A study of that name exists."""
+
+
+class StudyMissing(StorageError):
+    """There is no such study."""

@@ -1,0 +1,90 @@
+"""Optuna's private schema: its tables, their stored representations and their creation.
+
+No other module may touch Optuna's tables; a change in Optuna's schema is met here.
+"""
+
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from optuna import distributions
+from optuna.storages import RDBStorage
+from optuna.storages._rdb import models
+from optuna.trial import TrialState
+from sqlalchemy import Table
+
+studies: Table = models.StudyModel.__table__
+directions: Table = models.StudyDirectionModel.__table__
+study_user_attrs: Table = models.StudyUserAttributeModel.__table__
+study_system_attrs: Table = models.StudySystemAttributeModel.__table__
+trials: Table = models.TrialModel.__table__
+trial_user_attrs: Table = models.TrialUserAttributeModel.__table__
+trial_system_attrs: Table = models.TrialSystemAttributeModel.__table__
+params: Table = models.TrialParamModel.__table__
+values: Table = models.TrialValueModel.__table__
+intermediate_values: Table = models.TrialIntermediateValueModel.__table__
+heartbeats: Table = models.TrialHeartbeatModel.__table__
+
+DIVERGED_ATTR = "constraints:diverged"
+"""A violated Optuna constraint: samplers rank the trial behind every other, and it is never the best."""
+
+OUTCOME_ATTR = "lrtune:outcome"
+
+
+def create(url: str) -> None:
+    """Create and stamp Optuna's tables by Optuna's own code; check that their version is the installed one's.
+
+    Raises RuntimeError where the database was written by another version of Optuna's schema.
+    """
+    storage = RDBStorage(url)
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+@lru_cache(maxsize=4096)
+def read_distribution(text: str) -> distributions.BaseDistribution:
+    """The distribution of its stored form; equal texts share one object."""
+    return distributions.json_to_distribution(text)
+
+
+def show_distribution(distribution: distributions.BaseDistribution) -> str:
+    """The stored form of a distribution."""
+    return distributions.distribution_to_json(distribution)
+
+
+def show_value(value: float) -> tuple[float | None, Any]:
+    """A trial's final value as (value, type) columns."""
+    return models.TrialValueModel.value_to_stored_repr(value)
+
+
+def read_value(value: float | None, kind: Any) -> float:
+    """The inverse of `show_value`."""
+    return models.TrialValueModel.stored_repr_to_value(value, kind)
+
+
+def show_intermediate(value: float) -> tuple[float | None, Any]:
+    """An intermediate value as (value, type) columns; nan and infinities have types of their own."""
+    return models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
+
+
+def read_intermediate(value: float | None, kind: Any) -> float:
+    """The inverse of `show_intermediate`."""
+    return models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
+
+
+def show_time(epoch: float | None) -> datetime | None:
+    """Seconds since the epoch as Optuna 5 stores times: naive, in UTC."""
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None)
+
+
+def read_time(stored: datetime | None) -> float | None:
+    """The inverse of `show_time`."""
+    return None if stored is None else stored.replace(tzinfo=UTC).timestamp()
+
+
+def local_time(epoch: float | None) -> datetime | None:
+    """Seconds since the epoch as Optuna's FrozenTrial gives times: naive, in local time."""
+    return None if epoch is None else datetime.fromtimestamp(epoch)
+
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)

@@ -1,0 +1,234 @@
+"""The engine as an Optuna storage: every Optuna sampler, visualisation and dashboard works on it unchanged."""
+
+import copy
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import uuid4
+from weakref import WeakValueDictionary
+
+from optuna.distributions import BaseDistribution, check_distribution_compatibility
+from optuna.exceptions import DuplicatedStudyError
+from optuna.storages import BaseStorage
+from optuna.study import StudyDirection
+from optuna.study._frozen import FrozenStudy
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import select
+
+from service.storage import optuna_schema
+from service.storage.changes import Change
+from service.storage.engine import Engine, open_engine
+from service.storage.errors import StudyMissing, StudyNameTaken
+from service.storage.mirror import StudyMirror, TrialMirror
+
+
+class OptunaStorage(BaseStorage):
+    """Optuna's storage contract over an engine. Each write returns once it is on disk; any thread may call."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._study_of_trial: dict[int, int] = {}
+
+    def close(self) -> None:
+        """End the engine. Only for whoever opened it."""
+        self.engine.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, a storage is its URL: unpickled in the process that has it open, it is that very engine."""
+        return (_reopen, (self.engine.database.url,))
+
+    # Finding
+
+    def _study(self, study_id: int) -> StudyMirror:
+        try:
+            return self.engine.load(study_id)
+        except StudyMissing:
+            raise KeyError(f"there is no study with study_id {study_id}") from None
+
+    def _find(self, trial_id: int) -> tuple[StudyMirror, TrialMirror]:
+        study_id = self._study_of_trial.get(trial_id)
+        if study_id is None:
+            columns = optuna_schema.trials.c
+            with self.engine.database.read() as connection:
+                query = select(columns.study_id).where(columns.trial_id == trial_id)
+                study_id = connection.execute(query).scalar()
+            if study_id is None:
+                raise KeyError(f"there is no trial with trial_id {trial_id}")
+            self._study_of_trial[trial_id] = study_id
+        study = self._study(study_id)
+        with self.engine.lock:
+            index = bisect_left(study.trials, trial_id, key=lambda trial: trial.trial_id)
+            if index == len(study.trials) or study.trials[index].trial_id != trial_id:
+                raise KeyError(f"there is no trial with trial_id {trial_id}")
+            return study, study.trials[index]
+
+    @contextmanager
+    def _changed(self, study: StudyMirror) -> Iterator[Change]:
+        with self.engine.change(study) as change:
+            yield change
+        change.wait()
+
+    @contextmanager
+    def _changed_trial(self, trial_id: int) -> Iterator[tuple[Change, TrialMirror]]:
+        study, trial = self._find(trial_id)
+        with self._changed(study) as change:
+            self.check_trial_is_updatable(trial_id, trial.state)
+            yield change, trial
+
+    # Studies
+
+    def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
+        name = f"no-name-{uuid4()}" if study_name is None else study_name
+        try:
+            with self.engine.lock:
+                study = self.engine.new_study(name, directions)
+                with self.engine.change(study) as change:
+                    change.create_study(None)
+        except StudyNameTaken:
+            raise DuplicatedStudyError(f"another study is called {name!r}; take another name") from None
+        change.wait()
+        return study.study_id
+
+    def delete_study(self, study_id: int) -> None:
+        self.engine.delete(self._study(study_id)).wait()
+
+    def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
+        with self._changed(self._study(study_id)) as change:
+            change.set_study_attr(key, value, system=False)
+
+    def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
+        with self._changed(self._study(study_id)) as change:
+            change.set_study_attr(key, value, system=True)
+
+    def get_study_id_from_name(self, study_name: str) -> int:
+        try:
+            return self.engine.study_names()[study_name]
+        except KeyError:
+            raise KeyError(f"there is no study called {study_name!r}") from None
+
+    def get_study_name_from_id(self, study_id: int) -> str:
+        return self._study(study_id).name
+
+    def get_study_directions(self, study_id: int) -> list[StudyDirection]:
+        return list(self._study(study_id).directions)
+
+    def get_study_user_attrs(self, study_id: int) -> dict[str, Any]:
+        return copy.deepcopy(self._study(study_id).user_attrs)
+
+    def get_study_system_attrs(self, study_id: int) -> dict[str, Any]:
+        return copy.deepcopy(self._study(study_id).system_attrs)
+
+    def get_all_studies(self) -> list[FrozenStudy]:
+        studies = [self._study(study_id) for study_id in sorted(self.engine.study_names().values())]
+        return [
+            FrozenStudy(
+                study_name=study.name,
+                direction=None,
+                directions=list(study.directions),
+                user_attrs=copy.deepcopy(study.user_attrs),
+                system_attrs=copy.deepcopy(study.system_attrs),
+                study_id=study.study_id,
+            )
+            for study in studies
+        ]
+
+    # Trials
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        with self._changed(self._study(study_id)) as change:
+            trial = TrialMirror(
+                self.engine.new_trial_id(),
+                len(change.study.trials),
+                TrialState.RUNNING,
+                started_at=change.now,
+            )
+            if template_trial is not None:
+                _fill(trial, copy.deepcopy(template_trial))
+            change.add_trial(trial)
+        self._study_of_trial[trial.trial_id] = study_id
+        return trial.trial_id
+
+    def set_trial_param(
+        self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
+    ) -> None:
+        with self._changed_trial(trial_id) as (change, trial):
+            known = change.study.cache.setdefault("distributions", {})
+            if param_name not in known:
+                others = (t.distributions.get(param_name) for t in change.study.trials)
+                known[param_name] = next((d for d in others if d is not None), distribution)
+            check_distribution_compatibility(known[param_name], distribution)
+            value = distribution.to_external_repr(param_value_internal)
+            change.set_param(trial, param_name, distribution, value)
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        with self._changed_trial(trial_id) as (change, trial):
+            if state is TrialState.RUNNING and trial.state is not TrialState.WAITING:
+                return False
+            work = None
+            if trial.work is not None and state.is_finished():
+                work = replace(trial.work, leased=False)
+            change.set_state(trial, state, values=values, work=work)
+        return True
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        with self._changed_trial(trial_id) as (change, trial):
+            change.report(trial, step, intermediate_value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        with self._changed_trial(trial_id) as (change, trial):
+            change.set_trial_attr(trial, key, value, system=False)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        with self._changed_trial(trial_id) as (change, trial):
+            change.set_trial_attr(trial, key, value, system=True)
+
+    def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
+        trials = self._study(study_id).trials
+        if not 0 <= trial_number < len(trials):
+            raise KeyError(f"study {study_id} has no trial with number {trial_number}")
+        return trials[trial_number].trial_id
+
+    def get_trial(self, trial_id: int) -> FrozenTrial:
+        _, trial = self._find(trial_id)
+        with self.engine.lock:
+            return trial.freeze()
+
+    def get_all_trials(
+        self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        study = self._study(study_id)
+        with self.engine.lock:
+            trials = [t.freeze() for t in study.trials if states is None or t.state in states]
+        return copy.deepcopy(trials) if deepcopy else trials
+
+
+def _fill(trial: TrialMirror, template: FrozenTrial) -> None:
+    trial.state = template.state
+    trial.params, trial.distributions = template.params, template.distributions
+    trial.values = None if template.values is None else list(template.values)
+    trial.intermediate = template.intermediate_values
+    trial.last_step = template.last_step
+    trial.user_attrs, trial.system_attrs = template.user_attrs, template.system_attrs
+    started, completed = template.datetime_start, template.datetime_complete
+    trial.started_at = None if started is None else started.timestamp()
+    trial.finished_at = None if completed is None else completed.timestamp()
+
+
+def open_storage(url: str) -> OptunaStorage:
+    """An Optuna storage over the engine that the service uses. Close it when done.
+
+    Raises StorageError where `url` cannot be opened, WriterBusy where another process writes that database.
+    """
+    storage = OptunaStorage(open_engine(url))
+    _open_here[storage.engine.database.url] = storage.engine
+    return storage
+
+
+_open_here: WeakValueDictionary[str, Engine] = WeakValueDictionary()
+
+
+def _reopen(url: str) -> OptunaStorage:
+    engine = _open_here.get(url)
+    return open_storage(url) if engine is None or engine.state == "closed" else OptunaStorage(engine)

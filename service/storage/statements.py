@@ -1,0 +1,164 @@
+"""The statements a batch is made of, in the order in which they run within one transaction.
+
+A change is a list of (statement, parameters). Rows of one statement run together, whichever change they come
+from, so a batch costs a handful of statements however many requests it answers. That order is right as long as
+no row must be deleted before another of the same batch is written; where one must, a BARRIER separates them.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import IntEnum, auto
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Executable, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from service.storage import optuna_schema as optuna
+from service.storage import tables
+
+
+class Op(IntEnum):
+    """What a row does. The order of the members is the order of execution."""
+
+    INSERT_STUDY = 0
+    INSERT_DIRECTION = auto()
+    INSERT_OUR_STUDY = auto()
+    SET_STUDY_USER_ATTR = auto()
+    SET_STUDY_SYSTEM_ATTR = auto()
+    INSERT_TRIAL = auto()
+    SET_PARAM = auto()
+    SET_TRIAL_USER_ATTR = auto()
+    SET_TRIAL_SYSTEM_ATTR = auto()
+    SET_VALUE = auto()
+    SET_INTERMEDIATE = auto()
+    SET_OUR_TRIAL = auto()
+    UPDATE_TRIAL = auto()
+    UPDATE_OUR_STUDY = auto()
+    UPDATE_VERSION = auto()
+    INSERT_SUPERSEDED = auto()
+    DELETE_INTERMEDIATE_AFTER = auto()
+    DELETE_STUDY = auto()
+    BARRIER = auto()
+
+
+Row = tuple[Op, dict[str, Any]]
+
+_TRIAL_TABLES = (
+    optuna.values,
+    optuna.params,
+    optuna.intermediate_values,
+    optuna.trial_user_attrs,
+    optuna.trial_system_attrs,
+    optuna.heartbeats,
+    tables.superseded_reports,
+)
+_STUDY_TABLES = (
+    tables.trials,
+    optuna.trials,
+    optuna.directions,
+    optuna.study_user_attrs,
+    optuna.study_system_attrs,
+    tables.studies,
+    optuna.studies,
+)
+
+
+class Statements:
+    """The statements for one dialect, `sqlite` or `postgresql`."""
+
+    def __init__(self, dialect: str) -> None:
+        self._dialect = dialect
+        self._by_op: dict[Op, Sequence[Executable]] = {
+            Op.INSERT_STUDY: [_insert(optuna.studies)],
+            Op.INSERT_DIRECTION: [_insert(optuna.directions)],
+            Op.INSERT_OUR_STUDY: [_insert(tables.studies)],
+            Op.SET_STUDY_USER_ATTR: [self._upsert(optuna.study_user_attrs, "study_id", "key")],
+            Op.SET_STUDY_SYSTEM_ATTR: [self._upsert(optuna.study_system_attrs, "study_id", "key")],
+            Op.INSERT_TRIAL: [_insert(optuna.trials)],
+            Op.SET_PARAM: [self._upsert(optuna.params, "trial_id", "param_name")],
+            Op.SET_TRIAL_USER_ATTR: [self._upsert(optuna.trial_user_attrs, "trial_id", "key")],
+            Op.SET_TRIAL_SYSTEM_ATTR: [self._upsert(optuna.trial_system_attrs, "trial_id", "key")],
+            Op.SET_VALUE: [self._upsert(optuna.values, "trial_id", "objective")],
+            Op.SET_INTERMEDIATE: [self._upsert(optuna.intermediate_values, "trial_id", "step")],
+            Op.SET_OUR_TRIAL: [self._upsert(tables.trials, "trial_id")],
+            Op.UPDATE_TRIAL: [_update(optuna.trials, "trial_id", "state", "datetime_start", "datetime_complete")],
+            Op.UPDATE_OUR_STUDY: [
+                _update(
+                    tables.studies,
+                    "study_id",
+                    "max_trials",
+                    "max_total_steps",
+                    "paused",
+                    "stopped",
+                    "description",
+                )
+            ],
+            Op.UPDATE_VERSION: [_update(tables.studies, "study_id", "version", "updated_at")],
+            Op.INSERT_SUPERSEDED: [self._upsert(tables.superseded_reports, "trial_id", "lease_number", "step")],
+            Op.DELETE_INTERMEDIATE_AFTER: [
+                delete(optuna.intermediate_values).where(
+                    optuna.intermediate_values.c.trial_id == bindparam("of_trial"),
+                    optuna.intermediate_values.c.step > bindparam("after_step"),
+                )
+            ],
+            Op.DELETE_STUDY: _delete_study(),
+        }
+
+    def _upsert(self, table: Table, *keys: str) -> Executable:
+        dialect = postgresql if self._dialect == "postgresql" else sqlite
+        statement = dialect.insert(table).inline()
+        written = [c.name for c in table.columns if c.name not in keys and not _is_generated(c)]
+        upsert: Executable = statement.on_conflict_do_update(
+            index_elements=list(keys), set_={name: statement.excluded[name] for name in written}
+        )
+        return upsert
+
+    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
+        """Execute `rows` on a connection whose transaction is open."""
+        segment: dict[Op, list[dict[str, Any]]] = {}
+        for op, parameters in rows:
+            if op is Op.BARRIER:
+                self._run_segment(connection, segment)
+                segment = {}
+            else:
+                segment.setdefault(op, []).append(parameters)
+        self._run_segment(connection, segment)
+
+    def _run_segment(self, connection: Connection, segment: dict[Op, list[dict[str, Any]]]) -> None:
+        for op in sorted(segment):
+            for statement in self._by_op[op]:
+                connection.execute(statement, segment[op])
+        if self._dialect == "postgresql":
+            self._advance_sequences(connection, segment)
+
+    def _advance_sequences(self, connection: Connection, segment: dict[Op, list[dict[str, Any]]]) -> None:
+        """Keep PostgreSQL's sequences ahead of the ids we chose, for whoever else inserts."""
+        for op, table, column in (
+            (Op.INSERT_STUDY, "studies", "study_id"),
+            (Op.INSERT_TRIAL, "trials", "trial_id"),
+        ):
+            if op in segment:
+                largest = max(parameters[column] for parameters in segment[op])
+                connection.execute(select(func.setval(f"{table}_{column}_seq", largest)))
+
+
+def _is_generated(column: Any) -> bool:
+    return bool(column.primary_key) and column.table.name not in (tables.trials.name,)
+
+
+def _insert(table: Table) -> Executable:
+    return insert(table).inline()
+
+
+def _update(table: Table, key: str, *columns: str) -> Executable:
+    return (
+        update(table).where(table.c[key] == bindparam(f"of_{key}")).values({name: bindparam(name) for name in columns})
+    )
+
+
+def _delete_study() -> Sequence[Executable]:
+    of_study: BindParameter[int] = bindparam("of_study")
+    ids = select(optuna.trials.c.trial_id).where(optuna.trials.c.study_id == of_study)
+    return [
+        *(delete(table).where(table.c.trial_id.in_(ids)) for table in _TRIAL_TABLES),
+        *(delete(table).where(table.c.study_id == of_study) for table in _STUDY_TABLES),
+    ]

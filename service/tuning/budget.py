@@ -1,0 +1,73 @@
+"""Whether a study may start another trial."""
+
+from service.storage.mirror import StudyMirror
+from service.wire.trials import NoTrial
+
+RETRY_SECONDS = 2.0
+"""When a worker that got nothing should ask again, while others hold what is left."""
+
+PAUSED_RETRY_SECONDS = 10.0
+
+EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
+"""Set on a study whose sampler has enumerated all there is."""
+
+
+def is_finished(study: StudyMirror) -> bool:
+    """Whether no trial will ever be handed out again, as things stand."""
+    return study.stopped or (not study.leased and not study.waiting and _spent(study) is not None)
+
+
+def state_of(study: StudyMirror) -> str:
+    """running, paused or finished."""
+    if is_finished(study):
+        return "finished"
+    return "paused" if study.paused else "running"
+
+
+def why_none(study: StudyMirror) -> NoTrial | None:
+    """Why an ask gets no trial now; None where it gets one.
+
+    Budgets are exact: trials waiting and on lease have theirs reserved. A worker is told that all is done only when
+    nothing is on lease any more, since a trial on lease may come back to be trained again.
+    """
+    if study.stopped:
+        return NoTrial(done=True, reason="stopped")
+    spent = _spent(study)
+    if study.waiting:
+        if study.paused:
+            return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
+        resumes = next(iter(study.waiting))
+        work = study.trials[resumes].work
+        if spent == "max_total_steps" and (work is None or work.max_steps is None):
+            return _later_or_done(study, "max_total_steps")
+        return None
+    if spent is not None:
+        return _later_or_done(study, spent)
+    if study.paused:
+        return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
+    return None
+
+
+def _later_or_done(study: StudyMirror, reason: str) -> NoTrial:
+    if study.leased:
+        return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+    return NoTrial.model_validate({"done": True, "reason": reason})
+
+
+def _spent(study: StudyMirror) -> str | None:
+    """The budget that is used up or reserved, if one is."""
+    if study.max_trials is not None and study.tally.spent_trials >= study.max_trials:
+        return "max_trials"
+    spec = study.spec
+    if study.max_total_steps is not None and spec is not None and spec.max_steps is not None:
+        tally = study.tally
+        if tally.trained + tally.reserved + spec.max_steps > study.max_total_steps:
+            return "max_total_steps"
+    if study.system_attrs.get(EXHAUSTED_ATTR):
+        return "search_space_exhausted"
+    return None
+
+
+def steps_used_up(study: StudyMirror) -> bool:
+    """Whether the training steps of the budget have all been trained."""
+    return study.max_total_steps is not None and study.tally.trained >= study.max_total_steps

@@ -1,0 +1,50 @@
+"""What a caller of `service.tuning` may have done wrong, or come too late for.
+
+TuningError
+├── StudyNotFound
+├── StudyExists       a study of that name exists, and is not to be loaded or differs
+├── TrialNotFound
+├── LeaseLost         the lease is not the trial's current one: stop training it
+├── BudgetSpent       the study takes no further trial
+└── InvalidField      a value that is well-formed but cannot be right here
+"""
+
+
+class TuningError(Exception):
+    """Base of all tuning errors; the text names the situation and the remedy."""
+
+
+class StudyNotFound(TuningError):
+    """There is no study of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no study {name!r}; create it with POST /v1/studies")
+
+
+class StudyExists(TuningError):
+    """A study of that name exists."""
+
+
+class TrialNotFound(TuningError):
+    """The study has no trial of that number."""
+
+    def __init__(self, study: str, number: int, trials: int) -> None:
+        known = f"it has trials 0 to {trials - 1}" if trials else "it has no trials yet"
+        super().__init__(f"study {study!r} has no trial {number}; {known}")
+
+
+class LeaseLost(TuningError):
+    """The lease is not the trial's current one."""
+
+
+class BudgetSpent(TuningError):
+    """The study takes no further trial."""
+
+
+class InvalidField(TuningError):
+    """A field holds a value that cannot be right here."""
+
+    def __init__(self, loc: tuple[str | int, ...], message: str) -> None:
+        super().__init__(f"{'.'.join(str(part) for part in loc)}: {message}")
+        self.loc = loc
+        self.message = message

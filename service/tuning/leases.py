@@ -1,0 +1,151 @@
+"""The lease state machine: who may write to a trial, and what becomes of it.
+
+    waiting ──lease──▶ running ──finish──▶ complete | pruned | diverged | failed
+       ▲                  │
+       └──requeue─────────┘   (expired: the next attempt; released: the same one)
+
+Every function here alters one trial within a change, under the engine's lock.
+"""
+
+import math
+import secrets
+from dataclasses import replace
+
+from optuna.trial import TrialState
+
+from service.storage.changes import Change
+from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.optuna_schema import DIVERGED_ATTR, OUTCOME_ATTR
+from service.tuning.errors import LeaseLost, TrialNotFound
+from service.wire.trials import Ask, Checkpoint, LeasedTrial
+
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "diverged": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+def find_trial(study: StudyMirror, number: int) -> TrialMirror:
+    """The trial of that number. Raises TrialNotFound."""
+    if not 0 <= number < len(study.trials):
+        raise TrialNotFound(study.name, number, len(study.trials))
+    return study.trials[number]
+
+
+def held_trial(study: StudyMirror, number: int, lease: str) -> TrialMirror:
+    """The trial that `lease` is the current lease of. Raises TrialNotFound, LeaseLost.
+
+    A lease past its time is good for as long as nobody took the trial back.
+    """
+    trial = find_trial(study, number)
+    work = trial.work
+    if work is None or work.lease != lease or not work.leased:
+        raise LeaseLost(_why_lost(trial))
+    return trial
+
+
+def _why_lost(trial: TrialMirror) -> str:
+    work = trial.work
+    remedy = "stop training it"
+    if trial.state.is_finished():
+        return f"trial {trial.number} is {trial.outcome} already; {remedy}"
+    if trial.state is TrialState.WAITING:
+        return f"the lease on trial {trial.number} has expired or was given back; {remedy}"
+    holder = f" and is held by {work.worker} now" if work is not None and work.worker else ""
+    return f"the lease on trial {trial.number} is not the current one: it was handed out again{holder}; {remedy}"
+
+
+def new_work(ask: Ask, max_steps: int | None, expires_at: float, old: Work | None = None) -> Work:
+    """The lease of an ask: the next attempt where the old one was lost, else the first or the same."""
+    base = old or Work()
+    given_back = old is not None and old.attempt > 0 and old.error is None
+    return replace(
+        base,
+        attempt=base.attempt if given_back else base.attempt + 1,
+        leases=base.leases + 1,
+        leased=True,
+        lease=secrets.token_urlsafe(16),
+        worker=ask.worker,
+        request_id=ask.request_id,
+        max_steps=max_steps,
+        anneals=ask.anneals,
+        resumable=ask.resumable,
+        resumed_from=base.checkpoint_step,
+        stop_reason=None,
+        error=None,
+        expires_at=expires_at,
+    )
+
+
+def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | None, ttl_seconds: float) -> None:
+    """Lease a waiting trial. Reports past its last checkpoint are put away: those steps will be trained again."""
+    work = trial.work or Work()
+    if work.leases:
+        kept = -1 if work.checkpoint_step is None else work.checkpoint_step
+        lost = change.supersede_after(trial, kept)
+        work = replace(work, lost_steps=work.lost_steps + lost)
+    renewed = new_work(ask, max_steps, change.now + ttl_seconds, work)
+    change.study.remember_request(ask.request_id, trial.number)
+    change.set_state(trial, TrialState.RUNNING, work=renewed)
+
+
+def finish(
+    change: Change, trial: TrialMirror, outcome: str, value: float | None = None, error: str | None = None
+) -> None:
+    """End a trial. `value` is the final value of a complete one; a pruned one keeps its last finite report."""
+    values = None
+    if outcome == "complete" and value is not None:
+        values = [value]
+    elif outcome == "pruned" and trial.last_step is not None:
+        last = trial.intermediate[trial.last_step]
+        values = [last] if math.isfinite(last) else None
+    elif outcome == "diverged":
+        change.set_trial_attr(trial, DIVERGED_ATTR, 1.0, system=True)
+        change.set_trial_attr(trial, OUTCOME_ATTR, "diverged", system=True)
+    work = replace(trial.work, leased=False, error=error, expires_at=math.inf) if trial.work else None
+    change.set_state(trial, _STATES[outcome], values=values, work=work)
+
+
+def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
+    """Put a trial back into the queue: `lost` says how its attempt was lost, None that it was given back."""
+    assert trial.work is not None
+    work = replace(trial.work, leased=False, error=lost, expires_at=math.inf)
+    change.set_state(trial, TrialState.WAITING, work=work)
+
+
+def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
+    """End a lease that was not renewed in time.
+
+    A trial that had been told to stop is over; any other is trained again, up to `max_attempts` times.
+    """
+    work = trial.work
+    assert work is not None
+    if work.stop_reason is not None:
+        finish(change, trial, "diverged" if work.stop_reason == "diverged" else "pruned")
+        return
+    lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
+    if work.attempt >= max_attempts:
+        finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
+    else:
+        requeue(change, trial, lost=lost)
+
+
+def leased_view(trial: TrialMirror, ttl_seconds: float) -> LeasedTrial:
+    """The reply to an ask."""
+    work = trial.work
+    assert work is not None
+    assert work.lease is not None
+    resume = None
+    if work.resumed_from is not None and work.checkpoint_uri is not None:
+        resume = Checkpoint(uri=work.checkpoint_uri, step=work.resumed_from)
+    return LeasedTrial(
+        number=trial.number,
+        attempt=work.attempt,
+        params=trial.params,
+        lease=work.lease,
+        lease_ttl_seconds=ttl_seconds,
+        max_steps=work.max_steps,
+        resume=resume,
+    )

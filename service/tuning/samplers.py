@@ -1,0 +1,170 @@
+"""Samplers by name: how each is built for one draw, and how much of the history it is shown."""
+
+import importlib.util
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import optuna.samplers as optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from service.storage.mirror import StudyMirror
+from service.storage.optuna_schema import OUTCOME_ATTR
+from service.tuning.auto import AutoSampler
+from service.tuning.errors import InvalidField
+from service.tuning.space import distribution_of
+from service.tuning.staging import Snapshot, snapshot_all, snapshot_window
+from service.wire import methods
+from service.wire.search_space import CategoricalParameter, FloatParameter, IntParameter, Parameter
+from service.wire.studies import StudySpec
+
+_WINDOW_BEST = 250
+_WINDOW_LATEST = 250
+_MAX_GRID = 100_000
+
+
+def check_sampler(spec: StudySpec) -> None:
+    """Raise InvalidField where the study's sampler cannot work on its search space."""
+    sampler = spec.sampler
+    if isinstance(sampler, methods.GpSampler) and importlib.util.find_spec("torch") is None:
+        raise InvalidField(("sampler", "name"), "gp needs torch where the service runs: pip install torch")
+    if isinstance(sampler, methods.GridSampler):
+        for name, parameter in spec.search_space.items():
+            if parameter.when:
+                raise InvalidField(
+                    ("sampler", "name"), f"grid cannot search {name}, which has a condition; use bruteforce"
+                )
+        points = math.prod(len(values) for values in grid_points(spec).values())
+        if points > _MAX_GRID:
+            raise InvalidField(
+                ("sampler", "points"), f"the grid has {points} points, the most is {_MAX_GRID}; take fewer"
+            )
+    if isinstance(sampler, methods.BruteForceSampler):
+        for name, parameter in spec.search_space.items():
+            if isinstance(parameter, FloatParameter) and parameter.step is None:
+                raise InvalidField(("search_space", name), "needs a step for bruteforce; or use the grid sampler")
+
+
+def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
+    """A sampler for the draw of trial `number`.
+
+    It is made anew for each draw, its seed from the study's seed and the number: what is drawn depends on the spec
+    and the history alone, not on restarts. Samplers that walk a fixed sequence keep the study's seed.
+    """
+    sampler = spec.sampler
+    own = int(np.random.SeedSequence([sampler.seed, number]).generate_state(1)[0])
+    match sampler:
+        case methods.AutoSampler():
+            return AutoSampler(seed=own)
+        case methods.TpeSampler():
+            return optuna.TPESampler(
+                seed=own, n_startup_trials=sampler.n_startup_trials, n_ei_candidates=sampler.n_ei_candidates
+            )
+        case methods.GpSampler():
+            return optuna.GPSampler(
+                seed=own,
+                n_startup_trials=sampler.n_startup_trials,
+                deterministic_objective=sampler.deterministic_objective,
+            )
+        case methods.CmaesSampler():
+            return optuna.CmaEsSampler(
+                seed=own,
+                n_startup_trials=sampler.n_startup_trials,
+                sigma0=sampler.sigma0,
+                warn_independent_sampling=False,
+            )
+        case methods.QmcSampler():
+            return optuna.QMCSampler(
+                seed=sampler.seed,
+                qmc_type=sampler.qmc_type,
+                scramble=sampler.scramble,
+                independent_sampler=optuna.RandomSampler(seed=own),
+                warn_asynchronous_seeding=False,
+                warn_independent_sampling=False,
+            )
+        case methods.RandomSampler():
+            return optuna.RandomSampler(seed=own)
+        case methods.GridSampler():
+            return optuna.GridSampler(grid_points(spec), seed=sampler.seed)
+        case methods.BruteForceSampler():
+            return optuna.BruteForceSampler(seed=own)
+
+
+def snapshot_for(spec: StudySpec, study: StudyMirror) -> Snapshot:
+    """What the study's sampler is shown. Under the engine's lock."""
+    match spec.sampler:
+        case methods.AutoSampler() | methods.TpeSampler() | methods.GpSampler():
+            snapshot = snapshot_window(study, best=_WINDOW_BEST, latest=_WINDOW_LATEST)
+        case methods.RandomSampler():
+            snapshot = snapshot_window(study, best=0, latest=1)
+        case _:
+            snapshot = snapshot_all(study)
+    if isinstance(spec.sampler, methods.GpSampler | methods.CmaesSampler):
+        return replace(snapshot, trials=with_divergence_as_worst(snapshot.trials, study.maximizes))
+    return snapshot
+
+
+def with_divergence_as_worst(trials: list[FrozenTrial], maximizes: bool) -> list[FrozenTrial]:
+    """The trials, diverged ones as complete with the worst finite value seen: some samplers read complete trials
+    only, and would never learn that a run diverged."""
+    values = [t.value for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return trials
+    worst = min(finite) if maximizes else max(finite)
+    shown = []
+    for trial in trials:
+        if trial.system_attrs.get(OUTCOME_ATTR) == "diverged":
+            attrs = {k: v for k, v in trial.system_attrs.items() if not k.startswith("constraints")}
+            trial = FrozenTrial(
+                number=trial.number,
+                state=TrialState.COMPLETE,
+                value=worst,
+                datetime_start=trial.datetime_start,
+                datetime_complete=trial.datetime_complete,
+                params=trial.params,
+                distributions=trial.distributions,
+                user_attrs=trial.user_attrs,
+                system_attrs=attrs,
+                intermediate_values=trial.intermediate_values,
+                trial_id=trial._trial_id,
+            )
+        shown.append(trial)
+    return shown
+
+
+def grid_points(spec: StudySpec) -> dict[str, list[Any]]:
+    """The values of each parameter on the grid."""
+    sampler = spec.sampler
+    assert isinstance(sampler, methods.GridSampler)
+    return {name: _points(parameter, sampler.points) for name, parameter in spec.search_space.items()}
+
+
+def _points(parameter: Parameter, count: int) -> list[Any]:
+    if isinstance(parameter, CategoricalParameter):
+        return list(parameter.choices)
+    if isinstance(parameter, IntParameter):
+        whole = list(range(parameter.low, parameter.high + 1, parameter.step))
+        if len(whole) <= count:
+            return whole
+        spread = np.geomspace if parameter.log else np.linspace
+        return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
+    if parameter.step is not None:
+        steps = math.floor((parameter.high - parameter.low) / parameter.step + 1e-9)
+        return [parameter.low + index * parameter.step for index in range(steps + 1)]
+    spread = np.geomspace if parameter.log else np.linspace
+    inner = [float(value) for value in spread(parameter.low, parameter.high, count)[1:-1]]
+    return [parameter.low, *inner, parameter.high]
+
+
+def _on_grid(value: float, parameter: IntParameter) -> int:
+    steps = round((float(value) - parameter.low) / parameter.step)
+    return min(parameter.low + steps * parameter.step, parameter.high)
+
+
+def distributions_of(space: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
+    """The Optuna distributions of a space, by name."""
+    return {name: distribution_of(parameter) for name, parameter in space.items()}

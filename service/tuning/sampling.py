@@ -1,0 +1,107 @@
+"""Drawing the parameters of one trial."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from service.tuning.pruners import build_pruner
+from service.tuning.samplers import build_sampler, distributions_of
+from service.tuning.space import drawing_order
+from service.tuning.staging import Snapshot, StagedStorage, Written
+from service.wire import methods
+from service.wire.search_space import is_active
+from service.wire.studies import StudySpec
+
+_log = logging.getLogger(__name__)
+
+FIXED_ATTR = "fixed_params"
+"""Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A trial's parameters, and what the sampler wants kept."""
+
+    params: dict[str, Any]
+    distributions: dict[str, BaseDistribution]
+    written: Written
+    exhausted: bool = False
+    """The sampler enumerates the space, and has nothing left: this point was there before."""
+
+
+def draw(
+    spec: StudySpec,
+    snapshot: Snapshot,
+    number: int,
+    trial_id: int,
+    fixed: Mapping[str, Any] | None = None,
+    random: bool = False,
+) -> Draw:
+    """Draw the parameters of trial `number`; those in `fixed` are taken as given.
+
+    Pure in its arguments: the same spec, snapshot and number give the same parameters. With `random` the study's
+    sampler is left aside.
+    """
+    staged = FrozenTrial(
+        number=number,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={FIXED_ATTR: dict(fixed)} if fixed else {},
+        intermediate_values={},
+        trial_id=trial_id,
+    )
+    storage = StagedStorage(snapshot, staged)
+    if random:
+        spec = spec.model_copy(update={"sampler": methods.RandomSampler(name="random", seed=spec.sampler.seed)})
+    study = storage.study(build_sampler(spec, number), build_pruner(spec))
+    trial = optuna.Trial(study, trial_id)
+    distributions = distributions_of(spec.search_space)
+    for name in drawing_order(spec.search_space):
+        if is_active(spec.search_space[name], staged.params):
+            _suggest(trial, name, distributions[name])
+    params = {name: staged.params[name] for name in spec.search_space if name in staged.params}
+    chosen = {name: distributions[name] for name in params}
+    exhausted = _enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
+    return Draw(params, chosen, storage.written, exhausted)
+
+
+def draw_or_random(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None = None
+) -> Draw:
+    """Like `draw`; where the study's sampler fails, the trial is drawn at random and the failure is logged."""
+    try:
+        return draw(spec, snapshot, number, trial_id, fixed)
+    except Exception:
+        _log.exception(
+            "sampler %s failed on trial %d of %s; drawing it at random",
+            spec.sampler.name,
+            number,
+            snapshot.name,
+        )
+        return draw(spec, snapshot, number, trial_id, fixed, random=True)
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+    match distribution:
+        case optuna.distributions.FloatDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_float(name, low, high, step=step, log=log)
+        case optuna.distributions.IntDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_int(name, low, high, step=step, log=log)
+        case optuna.distributions.CategoricalDistribution(choices=choices):
+            trial.suggest_categorical(name, choices)
+        case _:
+            raise TypeError(f"{name}: no parameter has a {type(distribution).__name__}")
+
+
+def _enumerates(spec: StudySpec) -> bool:
+    return isinstance(spec.sampler, methods.GridSampler | methods.BruteForceSampler)

@@ -1,0 +1,110 @@
+"""Studies: creating, finding, changing, listing and deleting them."""
+
+import asyncio
+from typing import Any
+
+from optuna.study import StudyDirection
+
+from service.storage.engine import Engine
+from service.storage.errors import StudyMissing, StudyNameTaken
+from service.storage.mirror import StudyMirror
+from service.tuning.errors import InvalidField, StudyExists, StudyNotFound
+from service.tuning.samplers import check_sampler
+from service.wire.studies import NewStudy, StudyPatch, StudySpec
+
+_DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
+_NOT_COMPARED = {"description", "if_exists"}
+
+
+class Studies:
+    """The studies of one storage engine. All methods are for the event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def get(self, name: str) -> StudyMirror:
+        """The study of that name. Raises StudyNotFound."""
+        try:
+            study = self._engine.resident(name)
+            if study is None:
+                study = await asyncio.to_thread(self._engine.load_name, name)
+        except StudyMissing:
+            raise StudyNotFound(name) from None
+        if study.spec is None:
+            raise StudyNotFound(name)
+        return study
+
+    async def settled(self, study: StudyMirror) -> None:
+        """Wait until what the mirror shows of the study is on disk. Raises StorageUnavailable."""
+        batch = self._engine.pending(study)
+        if batch is not None:
+            await batch.wait_async(60.0)
+            self._engine.check_active()
+
+    async def create(self, body: NewStudy) -> tuple[StudyMirror, bool]:
+        """Create a study; return it and whether it is new. Raises StudyExists, InvalidField."""
+        spec = StudySpec.model_validate(body.model_dump(exclude={"if_exists"}))
+        check_sampler(spec)
+        try:
+            with self._engine.lock:
+                study = self._engine.new_study(spec.name, [_DIRECTIONS[spec.direction]])
+                with self._engine.change(study) as change:
+                    change.create_study(spec)
+        except StudyNameTaken:
+            return await self._existing(body), False
+        await change.on_disk()
+        return study, True
+
+    async def _existing(self, body: NewStudy) -> StudyMirror:
+        if body.if_exists == "fail":
+            raise StudyExists(
+                f'study {body.name!r} exists; take another name, or say "if_exists": "load" to go on with it'
+            )
+        try:
+            study = await self.get(body.name)
+        except StudyNotFound:
+            raise StudyExists(
+                f"study {body.name!r} exists, but was not created through lrtune; take another name"
+            ) from None
+        assert study.spec is not None
+        old, new = (spec.model_dump(exclude=_NOT_COMPARED) for spec in (study.spec, body))
+        differing = [f"{name} ({old[name]!r} there)" for name in old if old[name] != new[name]]
+        if differing:
+            raise StudyExists(
+                f"study {body.name!r} exists with another spec: {', '.join(differing)}; "
+                "take another name, or ask for the same spec and PATCH what may change"
+            )
+        await self.settled(study)
+        return study
+
+    async def patch(self, name: str, body: StudyPatch) -> StudyMirror:
+        """Change what is given of budget, pause, stop and description. Raises InvalidField."""
+        study = await self.get(name)
+        settings: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
+        spec = study.spec
+        assert spec is not None
+        total = settings.get("max_total_steps")
+        if total is not None and spec.max_steps is None:
+            raise InvalidField(("max_total_steps",), "needs a study with max_steps; this one has none")
+        with self._engine.change(study) as change:
+            change.update_study(**settings)
+        await change.on_disk()
+        return study
+
+    async def delete(self, name: str) -> None:
+        """Delete a study with its trials. Workers that hold one get 404 from then on."""
+        study = await self.get(name)
+        await self._engine.delete(study).on_disk()
+
+    async def page(self, after: str | None, limit: int) -> tuple[list[StudyMirror], str | None]:
+        """Up to `limit` studies by name, those after `after`, and the name to go on after."""
+        names = sorted(name for name in self._engine.study_names() if after is None or name > after)
+        items: list[StudyMirror] = []
+        for name in names:
+            if len(items) == limit:
+                return items, items[-1].name
+            try:
+                items.append(await self.get(name))
+            except StudyNotFound:
+                continue
+        return items, None

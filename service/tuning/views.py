@@ -1,0 +1,96 @@
+"""What the outside sees of a study and its trials, from the mirror. All of it under the engine's lock."""
+
+from datetime import UTC, datetime
+
+from service.storage.mirror import StudyMirror, TrialMirror
+from service.tuning.budget import state_of
+from service.tuning.leases import find_trial
+from service.tuning.suggestion import suggest
+from service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
+from service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
+
+
+def study_view(study: StudyMirror) -> Study:
+    """The study as `GET /v1/studies/{study}` shows it: its spec, with what was changed since."""
+    spec = study.spec
+    assert spec is not None
+    fields = {name: getattr(spec, name) for name in type(spec).model_fields}
+    fields |= {
+        "max_trials": study.max_trials,
+        "max_total_steps": study.max_total_steps,
+        "description": study.description,
+        "paused": study.paused,
+        "stopped": study.stopped,
+        "state": state_of(study),
+        "trials": len(study.trials),
+        "created_at": _time(study.created_at),
+    }
+    return Study.model_construct(**fields)
+
+
+def status_view(study: StudyMirror) -> StudyStatus:
+    """What a dashboard polls."""
+    best, tally = study.best, study.tally
+    shown = None
+    if best is not None and best.value is not None:
+        shown = BestTrial(trial=best.number, value=best.value, params=best.params)
+    updated_at = _time(study.updated_at)
+    assert updated_at is not None
+    return StudyStatus.model_validate(
+        {
+            "study": study.name,
+            "version": study.version,
+            "state": state_of(study),
+            "trials": TrialCounts(**tally.outcomes),
+            "best": shown,
+            "suggestion": suggest(study),
+            "workers": len({t.work.worker for t in study.leased.values() if t.work is not None}),
+            "steps": StepCounts(
+                trained=tally.trained,
+                saved_by_pruning=tally.saved_by_pruning,
+                spent_on_divergence=tally.spent_on_divergence,
+            ),
+            "updated_at": updated_at,
+        }
+    )
+
+
+def trial_view(trial: TrialMirror) -> Trial:
+    """A trial without its curve."""
+    return Trial.model_validate(_trial_fields(trial))
+
+
+def trial_with_curve(study: StudyMirror, number: int) -> TrialWithCurve:
+    """A trial with its curve, by step. Raises TrialNotFound."""
+    trial = find_trial(study, number)
+    curve = [Report(step=step, value=value) for step, value in sorted(trial.intermediate.items())]
+    return TrialWithCurve.model_validate({**_trial_fields(trial), "curve": curve})
+
+
+def _trial_fields(trial: TrialMirror) -> dict[str, object]:
+    work = trial.work
+    checkpoint = None
+    if work is not None and work.checkpoint_uri is not None and work.checkpoint_step is not None:
+        checkpoint = Checkpoint(uri=work.checkpoint_uri, step=work.checkpoint_step)
+    duration = None
+    if trial.started_at is not None and trial.finished_at is not None:
+        duration = round(trial.finished_at - trial.started_at, 6)
+    return {
+        "number": trial.number,
+        "state": trial.outcome,
+        "params": trial.params or dict(trial.system_attrs.get("fixed_params", {})),
+        "value": trial.value,
+        "attempt": work.attempt if work is not None else 0,
+        "worker": work.worker if work is not None else None,
+        "step": trial.last_step,
+        "max_steps": work.max_steps if work is not None else None,
+        "checkpoint": checkpoint,
+        "error": work.error if work is not None else None,
+        "started_at": _time(trial.started_at),
+        "finished_at": _time(trial.finished_at),
+        "duration_seconds": duration,
+    }
+
+
+def _time(epoch: float | None) -> datetime | None:
+    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)

@@ -1,0 +1,37 @@
+"""Waiting for a study to change."""
+
+import asyncio
+from collections import defaultdict
+
+
+class Watchers:
+    """Wakes coroutines when a commit has changed their study. `notify` may be called from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._events: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
+
+    def notify(self, study_ids: set[int]) -> None:
+        """These studies have changed, on disk."""
+        if self._events and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, study_ids)
+
+    def _wake(self, study_ids: set[int]) -> None:
+        for study_id in study_ids & self._events.keys():
+            for event in self._events[study_id]:
+                event.set()
+
+    async def wait(self, study_id: int, timeout_seconds: float) -> bool:
+        """Wait for the next change of a study; False after the timeout."""
+        event = asyncio.Event()
+        self._events[study_id].add(event)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await event.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._events[study_id].discard(event)
+            if not self._events[study_id]:
+                del self._events[study_id]
+        return True

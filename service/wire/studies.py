@@ -1,0 +1,153 @@
+"""Studies on the wire: their specification, their status, the suggestion."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from service.wire.base import Body, Finite, Loss, ParameterValue, Reply, StudyName, Time
+from service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
+from service.wire.search_space import Parameter, SearchSpace, default_search_space
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Budget = Annotated[int, Field(ge=1, le=10**9)]
+StudyState = Literal["running", "paused", "finished"]
+
+
+class StudySpec(Body):
+    """What a study is: what it searches, how, and within what budget."""
+
+    name: StudyName
+    direction: Literal["minimize", "maximize"] = "minimize"
+    metric: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "loss"
+    search_space: SearchSpace = Field(default_factory=default_search_space)
+    sampler: Sampler = Field(default_factory=AutoSampler)
+    pruner: Pruner = Field(default_factory=AutoPruner)
+    max_trials: Budget | None = None
+    """Trials at the most, exactly; null for no limit."""
+    max_total_steps: Budget | None = None
+    """Training steps over all trials; null for no limit. Needs `max_steps`."""
+    max_steps: Budget | None = None
+    """The length of a full training in steps (epochs, or whatever the trainer reports by)."""
+    lease_ttl_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False, strict=False)] = 60.0
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    tags: Annotated[dict[Tag, Tag], Field(max_length=50)] = Field(default_factory=dict)
+    description: Text = ""
+
+    @model_validator(mode="after")
+    def _budgets(self) -> Self:
+        if self.max_total_steps is not None:
+            if self.max_steps is None:
+                raise ValueError("max_total_steps needs max_steps, the length of one full training")
+            if self.max_total_steps < self.max_steps:
+                raise ValueError(
+                    f"max_total_steps must be at least max_steps ({self.max_steps}), or no trial can start"
+                )
+        return self
+
+
+class NewStudy(StudySpec):
+    """The body of `POST /v1/studies`."""
+
+    if_exists: Literal["fail", "load"] = "fail"
+    """`load`: answer the existing study of this name where its spec is the same."""
+
+
+class StudyPatch(Body):
+    """The body of `PATCH /v1/studies/{study}`: what is left out stays as it is."""
+
+    max_trials: Budget | None = None
+    max_total_steps: Budget | None = None
+    paused: bool = False
+    """A paused study hands out no trial; running ones go on."""
+    stopped: bool = False
+    """A stopped study is finished: its running trials are told to stop at their next report."""
+    description: Text = ""
+
+
+class Study(Reply):
+    """A study as the service holds it."""
+
+    name: str
+    direction: Literal["minimize", "maximize"]
+    metric: str
+    search_space: dict[str, Parameter]
+    sampler: Sampler
+    pruner: Pruner
+    max_trials: int | None
+    max_total_steps: int | None
+    max_steps: int | None
+    lease_ttl_seconds: float
+    max_attempts: int
+    tags: dict[str, str]
+    description: str
+    paused: bool
+    stopped: bool
+    state: StudyState
+    trials: int
+    created_at: Time
+
+
+class StudyPage(Reply):
+    """A page of studies, by name."""
+
+    items: list[Study]
+    next_cursor: str | None
+
+
+class TrialCounts(Reply):
+    """Trials by outcome."""
+
+    running: int = 0
+    complete: int = 0
+    pruned: int = 0
+    diverged: int = 0
+    failed: int = 0
+    waiting: int = 0
+
+
+class StepCounts(Reply):
+    """Training steps over all trials."""
+
+    trained: int = 0
+    saved_by_pruning: int = 0
+    spent_on_divergence: int = 0
+
+
+class BestTrial(Reply):
+    """The best complete trial."""
+
+    trial: int
+    value: Loss
+    params: dict[str, ParameterValue]
+
+
+class Suggestion(Reply):
+    """What to train with, on all that is known so far."""
+
+    learning_rate: Finite | None
+    """Null only where the search space has no learning rate."""
+    interval: tuple[Finite, Finite] | None
+    max_stable_learning_rate: Finite | None
+    """Null until a trial has diverged."""
+    params: dict[str, ParameterValue]
+    expected_value: Loss | None
+    basis: Literal["posterior", "best_trial", "range_test", "prior"]
+    trials: int
+    """Finished trials the answer rests on."""
+    explanation: str
+
+
+class StudyStatus(Reply):
+    """What a dashboard polls."""
+
+    study: str
+    version: int
+    """Grows with every change of the study; `?after=` takes it."""
+    state: StudyState
+    trials: TrialCounts
+    best: BestTrial | None
+    suggestion: Suggestion
+    workers: int
+    steps: StepCounts
+    updated_at: Time

@@ -1,0 +1,166 @@
+"""Trials on the wire: asking, leasing, reporting, finishing."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from service.wire.base import Body, Choice, Loss, ParameterName, ParameterValue, Reply, Time
+
+Outcome = Literal["complete", "pruned", "diverged", "failed"]
+TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
+Lease = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Step = Annotated[int, Field(ge=0, lt=2**31)]
+"""How many steps have been trained; 0 is before the first."""
+
+
+class Ask(Body):
+    """The body of `POST …/trials`: ask for a trial and lease it."""
+
+    worker: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """Who asks, for people to read: `host:pid`."""
+    request_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    """The same id gets the same trial again: repeat it when a reply was lost."""
+    anneals: bool = False
+    """This trainer ends its schedule at the lease's own `max_steps`."""
+    resumable: bool = False
+    """This trainer can checkpoint, pause and go on later, on any worker."""
+
+
+class Checkpoint(Body):
+    """Where a training can go on from, and after which step."""
+
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    step: Step
+
+
+class LeasedTrial(Reply):
+    """A trial to train, and the lease that every further call about it carries."""
+
+    number: int
+    attempt: int
+    params: dict[str, ParameterValue]
+    lease: str
+    lease_ttl_seconds: float
+    max_steps: int | None
+    resume: Checkpoint | None
+
+
+class NoTrial(Reply):
+    """There is nothing to train: for good (`done`), or for `retry_after_seconds`."""
+
+    done: bool
+    reason: Literal["max_trials", "max_total_steps", "search_space_exhausted", "stopped"] | None = None
+    retry_after_seconds: float | None = None
+
+
+class Report(Body):
+    """The value after `step` steps."""
+
+    step: Step
+    value: Loss
+
+
+class Reports(Body):
+    """The body of `POST …/reports`. A report is known by (trial, attempt, step): a replay changes nothing."""
+
+    lease: Lease
+    reports: Annotated[list[Report], Field(min_length=1, max_length=1000)]
+    checkpoint: Checkpoint | None = None
+
+
+class Heartbeat(Body):
+    """The body of `POST …/heartbeat`."""
+
+    lease: Lease
+
+
+class Verdict(Reply):
+    """Whether to go on."""
+
+    verdict: Literal["continue", "pause", "stop"]
+    reason: Literal["pruned", "diverged", "paused", "study_finished"] | None = None
+    explanation: str = ""
+    lease_ttl_seconds: float
+
+
+class Result(Body):
+    """The body of `POST …/result`: the training is over."""
+
+    lease: Lease
+    state: Outcome
+    value: Loss | None = None
+    """The final value of a complete trial; where it is left out, the last reported one."""
+    error: Annotated[str, StringConstraints(max_length=20_000)] | None = None
+
+
+class Release(Body):
+    """The body of `POST …/release`: give the trial back unharmed."""
+
+    lease: Lease
+    checkpoint: Checkpoint | None = None
+
+
+Params = Annotated[dict[ParameterName, Choice], Field(max_length=200)]
+
+
+class Enqueue(Body):
+    """The body of `POST …/trials/enqueue`: a point to try next; what is left out is sampled."""
+
+    params: Annotated[Params, Field(min_length=1)]
+
+
+class Record(Body):
+    """The body of `POST …/trials/record`: a training done elsewhere."""
+
+    params: Annotated[Params, Field(min_length=1)]
+    state: Outcome = "complete"
+    value: Loss | None = None
+    reports: Annotated[list[Report], Field(max_length=100_000)] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _some_value(self) -> Self:
+        if self.state == "complete" and self.value is None and not self.reports:
+            raise ValueError("a complete trial needs value, reports or both")
+        return self
+
+
+class Trial(Reply):
+    """A trial as the service holds it."""
+
+    number: int
+    state: TrialState
+    params: dict[str, ParameterValue]
+    value: Loss | None
+    attempt: int
+    worker: str | None
+    step: int | None
+    """The last step reported."""
+    max_steps: int | None
+    checkpoint: Checkpoint | None
+    error: str | None
+    started_at: Time | None
+    finished_at: Time | None
+    duration_seconds: float | None
+
+
+class TrialWithCurve(Trial):
+    """A trial with its curve, by step."""
+
+    curve: list[Report]
+
+
+class TrialPage(Reply):
+    """A page of trials, by number."""
+
+    items: list[Trial]
+    next_cursor: str | None
+
+
+class Problem(Reply):
+    """An error, as RFC 9457 `application/problem+json`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, Any]] | None = None
