@@ -34,8 +34,9 @@ def upgrade(
         check_can_open(storage)
         database = Database(storage)
         try:
-            database.acquire()
-            schema.upgrade(database)
+            if not schema.is_current(database):
+                database.acquire()
+                schema.upgrade(database)
             print(f"{database.shown_url} is up to date")
         finally:
             database.close()

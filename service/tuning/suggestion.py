@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from service.storage.mirror import StudyMirror
+from service.storage.mirror import StudyMirror, TrialMirror
 from service.tuning.auto import finished_runs
 from service.tuning.space import main_learning_rate
 from service.tuning.stability import StabilityModel
@@ -24,6 +24,9 @@ from service.wire.studies import Suggestion
 _WINDOW = 400
 _NEAR_BEST = 0.1
 """A value is near the best where it lies within this share of the way from the best to the median value."""
+
+_TRUSTED = 0.8
+"""How likely a rate must be to train without diverging, to be suggested before a slightly better one."""
 
 _PRIORS = {"adam": 1e-3, "sgd": 1e-2}
 _PRIOR_SPREAD = 10.0
@@ -54,7 +57,7 @@ def _suggest(study: StudyMirror, finished: int) -> Suggestion:
     space = study.spec.search_space
     name = main_learning_rate(space)
     stability = _stability(study, name, space)
-    best = study.best
+    best = _best_trustworthy(study, name, stability)
     if best is None:
         return _from_prior(study, space, name, stability, finished)
     assert best.value is not None
@@ -65,9 +68,8 @@ def _suggest(study: StudyMirror, finished: int) -> Suggestion:
         low, high = _bounds(space[name])
         points = _points(study, name, categories)
         interval = plateau(points, rate, low, high)
-    explanation = (
-        f"trial {best.number} has the best {study.spec.metric}, {best.value:.6g}, of {finished} finished trials"
-    )
+    claim = "has the best" if best is study.best else "is the best that is safe from diverging, with"
+    explanation = f"trial {best.number} {claim} {study.spec.metric}, {best.value:.6g}, of {finished} finished trials"
     if interval is not None:
         explanation += f"; rates from {interval[0]:.2g} to {interval[1]:.2g} {_beside(categories)}come near it"
     return Suggestion(
@@ -80,6 +82,26 @@ def _suggest(study: StudyMirror, finished: int) -> Suggestion:
         trials=finished,
         explanation=explanation + _warnings(study, stability, categories),
     )
+
+
+def _best_trustworthy(study: StudyMirror, name: str | None, stability: StabilityModel | None) -> TrialMirror | None:
+    """The best complete trial; where it trained at a rate that would rather diverge next time, the best of those that
+    came near it and would not."""
+    best = study.best
+    if best is None or name is None or stability is None:
+        return best
+    assert study.spec is not None
+    losses = [loss for loss, _ in study.ranking]
+    near = losses[0] + _NEAR_BEST * (median(losses) - losses[0])
+    for loss, number in study.ranking[:_WINDOW]:
+        trial = study.trials[number]
+        rate = trial.params.get(name)
+        categories = _categories(trial.params, study.spec.search_space)
+        if loss > near:
+            break
+        if rate is not None and stability.probability_stable(rate, categories) >= _TRUSTED:
+            return trial
+    return best
 
 
 def plateau(points: Sequence[Point], best_rate: float, low: float, high: float) -> tuple[float, float]:
@@ -155,7 +177,7 @@ def _warnings(study: StudyMirror, stability: StabilityModel | None, categories: 
     if not diverged or stability is None:
         return ""
     largest = stability.largest_stable(categories)
-    edge = f", most of them above about {largest:.2g}" if largest is not None else ""
+    edge = "" if largest is None else f"; above about {largest:.2g} training tends to"
     return f"; {diverged} {'run' if diverged == 1 else 'runs'} diverged{edge}"
 
 

@@ -1,0 +1,57 @@
+# lrtune: `make demo` shows it at work, `make test` proves it. Each target makes .venv the first time.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test serve lint format clean
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+# Tests run in this many processes; ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
+WORKERS ?= 2
+ARGS ?=
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in about a minute
+	@$(BIN)/lrtune demo $(ARGS)
+
+test: lint ## lint, then run every test
+	@echo "pytest, $(WORKERS) processes"
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+
+serve: $(INSTALLED) ## serve on http://127.0.0.1:8080 with SQLite in this folder
+	@$(BIN)/lrtune serve $(ARGS)
+
+lint: $(INSTALLED) ## check style, types and the direction of imports
+	@echo "ruff check" && $(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@echo "lint-imports" && { out="$$($(BIN)/lint-imports 2>&1)" || { echo "$$out"; exit 1; }; }
+	@echo "mypy" && $(BIN)/mypy --no-error-summary
+
+format: $(INSTALLED) ## rewrite the code in the house style
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+clean: ## remove .venv, caches and build output; data is kept
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is younger than what the environment was made from, so that a second run starts at once.
+$(INSTALLED): pyproject.toml constraints.txt
+	@set -e; for python in $(or $(PYTHON),python3.11 python3); do \
+		if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$${found:-}" ]; then \
+		echo "lrtune needs Python 3.11 or newer; name yours: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; \
+	fi; \
+	if [ ! -x $(BIN)/python ]; then \
+		echo "making $(VENV) with $$($$found --version)"; \
+		$$found -m venv $(VENV) || { echo "$$found cannot make an environment; on Debian: apt install python3-venv" >&2; exit 1; }; \
+	fi; \
+	echo "installing what constraints.txt names (once; minutes on a slow line)"; \
+	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
+	touch $@

@@ -1,0 +1,87 @@
+"""What the commands share: how they speak to people and to programs."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        envvar="LRTUNE_SERVER",
+        show_default="http://127.0.0.1:8080",
+        help="Address of the service.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
+
+CLIENT_RETRY_SECONDS = 2.0
+"""For a person at a terminal: long enough for a service that is just starting."""
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """One line on stderr, and the exit code."""
+    print(f"lrtune: {' '.join(message.split())}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def own_command() -> list[str]:
+    """How to run another `lrtune` like this one."""
+    if Path(sys.argv[0]).stem == "lrtune":
+        return [sys.executable, sys.argv[0]]
+    return [sys.executable, "-m", "service.cli.main"]
+
+
+def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:
+    """JSON on stdout, indented; models as on the wire."""
+    plain = [_plain(item) for item in value] if isinstance(value, Sequence) else _plain(value)
+    print(json.dumps(plain, indent=2, ensure_ascii=False))
+
+
+def _plain(value: BaseModel | Mapping[str, Any]) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+
+
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> None:
+    """A table on stdout; numbers are given as text by the caller."""
+    Console().print(make_table(columns, rows, title=title))
+
+
+def make_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> Table:
+    """A plain table; text is shown as it is, markup included."""
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(str(cell)) for cell in row))
+    return table
+
+
+def number(value: float | int | None, digits: int = 3) -> str:
+    """A number for people: `0.0031`, `1.2e-05`, `nan`; a dash for None."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or not math.isfinite(value):
+        return str(value)
+    return f"{value:.{digits}g}"
+
+
+def params_text(params: Mapping[str, object]) -> str:
+    """`learning_rate=0.0031 batch_size=64`."""
+    return " ".join(f"{name}={number(value) if isinstance(value, float) else value}" for name, value in params.items())
+
+
+def suggestion_line(learning_rate: float | None, interval: Sequence[float] | None, trials: int) -> str:
+    """`suggested learning_rate=0.0031 interval=[0.0018, 0.0052] after 24 trials`."""
+    bounds = ", ".join(number(bound) for bound in interval) if interval else "–"
+    plural = "" if trials == 1 else "s"
+    return f"suggested learning_rate={number(learning_rate)} interval=[{bounds}] after {trials} trial{plural}"

@@ -1,0 +1,99 @@
+"""A study's specification from the flags of `lrtune study create`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+PARAM_HELP = (
+    "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or "
+    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. "
+    "Example: --param momentum=float:0:0.99@optimizer=sgd"
+)
+FORMS = "write NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
+
+
+def read_spec(where: str, standard_input: TextIO) -> dict[str, Any]:
+    """The JSON object in a file, or on standard input for `-`. Raises ValueError in one line."""
+    if where == "-":
+        text = standard_input.read()
+    else:
+        try:
+            text = Path(where).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"--spec {where} cannot be read: {error}") from None
+    try:
+        spec = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--spec {where} is not JSON: {error}") from None
+    if not isinstance(spec, dict):
+        raise ValueError(f"--spec {where} must hold a JSON object like the body of POST /v1/studies")
+    return spec
+
+
+def search_space(
+    given: Mapping[str, Any] | None, params: Sequence[str], low: float | None, high: float | None
+) -> dict[str, Any] | None:
+    """The search space that --spec and the flags make together; None to leave it to the service.
+
+    `learning_rate` is part of it, unless the spec has a search space without it. Raises
+    ValueError in one line.
+    """
+    if given is None and not params and low is None and high is None:
+        return None
+    space: dict[str, Any] = dict(given or {})
+    if given is None or low is not None or high is not None:
+        rate = {"type": "float", "low": 1e-6, "high": 1.0, "log": True, **space.get("learning_rate", {})}
+        bounds = {"low": low, "high": high}
+        space["learning_rate"] = rate | {name: bound for name, bound in bounds.items() if bound is not None}
+    for text in params:
+        name, parameter = parse_param(text)
+        space[name] = parameter
+    return space
+
+
+def parse_param(text: str) -> tuple[str, dict[str, Any]]:
+    """A name and a parameter of the wire format. Raises ValueError in one line.
+
+    >>> parse_param("momentum=float:0:0.99@optimizer=sgd")
+    ('momentum', {'type': 'float', 'low': 0.0, 'high': 0.99, 'when': {'optimizer': ['sgd']}})
+    """
+    definition, _, condition = text.partition("@")
+    name, equals, rest = definition.partition("=")
+    kind, *fields = rest.split(":")
+    if not equals or not name or kind not in ("float", "int", "choice"):
+        raise ValueError(f"--param {text!r} is not understood: {FORMS}")
+    if kind == "choice":
+        parameter: dict[str, Any] = {"type": "categorical", "choices": _values(rest.partition(":")[2])}
+    else:
+        parameter = _range(text, kind, fields)
+    if condition:
+        parent, equals, values = condition.partition("=")
+        if not equals or not parent:
+            raise ValueError(f"--param {text!r}: write the condition as @OTHER=VALUE[,VALUE]")
+        parameter["when"] = {parent: _values(values)}
+    return name, parameter
+
+
+def _range(text: str, kind: str, fields: Sequence[str]) -> dict[str, Any]:
+    read = float if kind == "float" else int
+    scale = fields[2:]
+    try:
+        low, high = (read(field) for field in fields[:2])
+    except ValueError:
+        raise ValueError(f"--param {text!r}: its bounds must be two numbers: {FORMS}") from None
+    if scale not in ([], ["log"]):
+        raise ValueError(f"--param {text!r}: after the bounds only ':log' may follow")
+    return {"type": kind, "low": low, "high": high} | ({"log": True} if scale else {})
+
+
+def _values(text: str) -> list[Any]:
+    return [_value(part) for part in text.split(",")] if text else []
+
+
+def _value(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return text if isinstance(value, dict | list) else value

@@ -1,0 +1,83 @@
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.app import create_app
+from service.settings import Settings
+from tests.api.calls import Clock, Json, StudyCalls
+
+NewStudy = Callable[..., StudyCalls]
+
+
+@contextmanager
+def serving(storage: str) -> Iterator[TestClient]:
+    """The service over `storage`; what fails inside it is answered as it would be on the network."""
+    with TestClient(create_app(Settings(storage=storage)), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A service on SQLite that the tests share, each with studies of its own."""
+    with serving(f"sqlite:///{tmp_path_factory.mktemp('api')}/shared.db") as client:
+        yield client
+
+
+@pytest.fixture
+def own_client(tmp_path: object) -> Iterator[TestClient]:
+    """A service on SQLite that no other test has touched."""
+    with serving(f"sqlite:///{tmp_path}/own.db") as client:
+        yield client
+
+
+@pytest.fixture
+def each_client(storage_url: str) -> Iterator[TestClient]:
+    """A service on SQLite, then one on PostgreSQL."""
+    with serving(storage_url) as client:
+        yield client
+
+
+_numbers = itertools.count()
+
+
+def create(client: TestClient, **spec: object) -> StudyCalls:
+    """A new study."""
+    body: Json = {"name": f"study-{next(_numbers)}", **spec}
+    response = client.post("/v1/studies", json=body)
+    assert response.status_code == 201, response.text
+    return StudyCalls(client, body["name"])
+
+
+@pytest.fixture
+def new_study(client: TestClient) -> NewStudy:
+    return lambda **spec: create(client, **spec)
+
+
+@pytest.fixture
+def study(new_study: NewStudy) -> StudyCalls:
+    """A study of the default learning rate, drawn at random, five steps a trial, nothing pruned."""
+    return new_study(sampler={"name": "random"}, pruner={"name": "none"}, max_steps=5)
+
+
+@pytest.fixture
+def each_study(each_client: TestClient) -> NewStudy:
+    """Makes studies on SQLite, then on PostgreSQL."""
+    return lambda **spec: create(each_client, **spec)
+
+
+@pytest.fixture
+def clock(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of `own_client`."""
+    clock = Clock()
+    monkeypatch.setattr(own_client.app.state.container.engine, "clock", clock)  # type: ignore[attr-defined]
+    return clock
+
+
+@pytest.fixture
+def timed_study(own_client: TestClient, clock: Clock) -> NewStudy:
+    """Makes studies whose leases last 60 s of `clock`, and of which nothing is pruned."""
+    defaults = {"sampler": {"name": "random"}, "pruner": {"name": "none"}, "max_steps": 9, "lease_ttl_seconds": 60}
+    return lambda **spec: create(own_client, **{**defaults, **spec})

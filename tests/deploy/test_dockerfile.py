@@ -1,0 +1,98 @@
+"""The Dockerfile, as far as it can be proved without Docker."""
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.deploy.compose import load
+from tests.deploy.dockerfile import stages
+from tests.support.processes import Programs, bare_environ
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+IMAGES = ("service", "worker")
+
+
+def test_a_plain_build_makes_the_service() -> None:
+    assert list(stages())[-1] == "service"
+
+
+def test_the_compose_file_builds_stages_that_exist() -> None:
+    built = {one["build"]["target"] for one in load(POSTGRES_PASSWORD="x").values() if "build" in one}
+    assert built == set(IMAGES)
+    assert built <= stages().keys()
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_does_not_run_as_root(image: str) -> None:
+    (user,) = stages()[image].arguments("USER")
+    assert int(user.split(":")[0]) > 0  # a number, so that Kubernetes can tell
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_starts_a_command_that_exists(image: str, programs: Programs, tmp_path: Path) -> None:
+    program, *arguments = stages()[image].command
+    shown = programs.run([str(BIN / program), *arguments, "--help"], bare_environ(BIN, tmp_path))
+    assert shown.poll() == 0, shown
+
+
+@pytest.mark.parametrize(("image", "extra"), [("service", "service"), ("worker", "trainers")])
+def test_an_image_holds_one_extra_at_the_tested_versions(image: str, extra: str) -> None:
+    build = stages()[f"build-{image}"]
+    assert f"EXTRAS={extra}" in build.arguments("ARG")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert extra in project["optional-dependencies"]
+    (install,) = [line for line in build.arguments("RUN") if "pip install" in line]
+    assert "--constraint constraints.txt" in install
+    assert install.endswith('".[${EXTRAS}]"')
+    assert any(f"--from=build-{image} " in line for line in stages()[image].arguments("COPY"))
+
+
+def test_what_the_images_copy_is_enough_to_build_the_package(tmp_path: Path) -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = [name for line in stages()["source"].arguments("COPY") for name in line.split()[:-1]]
+    assert set(copied) == sent  # Docker sees nothing that .dockerignore keeps back
+
+    source = tmp_path / "src"
+    source.mkdir()
+    for name in copied:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name)
+        else:
+            shutil.copy(ROOT / name, source / name)
+    build = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(tmp_path),
+        str(source),
+    ]
+    built = subprocess.run(build, capture_output=True, text=True, timeout=60)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "service/cli/main.py" in zipfile.ZipFile(wheel).namelist()
+
+
+def test_the_service_image_serves_and_tells_its_health(programs: Programs, tmp_path: Path) -> None:
+    image = stages()["service"]
+    settings = image.environ | {"LRTUNE_PORT": "0", "LRTUNE_STORAGE": f"sqlite:///{tmp_path / 'lrtune.db'}"}
+    program, *arguments = image.command
+    service = programs.start([str(BIN / program), *arguments], bare_environ(BIN, tmp_path, **settings))
+    port = service.wait_for_line(r"^lrtune serving on http://0\.0\.0\.0:(\d+)$", timeout_seconds=30)[1]
+    assert httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+
+    python, *check = image.health_command
+    assert python == "python"
+    env = bare_environ(BIN, tmp_path, LRTUNE_PORT=port)
+    assert programs.run([sys.executable, *check], env).poll() == 0
+    assert service.terminate(timeout_seconds=15) == 0, service
+    assert programs.run([sys.executable, *check], env).poll() == 1

@@ -1,0 +1,70 @@
+"""The tuning layer without HTTP: an engine on a real database, a clock that is set by hand, a loop of its own."""
+
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from service.storage.database import Database
+from service.storage.engine import Engine
+from service.tuning.studies import Studies
+from service.tuning.trials import Trials
+from service.wire.studies import NewStudy
+
+Result = TypeVar("Result")
+
+
+class Clock:
+    """Seconds since the epoch, moved by hand."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Tuning:
+    """Studies and trials over one database. Use it in a `with`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.clock = Clock()
+        self.engine = Engine(Database(url), clock=self.clock)
+        self.studies = Studies(self.engine)
+        self._drawers = ThreadPoolExecutor(1)
+        self.trials = Trials(self.engine, self.studies, self._drawers)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self.engine.start()
+        self.engine.wait_started()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.engine.close()
+        self._drawers.shutdown()
+        self._runner.close()
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run one coroutine to its end, within a limit."""
+        return self._runner.run(_limited(coroutine))
+
+    def create(self, **spec: Any) -> None:
+        """Create a study."""
+        self.run(self.studies.create(NewStudy.model_validate(spec)))
+
+    def forget(self, name: str) -> None:
+        """Drop the mirror of a study, so that the next use reads it from the database."""
+        study = self.engine.resident(name)
+        if study is not None:
+            with self.engine.lock:
+                self.engine._drop(study)
+
+
+async def _limited(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    async with asyncio.timeout(60):
+        return await coroutine

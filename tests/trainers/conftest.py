@@ -1,0 +1,26 @@
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.fake_service import FakeService
+from trainers import Client
+from trainers.retry import Retry
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    """The waits of the client; nobody waits for them."""
+    return []
+
+
+@pytest.fixture
+def client(service: FakeService, slept: list[float]) -> Iterator[Client]:
+    retry = Retry(total_seconds=60.0, clock=lambda: sum(slept), jitter=lambda: 1.0, sleep=slept.append)
+    with Client("http://service", transport=httpx2.MockTransport(service), retry=retry) as client:
+        yield client

@@ -1,0 +1,132 @@
+"""What can go wrong for a trainer. Each message is one line and says what to do.
+
+    LrtuneError
+    ├── ServiceUnreachable      nothing answers at the address
+    ├── ServiceError            the service refused; `.problem` is its RFC 9457 answer
+    │   ├── NotFound            404: no such study or trial
+    │   ├── TokenRefused        401, 403: no token, or not one for this
+    │   └── LeaseLost           409 lease-lost: someone else owns the trial now; stop training it
+    ├── TrialStopped            the service says that this training is over; `.verdict` says why
+    │   └── TrialPaused         … for now: it keeps its curve and may be leased again
+    ├── NothingReported         a training ended without a loss
+    ├── TrialNotOpen            a leased trial was used outside its `with` block
+    ├── TaskError               a task cannot be loaded
+    └── TaskKeepsFailing        the worker gave up
+
+`LeaseLost`, `TrialStopped` and `TrialPaused` need no handling inside `with trial:`; let them pass.
+"""
+
+from collections.abc import Sequence
+
+from service.wire.trials import Problem, Verdict
+
+
+class LrtuneError(Exception):
+    """The root of everything this package raises on purpose."""
+
+
+class ServiceUnreachable(LrtuneError):
+    """Nothing answered at `url` within the time allowed for retries."""
+
+    def __init__(self, url: str, cause: str) -> None:
+        super().__init__(
+            f"no lrtune service answers at {url} ({cause}): start one with `lrtune serve`, "
+            "or point --server or LRTUNE_SERVER at yours"
+        )
+        self.url = url
+
+
+class ServiceError(LrtuneError):
+    """The service answered with an error; `problem` holds its status, title, detail and bad fields."""
+
+    def __init__(self, problem: Problem, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(describe(problem))
+        self.problem = problem
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotFound(ServiceError):
+    """There is no such study or trial."""
+
+
+class TokenRefused(ServiceError):
+    """The token is missing, unknown, or does not reach this far."""
+
+
+class LeaseLost(ServiceError):
+    """The lease is not the current one: another worker may be training this trial. Stop."""
+
+
+class TrialStopped(LrtuneError):
+    """The service ended this training: pruned, diverged, or its study is finished."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"{verdict.reason or verdict.verdict}: {verdict.explanation}".rstrip(": "))
+        self.verdict = verdict
+
+    @property
+    def reason(self) -> str:
+        """`pruned`, `diverged`, `paused` or `study_finished`."""
+        return self.verdict.reason or "pruned"
+
+
+class TrialPaused(TrialStopped):
+    """The service wants the steps for other trials first: this one waits with its checkpoint."""
+
+
+class NothingReported(LrtuneError):
+    """A training came to its end, but gave no loss."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"trial {number} ended without a loss: call trial.report(step, value) as it trains, "
+            "or trial.complete(value) at the end"
+        )
+
+
+class TrialNotOpen(LrtuneError):
+    """A leased trial was used outside its `with` block, where nothing renews or finishes it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"trial {number} is not open: train it inside `with trial:`")
+
+
+class TaskError(LrtuneError):
+    """The task named on the command line cannot be loaded."""
+
+
+class TaskKeepsFailing(LrtuneError):
+    """The task failed several times in a row; more trials would only be wasted."""
+
+    def __init__(self, failures: int, last: BaseException) -> None:
+        cause = " ".join(f"{type(last).__name__}: {last}".split())
+        super().__init__(
+            f"the task failed {failures} times in a row, the last time with {cause}: fix it and start the worker again"
+        )
+
+
+def describe(problem: Problem) -> str:
+    """A problem in one line, naming the fields at fault."""
+    fields = [_describe_field(error) for error in problem.errors or ()]
+    text = "; ".join(fields) if fields else problem.detail or problem.title
+    return " ".join(f"{text} ({problem.status})".split())
+
+
+def _describe_field(error: dict[str, object]) -> str:
+    where = error.get("loc", "")
+    if isinstance(where, Sequence) and not isinstance(where, str):
+        parts = [str(part) for part in where]
+        where = ".".join(parts[1:] if parts[:1] == ["body"] else parts)
+    return f"{where}: {error.get('msg', 'is not valid')}" if where else str(error.get("msg", "not valid"))
+
+
+def error_for(problem: Problem, *, retry_after_seconds: float | None = None) -> ServiceError:
+    """The error a trainer meets for a problem of the service."""
+    kind: type[ServiceError] = ServiceError
+    if problem.status == 409 and problem.type.endswith("lease-lost"):
+        kind = LeaseLost
+    elif problem.status == 404:
+        kind = NotFound
+    elif problem.status in (401, 403):
+        kind = TokenRefused
+    return kind(problem, retry_after_seconds=retry_after_seconds)

@@ -1,0 +1,68 @@
+"""SIGTERM, SIGHUP and Ctrl-C: the first ends a process in good order, the second at once."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Self
+
+
+class Shutdown(BaseException):
+    """The process was told to end. Not an Exception, so that training code does not swallow it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"told to end by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
+
+
+class Signals:
+    """Within `with Signals() as signals:`, a signal sets `stopping`, and raises Shutdown only inside
+    `with signals.interrupting():`, so that a result on its way is not torn. A second one calls what is in
+    `at_once`, then ends the process. Outside the main thread it does nothing."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.at_once: list[Callable[[], object]] = []
+        self._received = signal.SIGTERM
+        self._interrupting = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue  # nohup
+                self._before[number] = signal.signal(number, self._handle)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        if self.stopping.is_set():
+            for end in self.at_once:
+                end()
+            os._exit(128 + number)
+        self._received = signal.Signals(number)
+        self.stopping.set()
+        if self._interrupting:
+            raise Shutdown(number)
+
+    @contextmanager
+    def interrupting(self) -> Iterator[None]:
+        """Where a signal may break in at any point. Raises Shutdown, also for one that came before."""
+        self._interrupting = True
+        try:
+            self.check()
+            yield
+        finally:
+            self._interrupting = False
+
+    def check(self) -> None:
+        """Raises Shutdown if a signal has come."""
+        if self.stopping.is_set():
+            raise Shutdown(self._received)

@@ -1,0 +1,92 @@
+"""A task is a function that trains: `train(trial)`, named `module:function` or `script.py:function`."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from trainers.errors import TaskError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def task(*, anneals: bool = False, resumable: bool = False) -> Callable[[Function], Function]:
+    """Says about a training function what the service may rely on.
+
+    `anneals`: its learning rate schedule ends at `trial.max_steps`. `resumable`: it goes on from
+    `trial.resume` and reports checkpoints.
+    """
+
+    def mark(function: Function) -> Function:
+        function.__dict__.update(anneals=anneals, resumable=resumable)
+        return function
+
+    return mark
+
+
+def load_task(name: str) -> Callable[[Any], Any]:
+    """The function that `name` names; modules are looked up in the working directory, too.
+
+    Raises TaskError, in one line.
+    """
+    where, colon, function_name = name.rpartition(":")
+    if not colon or not where or not function_name:
+        raise TaskError(f"task {name!r} names no function: write module:function or path/to/script.py:function")
+    module = _load_script(Path(where)) if where.endswith(".py") else _load_module(where)
+    function = getattr(module, function_name, None)
+    if function is None:
+        raise TaskError(f"{where} has no {function_name!r}{_offer(module)}")
+    if not callable(function):
+        raise TaskError(f"{function_name!r} in {where} is a {type(function).__name__}, not a function")
+    return function  # type: ignore[no-any-return]
+
+
+def _load_script(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise TaskError(f"there is no file {path}: give the path from {Path.cwd()}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise TaskError(f"{path} is not a Python file")
+    _look_in(path.resolve().parent)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _import_error(str(path), error) from error
+    return module
+
+
+def _load_module(name: str) -> ModuleType:
+    _look_in(Path.cwd())
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise _import_error(name, error) from error
+
+
+def _look_in(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _import_error(where: str, error: Exception) -> TaskError:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        if where == error.name or where.startswith(f"{error.name}."):
+            return TaskError(f"there is no module {where!r} here: run from its folder, or give a path to a .py file")
+        if error.name.partition(".")[0] in ("torch", "sklearn", "numpy", "matplotlib"):
+            return TaskError(f"{where} needs {error.name}: pip install 'lrtune[trainers]'")
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    return TaskError(f"{where} cannot be imported: {cause}")
+
+
+def _offer(module: ModuleType) -> str:
+    own = [
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == module.__name__
+    ]
+    return f"; it has {', '.join(own[:5])}" if own else ""

@@ -1,0 +1,1 @@
+"""Example tasks on real data, for the demo and for tests."""
