@@ -5,8 +5,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.api.problems import problem
 
 
-class _TooLarge(Exception):
-    pass
+class _TooLarge(BaseException):
+    """Not an Exception: FastAPI makes of any that is raised while a body is read a 400."""
 
 
 class BodyLimit:

@@ -100,6 +100,7 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     details = {
+        400: "the body cannot be read: send JSON in UTF-8, not nested deeply, with numbers of a few digits",
         404: "there is nothing at this path; /docs lists what there is",
         405: "this path does not take this method; /docs lists what it takes",
     }

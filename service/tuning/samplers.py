@@ -37,7 +37,7 @@ def check_sampler(spec: StudySpec) -> None:
                 raise InvalidField(
                     ("sampler", "name"), f"grid cannot search {name}, which has a condition; use bruteforce"
                 )
-        points = math.prod(len(values) for values in grid_points(spec).values())
+        points = math.prod(_count(parameter, sampler.points) for parameter in spec.search_space.values())
         if points > _MAX_GRID:
             raise InvalidField(
                 ("sampler", "points"), f"the grid has {points} points, the most is {_MAX_GRID}; take fewer"
@@ -46,6 +46,10 @@ def check_sampler(spec: StudySpec) -> None:
         for name, parameter in spec.search_space.items():
             if isinstance(parameter, FloatParameter) and parameter.step is None:
                 raise InvalidField(("search_space", name), "needs a step for bruteforce; or use the grid sampler")
+            if _count(parameter, _MAX_GRID) > _MAX_GRID:
+                raise InvalidField(
+                    ("search_space", name), f"has more than {_MAX_GRID} values; take a larger step for bruteforce"
+                )
 
 
 def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
@@ -88,9 +92,29 @@ def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
         case methods.RandomSampler():
             return optuna.RandomSampler(seed=own)
         case methods.GridSampler():
-            return optuna.GridSampler(grid_points(spec), seed=sampler.seed)
+            return _GridSampler(grid_points(spec), seed=sampler.seed)
         case methods.BruteForceSampler():
             return optuna.BruteForceSampler(seed=own)
+
+
+class _GridSampler(optuna.GridSampler):
+    """Optuna's grid, which also knows the points that were enqueued or recorded: it hands out each point once.
+
+    Where some parameters are fixed, the others come from a point of the grid that fits them, if one is left.
+    """
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        names = self._param_names
+        others = (other for other in study.get_trials(deepcopy=False) if other.number != trial.number)
+        taken = {tuple(other.params.get(name) for name in names) for other in others}
+        free = [index for index, point in enumerate(self._all_grids) if tuple(point) not in taken] or [0]
+        fixed = trial.system_attrs.get(FIXED_ATTR, {})
+        fitting = (
+            index
+            for index in free
+            if all(fixed.get(name, value) == value for name, value in zip(names, self._all_grids[index], strict=True))
+        )
+        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", next(fitting, free[0]))
 
 
 def snapshot_for(spec: StudySpec, study: StudyMirror) -> Snapshot:
@@ -141,6 +165,15 @@ def grid_points(spec: StudySpec) -> dict[str, list[Any]]:
     sampler = spec.sampler
     assert isinstance(sampler, methods.GridSampler)
     return {name: _points(parameter, sampler.points) for name, parameter in spec.search_space.items()}
+
+
+def _count(parameter: Parameter, points: int) -> int:
+    """How many values the parameter has on a grid that takes `points` of a float without step."""
+    if isinstance(parameter, CategoricalParameter):
+        return len(parameter.choices)
+    if isinstance(parameter, IntParameter):
+        return (parameter.high - parameter.low) // parameter.step + 1
+    return points if parameter.step is None else math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
 
 
 def _points(parameter: Parameter, count: int) -> list[Any]:

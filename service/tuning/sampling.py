@@ -69,7 +69,7 @@ def draw(
     for name in drawing_order(spec.search_space):
         if is_active(spec.search_space[name], staged.params):
             _suggest(trial, name, distributions[name])
-    params = {name: staged.params[name] for name in spec.search_space if name in staged.params}
+    params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
     chosen = {name: distributions[name] for name in params}
     exhausted = _enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
     return Draw(params, chosen, storage.written, exhausted)

@@ -34,8 +34,12 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
 def drawing_order(space: Mapping[str, Parameter]) -> list[str]:
     """The order in which parameters are drawn: parents first, learning rates as late as may be, since how large a
     rate is stable depends on the rest."""
+    late: set[str] = set()
     order = sampling_order(space)
-    return sorted(order, key=is_learning_rate)
+    for name in order:
+        if is_learning_rate(name) or late & (space[name].when or {}).keys():
+            late.add(name)
+    return sorted(order, key=late.__contains__)
 
 
 def main_learning_rate(space: Mapping[str, Parameter]) -> str | None:
@@ -51,7 +55,7 @@ def main_learning_rate(space: Mapping[str, Parameter]) -> str | None:
 
 
 def check_params(space: Mapping[str, Parameter], params: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The values as the space has them (ints where floats are asked become floats).
+    """The values as the space has them (ints where floats are asked become floats), in the order they are drawn in.
 
     Raises InvalidField at params.NAME for a name or value outside the space, and, where `complete`, for a missing
     one.
@@ -68,10 +72,10 @@ def check_params(space: Mapping[str, Parameter], params: Mapping[str, Any], *, c
             if complete and active:
                 raise InvalidField(("params", name), "is missing: give every parameter its value")
             continue
-        if complete and not active:
+        if not active and (complete or (parameter.when or {}).keys() <= params.keys()):
             raise InvalidField(("params", name), f"does not exist unless {_condition(parameter)}; leave it out")
         checked[name] = _check_value(name, parameter, params[name])
-    return {name: checked[name] for name in space if name in checked}
+    return {name: checked[name] for name in drawing_order(space) if name in checked}
 
 
 def _condition(parameter: Parameter) -> str:
@@ -90,6 +94,8 @@ def _check_value(name: str, parameter: Parameter, value: Any) -> Any:
         raise InvalidField(loc, f"must be one of {parameter.choices}, not {value!r}")
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidField(loc, f"must be a number, not {value!r}")
+    if not parameter.low <= value <= parameter.high:
+        raise InvalidField(loc, f"must be within [{parameter.low}, {parameter.high}], not {value!r}")
     if isinstance(parameter, IntParameter) and value != int(value):
         raise InvalidField(loc, f"must be a whole number, not {value!r}")
     number = float(value) if isinstance(parameter, FloatParameter) else int(value)

@@ -245,7 +245,7 @@ def _typical(space: Mapping[str, Parameter], family: str) -> dict[str, Any]:
 
 def _middle(parameter: FloatParameter | IntParameter) -> float | int:
     low, high = float(parameter.low), float(parameter.high)
-    middle = math.sqrt(low * high) if parameter.log else (low + high) / 2
+    middle = math.sqrt(low) * math.sqrt(high) if parameter.log else (low + high) / 2
     if parameter.step is not None:
         middle = low + round((middle - low) / parameter.step) * parameter.step
     return round(middle) if isinstance(parameter, IntParameter) else middle

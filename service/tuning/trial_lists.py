@@ -28,7 +28,7 @@ def trials_after(
     """Up to `limit` trials by number, those after number `after`, and the number to go on after."""
     begin = 0
     if after is not None:
-        if not after.isdigit():
+        if not (after.isascii() and after.isdigit()):
             raise InvalidField(("cursor",), "is not one of this list; leave it out to begin anew")
         begin = int(after) + 1
     found: list[TrialMirror] = []

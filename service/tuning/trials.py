@@ -189,11 +189,9 @@ class Trials:
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
             trial = leases.find_trial(study, number)
-            outcome, value = _outcome(trial, body.state, body.value)
-            work = trial.work
-            replay = work is not None and work.lease == body.lease and trial.outcome == outcome
-            if not replay or (outcome == "complete" and trial.value != value):
+            if not _ended_it(trial, body):
                 trial = leases.held_trial(study, number, body.lease)
+                outcome, value = _outcome(trial, body.state, body.value)
                 leases.finish(change, trial, outcome, value, body.error)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return study, trial
@@ -293,6 +291,17 @@ def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint)
     assert trial.work is not None
     work = replace(trial.work, checkpoint_uri=checkpoint.uri, checkpoint_step=checkpoint.step)
     change.set_work(trial, work)
+
+
+def _ended_it(trial: TrialMirror, body: Result) -> bool:
+    """Whether the trial has ended by this very result, of which this is a replay."""
+    work = trial.work
+    if work is None or work.lease != body.lease or not trial.state.is_finished():
+        return False
+    if body.state == "complete" and (body.value is not None or trial.last_step is not None):
+        outcome, value = _outcome(trial, body.state, body.value)
+        return trial.outcome == outcome and trial.value == value
+    return trial.outcome == body.state
 
 
 def _outcome(trial: TrialMirror, state: str, value: float | None) -> tuple[str, float | None]:

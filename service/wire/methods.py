@@ -8,6 +8,8 @@ from service.wire.base import Body, Finite
 
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Resource = Annotated[int, Field(ge=1, le=10**9)]
+"""Steps, as halving rules count them."""
 
 
 class _Sampler(Body):
@@ -108,18 +110,18 @@ class AshaPruner(Body):
     """Asynchronous successive halving, as a stopping rule."""
 
     name: Literal["asha"]
-    min_resource: Annotated[int, Field(ge=1)] = 1
-    reduction_factor: Annotated[int, Field(ge=2)] = 3
-    min_early_stopping_rate: Count = 0
+    min_resource: Resource = 1
+    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
+    min_early_stopping_rate: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 class HyperbandPruner(Body):
     """Several successive-halving brackets. `max_resource` is the study's `max_steps` unless given."""
 
     name: Literal["hyperband"]
-    min_resource: Annotated[int, Field(ge=1)] = 1
-    max_resource: Annotated[int, Field(ge=1)] | None = None
-    reduction_factor: Annotated[int, Field(ge=2)] = 3
+    min_resource: Resource = 1
+    max_resource: Resource | None = None
+    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
 
 
 class ThresholdPruner(Body):

@@ -1,5 +1,6 @@
 """The search space: parameters, their bounds, and the conditions under which they exist."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from service.wire.base import Body, Choice, Finite, ParameterName
 
+_MAX_STEPS = 10**12
 _LEARNING_RATE = re.compile(r"(^|[._\-])(lr|learning_rate)$")
 
 
@@ -36,6 +38,8 @@ class FloatParameter(_Parameter):
     def _bounds(self) -> Self:
         if self.low >= self.high:
             raise ValueError(f"low must be less than high, but low is {self.low} and high is {self.high}")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError("low and high are too far apart: high - low must be finite")
         if self.log and self.low <= 0:
             raise ValueError(f"low must be > 0 where log is true, but it is {self.low}")
         if self.step is not None:
@@ -43,6 +47,8 @@ class FloatParameter(_Parameter):
                 raise ValueError("step and log exclude each other: drop one of them")
             if not 0 < self.step <= self.high - self.low:
                 raise ValueError(f"step must be > 0 and at most high - low, but it is {self.step}")
+            if (self.high - self.low) / self.step > _MAX_STEPS:
+                raise ValueError(f"step is too small: it cuts [{self.low}, {self.high}] into too many values")
         return self
 
 

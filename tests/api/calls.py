@@ -1,6 +1,7 @@
 """A study of the service, driven as its workers and readers drive it: over HTTP, in this process."""
 
 import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -137,6 +138,34 @@ def in_threads(count: int, work: Callable[[int], Any], timeout_seconds: float = 
     with ThreadPoolExecutor(count) as threads:
         futures = [threads.submit(begin, index) for index in range(count)]
         return [future.result(timeout_seconds) for future in futures]
+
+
+def train_all(study: StudyCalls, threads: int, train: Callable[[Json], Any], timeout_seconds: float = 40.0) -> list[Json]:
+    """Ask and `train` in `threads` threads until each is told that all is done; return what was leased.
+
+    When one of them fails, the others end as well.
+    """
+    failed = threading.Event()
+    deadline = time.monotonic() + timeout_seconds
+
+    def work(_: int) -> list[Json]:
+        leased: list[Json] = []
+        try:
+            while True:
+                response = study.ask()
+                assert response.status_code in (200, 201), response.text
+                assert time.monotonic() < deadline, f"not done after {len(leased)} trials: {response.text}"
+                reply = response.json()
+                if response.status_code == 201:
+                    train(reply)
+                    leased.append(reply)
+                elif reply["done"] or failed.wait(0.01):
+                    return leased
+        except BaseException:
+            failed.set()
+            raise
+
+    return [trial for of_thread in in_threads(threads, work) for trial in of_thread]
 
 
 def assert_in_space(space: Json, params: Json) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.calls import SPACE, StudyCalls, assert_in_space, in_threads
+from tests.api.calls import SPACE, Json, StudyCalls, assert_in_space, in_threads, train_all
 from tests.api.conftest import NewStudy, create, serving
 
 
@@ -43,23 +43,11 @@ def test_request_ids_of_two_studies_do_not_meet(new_study: NewStudy) -> None:
 def test_sixteen_askers_never_overshoot_max_trials(each_study: NewStudy) -> None:
     study = each_study(sampler={"name": "random"}, max_trials=25)
 
-    def train(_: int) -> list[int]:
-        numbers = []
-        while True:
-            response = study.ask()
-            if response.status_code == 200:
-                reply = response.json()
-                if reply["done"]:
-                    assert reply["reason"] == "max_trials"
-                    return numbers
-                continue
-            trial = response.json()
-            study.finish(trial, value=1.0)
-            numbers.append(trial["number"])
-
-    numbers = [number for of_thread in in_threads(16, train) for number in of_thread]
+    leased = train_all(study, 16, lambda trial: study.finish(trial, value=1.0))
+    numbers = [trial["number"] for trial in leased]
     assert sorted(numbers) == list(range(25))
     assert len(study.trials(limit=1000)) == 25
+    assert study.ask().json()["reason"] == "max_trials"
     assert study.get("/status")["state"] == "finished"
 
 
@@ -131,22 +119,12 @@ def test_an_enumerating_sampler_hands_out_each_point_once_then_is_done(
 ) -> None:
     study = each_study(**spec)
 
-    def train(_: int) -> list[dict[str, object]]:
-        trained = []
-        while True:
-            response = study.ask()
-            if response.status_code == 200:
-                reply = response.json()
-                if reply["done"]:
-                    assert reply["reason"] == "search_space_exhausted"
-                    return trained
-                continue
-            trial = response.json()
-            study.finish(trial, "failed" if trial["number"] % 5 == 4 else "complete", value=1.0)
-            trained.append(trial["params"])
+    def train(trial: Json) -> None:
+        study.finish(trial, "failed" if trial["number"] % 5 == 4 else "complete", value=1.0)
 
-    trained = [str(sorted(params.items())) for of_thread in in_threads(6, train) for params in of_thread]
+    trained = [str(sorted(trial["params"].items())) for trial in train_all(study, 6, train)]
     assert Counter(Counter(trained).values()) == {1: points}
+    assert study.ask().json()["reason"] == "search_space_exhausted"
     assert study.get("/status")["state"] == "finished"
 
 
@@ -164,9 +142,8 @@ def test_a_point_that_was_tried_by_other_ways_does_not_end_the_search_early(
         assert study.post("/trials/enqueue", {"params": ahead}).status_code == 201
     else:
         assert study.post("/trials/record", {"params": ahead, "value": 1.0}).status_code == 201
-    while (response := study.ask()).status_code == 201:
-        study.finish(response.json(), value=1.0)
-    assert response.json()["reason"] == "search_space_exhausted"
+    train_all(study, 1, lambda trial: study.finish(trial, value=1.0))
+    assert study.ask().json()["reason"] == "search_space_exhausted"
     tried = [str(sorted(trial["params"].items())) for trial in study.trials(limit=1000)]
     assert Counter(Counter(tried).values()) == {1: points}
 

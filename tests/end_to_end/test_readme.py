@@ -1,0 +1,47 @@
+"""The README's code, run as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import ROOT, Service
+from trainers.client import Client
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_training_script_runs(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 1
+    assert len(blocks[0].strip().splitlines()) <= 10, "the README promises ten lines"
+    monkeypatch.setenv("LRTUNE_SERVER", service.address)
+
+    def train_one_epoch(learning_rate: float, epoch: int) -> float:
+        return float("nan") if learning_rate > 0.1 else 1 / epoch + abs(learning_rate - 0.01)
+
+    exec(compile(blocks[0], "README.md", "exec"), {"train_one_epoch": train_one_epoch, "__name__": "__main__"})
+    status = client.status("my-model")
+    assert status.state == "finished"
+    assert status.trials.diverged + status.trials.complete + status.trials.pruned == 20
+    assert "learning_rate=" in capsys.readouterr().out
+    assert status.best is not None
+    assert status.best.value < 0.2
+
+
+def test_every_page_the_readme_points_to_exists() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
+        assert (ROOT / target).is_file(), target
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    from typer.main import get_command
+
+    from service.cli.main import app
+
+    group = get_command(app)
+    for line in re.findall(r"^lrtune (\w+)", README, re.MULTILINE):
+        assert group.get_command(None, line) is not None, line  # type: ignore[attr-defined, arg-type]
+    assert Path(ROOT / "docker-compose.yml").is_file()
