@@ -1,7 +1,8 @@
 """Owns worker processes: starts them, restarts one that a signal killed, and never leaves one behind.
 
 Each runs in a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone, which
-passes on one SIGTERM; a second would tell a worker to drop its trial.
+passes on one SIGTERM; a second would tell a worker to drop its trial. A worker whose supervisor has gone ends too
+(`trainers.ownership`).
 """
 
 import logging
@@ -12,6 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
+
+from trainers.ownership import owned_environment
 
 GRACE_SECONDS = 20.0
 """For a worker to give its trial back after SIGTERM."""
@@ -107,10 +110,13 @@ def end_processes(processes: Sequence["subprocess.Popen[bytes]"], *, grace_secon
             logger.warning("process %d did not end within %.0f s: killed", process.pid, grace_seconds)
             process.kill()
             process.wait()
+    for process in processes:
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _start(command: Sequence[str]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, env=owned_environment(), process_group=0)
 
 
 def _name(number: int) -> str:

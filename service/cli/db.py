@@ -27,8 +27,9 @@ def upgrade(
 ) -> None:
     """Create the tables, or bring them up to this version. `lrtune serve` does the same when it starts."""
     from service.storage import schema
-    from service.storage.database import Database, check_can_open
+    from service.storage.database import Database
     from service.storage.errors import StorageError
+    from service.storage.schema import check_can_open
 
     try:
         check_can_open(storage)

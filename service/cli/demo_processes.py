@@ -12,6 +12,7 @@ from typing import IO
 
 from service.cli.output import own_command
 from trainers.errors import LrtuneError
+from trainers.ownership import owned_environment
 from trainers.shutdown import Signals
 from trainers.supervisor import Supervisor, end_processes
 
@@ -104,5 +105,10 @@ def _start(command: Sequence[str], *, stdout: int | IO[bytes], stderr: int | IO[
     """In a process group of its own: Ctrl-C reaches the demo alone, which ends the others in order."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("LRTUNE_")}
     return subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, process_group=0
+        command,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        stderr=stderr,
+        env=owned_environment(environment),
+        process_group=0,
     )

@@ -43,6 +43,7 @@ def serve(
     from service.cli.server import run
     from service.settings import Settings
     from service.storage.errors import StorageError
+    from trainers.ownership import end_with_owner
 
     given = {
         "host": host,
@@ -58,6 +59,7 @@ def serve(
     except ValidationError as error:
         first = error.errors()[0]
         fail(f"LRTUNE_{str(first['loc'][0]).upper()}: {first['msg']}", 2)
+    end_with_owner()
     try:
         run(settings)
     except StorageError as error:

@@ -14,7 +14,7 @@ import uvicorn
 from service.app import create_app
 from service.cli.output import fail
 from service.settings import Settings
-from service.storage.database import check_can_open
+from service.storage.schema import check_can_open
 
 _LEVELS = ("debug", "info", "warning", "error")
 _BACKLOG = 2048

@@ -54,6 +54,7 @@ def worker(
     ends the worker (a second one ends it at once). A token is read from LRTUNE_TOKEN.
     """
     from trainers.client import Client
+    from trainers.ownership import end_with_owner
     from trainers.retry import Retry
     from trainers.shutdown import Shutdown, Signals
     from trainers.task_functions import load_task
@@ -61,6 +62,7 @@ def worker(
 
     try:
         with Signals() as signals:
+            end_with_owner()
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 client.study(study)
                 server = client.server

@@ -3,7 +3,6 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -139,6 +138,18 @@ class Database:
             self.release()
             raise self._unavailable(error) from error
 
+    def check_writer(self) -> None:
+        """Raise StorageUnavailable, and give the lock up, where the connection that commits is dead."""
+        writer = self._writer
+        if writer is None:
+            raise StorageUnavailable(f"this process does not write {self.shown_url} now; try again")
+        try:
+            with writer.begin():
+                writer.execute(select(1))
+        except SQLAlchemyError as error:
+            self.release()
+            raise self._unavailable(error) from error
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read from, on a consistent snapshot. Raises StorageUnavailable."""
@@ -214,17 +225,3 @@ def _create_engine(url: URL) -> Engine:
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}"):
         connection.execute(f"PRAGMA {pragma}")
-
-
-def check_can_open(url: str) -> None:
-    """Raise StorageUrlInvalid or StorageUnavailable where `url` names nothing that can be opened."""
-    parsed = parse_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        folder = Path(parsed.database or "").absolute().parent
-        if not folder.is_dir():
-            raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
-    database = Database(url)
-    try:
-        database.ping()
-    finally:
-        database.close()

@@ -153,9 +153,9 @@ class Engine:
     def _keep_house(self) -> None:
         """Notice a dead connection while nothing is written; drop the mirrors of idle studies."""
         try:
-            self.database.write([])
-        except (StorageUnavailable, RowsRefused) as error:
-            self._fail([], StorageUnavailable(str(error)))
+            self.database.check_writer()
+        except StorageUnavailable as error:
+            self._fail([], error)
             return
         now = self.clock()
         with self.lock:
@@ -225,6 +225,7 @@ class Engine:
                 study.last_used = self.clock()
                 return study
             gate = self._loading.setdefault(study_id, threading.Lock())
+            activations = self.activations
         with gate:
             with self.lock:
                 study = self._resident.get(study_id)
@@ -238,6 +239,8 @@ class Engine:
             with self.lock:
                 self._loading.pop(study_id, None)
                 self.check_active()
+                if self.activations != activations:
+                    raise StorageUnavailable("the database went away while the study was read; try again")
                 if study is None:
                     raise StudyMissing(str(study_id))
                 study.last_used = self.clock()
@@ -390,11 +393,11 @@ class Engine:
         with self.lock:
             forming, self._forming = self._forming, Batch()
             batches = [*batches, forming]
+            if self.state == "active":
+                self._note_state("away", error)
             for study in list(self._resident.values()):
                 self._drop(study)
             self._pending.clear()
-        if self.state == "active":
-            self._note_state("away", error)
         for batch in batches:
             for change in batch.changes:
                 change.error = StorageUnavailable(str(error))

@@ -5,13 +5,16 @@ No other module may touch Optuna's tables; a change in Optuna's schema is met he
 
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from optuna import distributions
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import TrialState
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 
 studies: Table = models.StudyModel.__table__
 directions: Table = models.StudyDirectionModel.__table__
@@ -30,6 +33,9 @@ DIVERGED_ATTR = "constraints:diverged"
 
 OUTCOME_ATTR = "lrtune:outcome"
 
+FIXED_ATTR = "fixed_params"
+"""Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
+
 
 def create(url: str) -> None:
     """Create and stamp Optuna's tables by Optuna's own code; check that their version is the installed one's.
@@ -39,6 +45,13 @@ def create(url: str) -> None:
     storage = RDBStorage(url)
     storage.remove_session()
     storage.engine.dispose()
+
+
+def is_other_version(connection: Connection) -> bool:
+    """Whether Optuna's tables are there, at another revision than the installed Optuna's. Writes nothing."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory(str(Path(models.__file__).parent / "alembic"))
+    return current is not None and current != scripts.get_current_head()
 
 
 @lru_cache(maxsize=4096)

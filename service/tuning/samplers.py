@@ -9,16 +9,17 @@ from typing import Any
 import numpy as np
 import optuna.samplers as optuna
 from optuna.distributions import BaseDistribution
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.mirror import StudyMirror
-from service.storage.optuna_schema import OUTCOME_ATTR
+from service.storage.optuna_schema import FIXED_ATTR, OUTCOME_ATTR
 from service.tuning.auto import AutoSampler
 from service.tuning.errors import InvalidField
 from service.tuning.space import distribution_of
 from service.tuning.staging import Snapshot, snapshot_all, snapshot_window
 from service.wire import methods
-from service.wire.search_space import CategoricalParameter, FloatParameter, IntParameter, Parameter
+from service.wire.search_space import CategoricalParameter, IntParameter, Parameter
 from service.wire.studies import StudySpec
 
 _WINDOW_BEST = 250
@@ -44,9 +45,10 @@ def check_sampler(spec: StudySpec) -> None:
             )
     if isinstance(sampler, methods.BruteForceSampler):
         for name, parameter in spec.search_space.items():
-            if isinstance(parameter, FloatParameter) and parameter.step is None:
+            values = _values(parameter)
+            if values is None:
                 raise InvalidField(("search_space", name), "needs a step for bruteforce; or use the grid sampler")
-            if _count(parameter, _MAX_GRID) > _MAX_GRID:
+            if values > _MAX_GRID:
                 raise InvalidField(
                     ("search_space", name), f"has more than {_MAX_GRID} values; take a larger step for bruteforce"
                 )
@@ -167,22 +169,30 @@ def grid_points(spec: StudySpec) -> dict[str, list[Any]]:
     return {name: _points(parameter, sampler.points) for name, parameter in spec.search_space.items()}
 
 
-def _count(parameter: Parameter, points: int) -> int:
-    """How many values the parameter has on a grid that takes `points` of a float without step."""
+def _values(parameter: Parameter) -> int | None:
+    """How many values the parameter has; None for a float without step."""
     if isinstance(parameter, CategoricalParameter):
         return len(parameter.choices)
     if isinstance(parameter, IntParameter):
         return (parameter.high - parameter.low) // parameter.step + 1
-    return points if parameter.step is None else math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
+    return None if parameter.step is None else math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
+
+
+def _count(parameter: Parameter, points: int) -> int:
+    """How many of the parameter's values are on the grid, without listing them."""
+    values = _values(parameter)
+    if values is None or isinstance(parameter, IntParameter):
+        return min(points, values or points)
+    return values
 
 
 def _points(parameter: Parameter, count: int) -> list[Any]:
     if isinstance(parameter, CategoricalParameter):
         return list(parameter.choices)
     if isinstance(parameter, IntParameter):
-        whole = list(range(parameter.low, parameter.high + 1, parameter.step))
+        whole = range(parameter.low, parameter.high + 1, parameter.step)
         if len(whole) <= count:
-            return whole
+            return list(whole)
         spread = np.geomspace if parameter.log else np.linspace
         return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
     if parameter.step is not None:

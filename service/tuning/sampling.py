@@ -9,6 +9,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
+from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning.pruners import build_pruner
 from service.tuning.samplers import build_sampler, distributions_of
 from service.tuning.space import drawing_order
@@ -18,9 +19,6 @@ from service.wire.search_space import is_active
 from service.wire.studies import StudySpec
 
 _log = logging.getLogger(__name__)
-
-FIXED_ATTR = "fixed_params"
-"""Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
 
 
 @dataclass(frozen=True)

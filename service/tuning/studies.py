@@ -6,7 +6,7 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from service.storage.engine import Engine
-from service.storage.errors import StudyMissing, StudyNameTaken
+from service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
 from service.storage.mirror import StudyMirror
 from service.tuning.errors import InvalidField, StudyExists, StudyNotFound
 from service.tuning.samplers import check_sampler
@@ -39,7 +39,9 @@ class Studies:
         batch = self._engine.pending(study)
         if batch is not None:
             await batch.wait_async(60.0)
+        if not study.alive:
             self._engine.check_active()
+            raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
 
     async def create(self, body: NewStudy) -> tuple[StudyMirror, bool]:
         """Create a study; return it and whether it is new. Raises StudyExists, InvalidField."""

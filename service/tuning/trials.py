@@ -14,11 +14,12 @@ from optuna.trial import TrialState
 from service.storage.changes import Change
 from service.storage.engine import Engine
 from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning import leases
 from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, why_none
 from service.tuning.errors import BudgetSpent, InvalidField
 from service.tuning.samplers import distributions_of, snapshot_for
-from service.tuning.sampling import FIXED_ATTR, Draw, draw_or_random
+from service.tuning.sampling import Draw, draw_or_random
 from service.tuning.space import check_params
 from service.tuning.staging import Snapshot
 from service.tuning.studies import Studies

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning.budget import state_of
 from service.tuning.leases import find_trial
 from service.tuning.suggestion import suggest
@@ -78,7 +79,7 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
     return {
         "number": trial.number,
         "state": trial.outcome,
-        "params": trial.params or dict(trial.system_attrs.get("fixed_params", {})),
+        "params": trial.params or dict(trial.system_attrs.get(FIXED_ATTR, {})),
         "value": trial.value,
         "attempt": work.attempt if work is not None else 0,
         "worker": work.worker if work is not None else None,

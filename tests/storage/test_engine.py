@@ -18,10 +18,11 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, text
 
 from service.storage import open_storage
-from service.storage.database import Database, check_can_open
+from service.storage.database import Database
 from service.storage.engine import Engine, open_engine
 from service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.schema import check_can_open
 from service.storage.statements import Op
 from service.storage.tables import PREFIX, VERSION_TABLE, metadata
 from service.wire.trials import Ask, Checkpoint, LeasedTrial, Release, Report, Reports, Result
