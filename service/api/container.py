@@ -34,7 +34,8 @@ class Container:
         return cls(engine, studies, Trials(engine, studies, drawers), watchers, metrics)
 
 
-def _container(request: Request) -> Container:
+# async: FastAPI runs plain functions in a thread, which costs more than the rest of a request.
+async def _container(request: Request) -> Container:
     container: Container = request.app.state.container
     return container
 

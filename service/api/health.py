@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from service.api.container import Parts
+from service.api.problems import problem
 from service.storage.errors import StorageError, WriterBusy
 from service.storage.schema import is_current
 
@@ -31,11 +32,13 @@ async def readyz(parts: Parts) -> JSONResponse:
         storage = f"away: {error}" if str(error) else "away: it does not answer in time"
     engine = parts.engine
     writer = "held" if engine.state == "active" else engine.state
-    body = {"ready": False, "storage": storage, "schema": schema, "writer": writer}
-    if isinstance(engine.failure, WriterBusy):
-        body["detail"] = str(engine.failure)
-    ready = storage == "reachable" and schema == "current" and writer == "held"
-    return JSONResponse(body | {"ready": ready}, 200 if ready else 503)
+    parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
+    if storage == "reachable" and schema == "current" and writer == "held":
+        return JSONResponse({"ready": True, **parts_of_it})
+    detail = str(engine.failure or "the storage is not ready yet; try again")
+    kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
+    more = {"ready": False, **parts_of_it}
+    return problem(503, kind, "Not ready", detail, more=more, headers={"Retry-After": "1"})
 
 
 @router.get("/metrics", response_class=Response)

@@ -42,7 +42,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         (409, "study-exists, lease-lost, budget-spent"),
         (413, "body-too-large"),
         (422, "invalid-body"),
-        (503, "storage-unavailable, standby, schema-mismatch"),
+        (503, "storage-unavailable, standby, schema-mismatch, not-ready"),
     )
     for schema in ({"$ref": "#/components/schemas/Problem"},)
 }
@@ -57,12 +57,13 @@ def problem(
     *,
     errors: list[dict[str, Any]] | None = None,
     headers: dict[str, str] | None = None,
+    more: dict[str, Any] | None = None,
 ) -> JSONResponse:
-    """A problem+json response."""
+    """A problem+json response; `more` are members beside the standard ones."""
     body: dict[str, Any] = {"type": kind, "title": title, "status": status, "detail": detail}
     if errors is not None:
         body["errors"] = errors
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(body | (more or {}), status, headers, media_type="application/problem+json")
 
 
 def install(app: FastAPI) -> None:
@@ -150,6 +151,9 @@ def _readable(loc: list[Any], error: dict[str, Any]) -> dict[str, Any]:
         known = str(context.get("expected_tags", "")).replace("'", "")
         message = f"there is no {loc[-1] if loc else 'kind'} {context.get('tag')!r}; use one of {known}"
         loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
+    elif kind == "union_tag_not_found":
+        message = "is missing: say which"
+        loc = [*loc, str(error.get("ctx", {}).get("discriminator", "name")).strip("'")]
     elif kind in ("model_attributes_type", "model_type", "dict_type") and not loc:
         message = "the body must be a JSON object, sent with Content-Type: application/json"
     elif kind == "extra_forbidden":

@@ -48,7 +48,9 @@ async def report(study: str, number: Number, body: Annotated[Reports, Body()], p
 @router.post("/trials/{number}/heartbeat")
 async def heartbeat(study: str, number: Number, body: Annotated[Heartbeat, Body()], parts: Parts) -> Verdict:
     """Renew the lease without a report."""
-    return await parts.trials.heartbeat(study, number, body)
+    verdict = await parts.trials.heartbeat(study, number, body)
+    parts.metrics.verdicts.labels(verdict.verdict, verdict.reason or "").inc()
+    return verdict
 
 
 @router.post("/trials/{number}/result")

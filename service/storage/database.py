@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
@@ -94,6 +95,9 @@ class Database:
     def _acquire_file(self) -> None:
         lock = self._file_lock
         assert lock is not None
+        folder = Path(lock.lock_file).absolute().parent
+        if not folder.is_dir():  # The lock would create it.
+            raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
         try:
             lock.acquire(timeout=0)
         except Timeout:

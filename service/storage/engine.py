@@ -336,9 +336,9 @@ class Engine:
         except StorageUnavailable as error:
             self._fail([batch], error)
             return
-        self._finish(batch)
         for observe in self.on_batch:
             observe(len(batch.changes), time.perf_counter() - begun)
+        self._finish(batch)
 
     def _commit_singly(self, batch: Batch) -> None:
         """Commit change by change, so that a bad row fails alone, with what was decided on top of it."""

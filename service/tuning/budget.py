@@ -14,7 +14,7 @@ EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
 
 def is_finished(study: StudyMirror) -> bool:
     """Whether no trial will ever be handed out again, as things stand."""
-    return study.stopped or (not study.leased and not study.waiting and _spent(study) is not None)
+    return study.stopped or (not study.leased and not study.waiting and spent(study) is not None)
 
 
 def state_of(study: StudyMirror) -> str:
@@ -32,17 +32,17 @@ def why_none(study: StudyMirror) -> NoTrial | None:
     """
     if study.stopped:
         return NoTrial(done=True, reason="stopped")
-    spent = _spent(study)
+    used_up = spent(study)
     if study.waiting:
         if study.paused:
             return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
         resumes = next(iter(study.waiting))
         work = study.trials[resumes].work
-        if spent == "max_total_steps" and (work is None or work.max_steps is None):
+        if used_up == "max_total_steps" and (work is None or work.max_steps is None):
             return _later_or_done(study, "max_total_steps")
         return None
-    if spent is not None:
-        return _later_or_done(study, spent)
+    if used_up is not None:
+        return _later_or_done(study, used_up)
     if study.paused:
         return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
     return None
@@ -54,7 +54,7 @@ def _later_or_done(study: StudyMirror, reason: str) -> NoTrial:
     return NoTrial.model_validate({"done": True, "reason": reason})
 
 
-def _spent(study: StudyMirror) -> str | None:
+def spent(study: StudyMirror) -> str | None:
     """The budget that is used up or reserved, if one is."""
     if study.max_trials is not None and study.tally.spent_trials >= study.max_trials:
         return "max_trials"

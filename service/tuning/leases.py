@@ -109,8 +109,14 @@ def finish(
 
 
 def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
-    """Put a trial back into the queue: `lost` says how its attempt was lost, None that it was given back."""
+    """Put a trial back into the queue: `lost` says how its attempt was lost, None that it was given back.
+
+    One that had been told to stop is over instead.
+    """
     assert trial.work is not None
+    if trial.work.stop_reason is not None:
+        finish(change, trial, "diverged" if trial.work.stop_reason == "diverged" else "pruned")
+        return
     work = replace(trial.work, leased=False, error=lost, expires_at=math.inf)
     change.set_state(trial, TrialState.WAITING, work=work)
 
@@ -122,11 +128,8 @@ def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
     """
     work = trial.work
     assert work is not None
-    if work.stop_reason is not None:
-        finish(change, trial, "diverged" if work.stop_reason == "diverged" else "pruned")
-        return
     lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
-    if work.attempt >= max_attempts:
+    if work.attempt >= max_attempts and work.stop_reason is None:
         finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
     else:
         requeue(change, trial, lost=lost)

@@ -16,7 +16,7 @@ from service.storage.engine import Engine
 from service.storage.mirror import StudyMirror, TrialMirror, Work
 from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning import leases
-from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, why_none
+from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, spent, why_none
 from service.tuning.errors import BudgetSpent, InvalidField
 from service.tuning.samplers import distributions_of, snapshot_for
 from service.tuning.sampling import Draw, draw_or_random
@@ -162,7 +162,7 @@ class Trials:
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
             assert trial.work is not None
-            _check_steps(trial.work, body.reports, body.checkpoint)
+            _check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
             self._renew(change, trial)
             fresh = []
             for report in body.reports:
@@ -203,7 +203,7 @@ class Trials:
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
             assert trial.work is not None
-            _check_steps(trial.work, (), body.checkpoint)
+            _check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
             leases.requeue(change, trial, lost=None)
@@ -223,14 +223,14 @@ class Trials:
         assert study.spec is not None
         params = check_params(study.spec.search_space, body.params, complete=False)
         with self._engine.change(study) as change:
-            if study.stopped or (study.max_trials is not None and study.tally.spent_trials >= study.max_trials):
-                raise BudgetSpent(
-                    f"study {name!r} takes no further trial: its {study.max_trials} are spent or it was stopped; "
-                    "raise max_trials first"
-                )
+            if study.stopped:
+                raise BudgetSpent(f"study {name!r} was stopped; PATCH it with stopped: false first")
+            used_up = spent(study)
+            if used_up in ("max_trials", "max_total_steps"):
+                raise BudgetSpent(f"study {name!r} takes no further trial: its {used_up} is spent; raise that first")
             trial = TrialMirror(self._engine.new_trial_id(), len(study.trials), TrialState.WAITING)
             trial.system_attrs = {FIXED_ATTR: params}
-            trial.work = Work()
+            trial.work = Work(max_steps=study.spec.max_steps)
             change.add_trial(trial)
         await change.on_disk()
         return study, trial
@@ -241,6 +241,7 @@ class Trials:
         spec = study.spec
         assert spec is not None
         params = check_params(spec.search_space, body.params, complete=True)
+        _check_steps(spec.max_steps, "the study's", body.reports, None)
         distributions = distributions_of(spec.search_space)
         with self._engine.change(study) as change:
             trial = TrialMirror(self._engine.new_trial_id(), len(study.trials), TrialState.RUNNING)
@@ -273,19 +274,15 @@ class Trials:
         return count
 
 
-def _check_steps(work: Work, reports: Sequence[Report], checkpoint: Checkpoint | None) -> None:
-    if work.max_steps is None:
+def _check_steps(max_steps: int | None, whose: str, reports: Sequence[Report], checkpoint: Checkpoint | None) -> None:
+    if max_steps is None:
         return
+    beyond = f"is beyond {whose} max_steps, {max_steps}; steps count from 0 to that"
     for index, report in enumerate(reports):
-        if report.step > work.max_steps:
-            raise InvalidField(
-                ("reports", index, "step"),
-                f"{report.step} is beyond the lease's max_steps, {work.max_steps}; steps count from 0 to that",
-            )
-    if checkpoint is not None and checkpoint.step > work.max_steps:
-        raise InvalidField(
-            ("checkpoint", "step"), f"{checkpoint.step} is beyond the lease's max_steps, {work.max_steps}"
-        )
+        if report.step > max_steps:
+            raise InvalidField(("reports", index, "step"), f"{report.step} {beyond}")
+    if checkpoint is not None and checkpoint.step > max_steps:
+        raise InvalidField(("checkpoint", "step"), f"{checkpoint.step} {beyond}")
 
 
 def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint) -> None:

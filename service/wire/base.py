@@ -4,7 +4,7 @@ import math
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -46,6 +46,16 @@ Loss = Annotated[
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A JSON number; "nan" and infinities are refused."""
+
+
+def _refuse_nul(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("must not contain the character NUL (U+0000)")
+    return text
+
+
+Storable = Annotated[str, AfterValidator(_refuse_nul)]
+"""Text that every database can store."""
 
 StudyName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+\-]*$")]
 """1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit."""

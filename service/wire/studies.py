@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from service.wire.base import Body, Finite, Loss, ParameterValue, Reply, StudyName, Time
+from service.wire.base import Body, Finite, Loss, ParameterValue, Reply, Storable, StudyName, Time
 from service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from service.wire.search_space import Parameter, SearchSpace, default_search_space
 
-Text = Annotated[str, StringConstraints(max_length=4000)]
+Text = Annotated[Storable, StringConstraints(max_length=4000)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Budget = Annotated[int, Field(ge=1, le=10**9)]
 StudyState = Literal["running", "paused", "finished"]

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from service.wire.base import Body, Choice, Loss, ParameterName, ParameterValue, Reply, Time
+from service.wire.base import Body, Choice, Loss, ParameterName, ParameterValue, Reply, Storable, Time
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
@@ -16,9 +16,9 @@ Step = Annotated[int, Field(ge=0, lt=2**31)]
 class Ask(Body):
     """The body of `POST …/trials`: ask for a trial and lease it."""
 
-    worker: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    worker: Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
     """Who asks, for people to read: `host:pid`."""
-    request_id: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    request_id: Annotated[Storable, StringConstraints(min_length=1, max_length=100)]
     """The same id gets the same trial again: repeat it when a reply was lost."""
     anneals: bool = False
     """This trainer ends its schedule at the lease's own `max_steps`."""
@@ -29,7 +29,7 @@ class Ask(Body):
 class Checkpoint(Body):
     """Where a training can go on from, and after which step."""
 
-    uri: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+    uri: Annotated[Storable, StringConstraints(min_length=1, max_length=2000)]
     step: Step
 
 
@@ -83,6 +83,11 @@ class Verdict(Reply):
     lease_ttl_seconds: float
 
 
+def _without_nul(text: str) -> str:
+    """What a program printed before it died may hold anything; it is kept as far as a database can."""
+    return text.replace("\0", "\ufffd")
+
+
 class Result(Body):
     """The body of `POST …/result`: the training is over."""
 
@@ -90,7 +95,7 @@ class Result(Body):
     state: Outcome
     value: Loss | None = None
     """The final value of a complete trial; where it is left out, the last reported one."""
-    error: Annotated[str, StringConstraints(max_length=20_000)] | None = None
+    error: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)] | None = None
 
 
 class Release(Body):

@@ -140,7 +140,9 @@ def in_threads(count: int, work: Callable[[int], Any], timeout_seconds: float = 
         return [future.result(timeout_seconds) for future in futures]
 
 
-def train_all(study: StudyCalls, threads: int, train: Callable[[Json], Any], timeout_seconds: float = 40.0) -> list[Json]:
+def train_all(
+    study: StudyCalls, threads: int, train: Callable[[Json], Any], timeout_seconds: float = 40.0
+) -> list[Json]:
     """Ask and `train` in `threads` threads until each is told that all is done; return what was leased.
 
     When one of them fails, the others end as well.
@@ -171,7 +173,7 @@ def train_all(study: StudyCalls, threads: int, train: Callable[[Json], Any], tim
 def assert_in_space(space: Json, params: Json) -> None:
     """Every parameter that exists has a value within its bounds, and no other has one."""
     for name, parameter in space.items():
-        active = all(params.get(parent) in values for parent, values in parameter.get("when", {}).items())
+        active = all(params.get(parent) in values for parent, values in (parameter.get("when") or {}).items())
         assert (name in params) == active, (name, params)
         if not active:
             continue

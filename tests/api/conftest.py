@@ -2,7 +2,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 from service.app import create_app
@@ -33,11 +35,21 @@ def own_client(tmp_path: object) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture
-def each_client(storage_url: str) -> Iterator[TestClient]:
-    """A service on SQLite, then one on PostgreSQL."""
-    with serving(storage_url) as client:
+@pytest.fixture(scope="session")
+def postgres_client(postgres_admin_url: str) -> Iterator[TestClient]:
+    """A service on PostgreSQL that the tests share."""
+    with psycopg.connect(postgres_admin_url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE api")
+    url = make_url(postgres_admin_url).set(drivername="postgresql+psycopg", database="api")
+    with serving(url.render_as_string(hide_password=False)) as client:
         yield client
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def each_client(request: pytest.FixtureRequest) -> TestClient:
+    """The shared service on SQLite, then the one on PostgreSQL."""
+    client: TestClient = request.getfixturevalue("client" if request.param == "sqlite" else "postgres_client")
+    return client
 
 
 _numbers = itertools.count()
@@ -81,3 +93,9 @@ def timed_study(own_client: TestClient, clock: Clock) -> NewStudy:
     """Makes studies whose leases last 60 s of `clock`, and of which nothing is pruned."""
     defaults = {"sampler": {"name": "random"}, "pruner": {"name": "none"}, "max_steps": 9, "lease_ttl_seconds": 60}
     return lambda **spec: create(own_client, **{**defaults, **spec})
+
+
+@pytest.fixture
+def own_study_with_short_leases(own_client: TestClient) -> NewStudy:
+    """Makes studies whose leases last a second of real time."""
+    return lambda **spec: create(own_client, **{"lease_ttl_seconds": 1, **spec})

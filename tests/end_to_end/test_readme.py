@@ -1,11 +1,12 @@
 """The README's code, run as it stands."""
 
 import re
-from pathlib import Path
+import subprocess
+import sys
 
 import pytest
 
-from tests.end_to_end.conftest import ROOT, Service
+from tests.end_to_end.conftest import ROOT, Service, environ
 from trainers.client import Client
 
 README = (ROOT / "README.md").read_text()
@@ -36,12 +37,19 @@ def test_every_page_the_readme_points_to_exists() -> None:
         assert (ROOT / target).is_file(), target
 
 
-def test_every_command_of_the_readme_exists() -> None:
-    from typer.main import get_command
-
-    from service.cli.main import app
-
-    group = get_command(app)
-    for line in re.findall(r"^lrtune (\w+)", README, re.MULTILINE):
-        assert group.get_command(None, line) is not None, line  # type: ignore[attr-defined, arg-type]
-    assert Path(ROOT / "docker-compose.yml").is_file()
+def test_every_command_of_the_readme_exists_with_its_options() -> None:
+    commands = re.findall(r"^lrtune (.*)$", "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL)), re.MULTILINE)
+    assert len(commands) >= 4
+    for command in commands:
+        words = [word for word in command.split() if re.fullmatch(r"[a-z]+", word)]
+        shown = subprocess.run(
+            [sys.executable, "-m", "service.cli.main", *words[:2], "--help"],
+            env=environ(COLUMNS="200"),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert shown.returncode == 0, command
+        for option in re.findall(r"--[a-z-]+", command):
+            assert option in shown.stdout, command

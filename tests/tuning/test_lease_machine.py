@@ -196,7 +196,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if step is not None:
             model.checkpoint = step
         self.stale.append((number, str(model.lease)))
-        model.state, model.request = "waiting", None
+        model.state, model.request = model.told_to_stop or "waiting", None
 
     @precondition(lambda self: self.stale)
     @rule(data=st.data())

@@ -1,0 +1,86 @@
+"""What users may meet is written down: error types, metrics, settings."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from prometheus_client import Metric
+from starlette.testclient import TestClient
+
+from service.api import problems
+from service.api.metrics import Metrics
+from service.settings import Settings
+from service.storage import errors as storage_errors
+from service.tuning import errors as tuning_errors
+
+DOCS = Path(__file__).parents[2] / "docs"
+INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
+"""The bases, and what `service.tuning` turns into errors of its own."""
+
+ERRORS = [
+    kind
+    for module in (tuning_errors, storage_errors)
+    for _, kind in inspect.getmembers(module, inspect.isclass)
+    if issubclass(kind, Exception) and kind.__module__ == module.__name__ and kind.__name__ not in INSIDE
+]
+METRICS: list[Metric] = list(Metrics().registry.collect())
+
+
+def _rows(page: str) -> dict[str, list[str]]:
+    """The cells of each row of the page's table, by the name in the first."""
+    lines = (DOCS / page).read_text().splitlines()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
+    return {row[0].strip("`"): row for row in cells}
+
+
+@pytest.mark.parametrize("kind", ERRORS)
+def test_every_error_type_is_a_problem_that_the_openapi_page_names(client: TestClient, kind: type[Exception]) -> None:
+    status, name, title = problems.PROBLEMS[kind]
+    assert title
+    page = client.get("/openapi.json").json()
+    for path, methods in page["paths"].items():
+        for method, operation in methods.items():
+            described = operation["responses"][str(status)]["description"]
+            if path == "/readyz" and status == 503:
+                continue
+            assert name in re.split(r"[,\s]+", described), (path, method)
+
+
+@pytest.mark.parametrize("name", sorted(INSIDE))
+def test_an_error_that_is_left_out_above_is_one_that_never_leaves_the_service(name: str) -> None:
+    assert name in {kind.__name__ for kind in vars(storage_errors).values() if inspect.isclass(kind)} | {"TuningError"}
+    assert name not in {kind.__name__ for kind in problems.PROBLEMS}
+
+
+def test_the_docstrings_of_the_error_modules_draw_every_type() -> None:
+    for module in (tuning_errors, storage_errors):
+        for _, kind in inspect.getmembers(module, inspect.isclass):
+            assert kind.__name__ in (module.__doc__ or "")
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
+def test_every_metric_is_documented_with_kind_and_labels(metric: Metric) -> None:
+    name = metric.name + ("_total" if metric.type == "counter" else "")
+    row = _rows("metrics.md")[name]
+    assert row[1] == metric.type
+    assert row[3]
+    (collector,) = [c for c in vars(Metrics()).values() if getattr(c, "_name", None) == metric.name]
+    assert re.findall(r"`(\w+)`", row[2]) == list(collector._labelnames)
+
+
+def test_no_metric_is_documented_that_is_not_there() -> None:
+    known = {metric.name + ("_total" if metric.type == "counter" else "") for metric in METRICS}
+    assert _rows("metrics.md").keys() == known
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_documented_with_variable_and_default(name: str) -> None:
+    row = _rows("settings.md")[name]
+    assert row[1] == f"`LRTUNE_{name.upper()}`"
+    assert row[2] == f"`{Settings.model_fields[name].default}`"
+    assert row[3]
+
+
+def test_no_setting_is_documented_that_is_not_there() -> None:
+    assert _rows("settings.md").keys() == Settings.model_fields.keys()
