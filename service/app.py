@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 
@@ -14,8 +14,10 @@ from fastapi_offline import FastAPIOffline
 
 from service.api import dashboard, health, problems, status, studies, suggestions, trials
 from service.api.container import Container
+from service.api.fast_lane import FastLane
 from service.api.limits import BodyLimit
 from service.api.metrics import Metrics, RequestMetrics
+from service.api.optuna_proxy import optuna_served
 from service.settings import Settings
 from service.storage import OptunaStorage
 from service.storage.database import Database
@@ -29,12 +31,14 @@ _SWEEP_SECONDS = 0.5
 _DRAWERS = 2
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None = None) -> FastAPI:
     """The service for `settings`. Its storage is opened when it starts, and closed when it ends.
 
+    `on_deposed` is told, from another thread, when another process has become the writer in place of this one.
     Raises StorageUrlInvalid where the storage URL cannot be right.
     """
-    engine = Engine(Database(settings.storage))
+    database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
+    engine = Engine(database, on_deposed=on_deposed)
     metrics = Metrics()
 
     @contextlib.asynccontextmanager
@@ -48,11 +52,14 @@ def create_app(settings: Settings) -> FastAPI:
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
-                yield
+                async with optuna_served(OptunaStorage(engine), settings.host, settings.optuna_port) as address:
+                    app.state.optuna_address = address
+                    yield
             finally:
                 sweeper.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sweeper
+                engine.committer.detach()
                 await asyncio.to_thread(engine.close)
 
     app = FastAPIOffline(
@@ -71,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     _document_problems(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, metrics=metrics)
+    app.add_middleware(FastLane, parts=lambda: app.state.container, metrics=metrics, max_bytes=settings.max_body_bytes)
     return app
 
 

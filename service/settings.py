@@ -23,3 +23,8 @@ class Settings(BaseSettings):
     """debug, info, warning or error."""
     dashboard: bool = True
     """Whether to serve optuna-dashboard under /optuna/. Whoever reaches it may change studies."""
+    optuna_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
+    """The port to serve Optuna's gRPC proxy protocol on, on the same address; 0 takes a free one. Not served where
+    left out. Whoever reaches it may change studies."""
+    depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
+    """On PostgreSQL a standby takes over from a writer that was stopped or hangs, once it was silent for so long."""

@@ -29,8 +29,9 @@ class Container:
         """Wire the parts together. Call it in the event loop that will serve."""
         studies = Studies(engine)
         watchers = Watchers(asyncio.get_running_loop())
-        engine.on_commit.append(watchers.notify)
-        engine.on_batch.append(metrics.committed)
+        engine.committer.attach(asyncio.get_running_loop())
+        engine.committer.on_commit.append(watchers.notify)
+        engine.committer.on_batch.append(metrics.committed)
         return cls(engine, studies, Trials(engine, studies, drawers), watchers, metrics)
 
 

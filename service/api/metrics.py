@@ -6,6 +6,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.wire.trials import Verdict
+
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -15,6 +17,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._judged: dict[tuple[str, str], Counter] = {}
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.requests = Counter(
             "lrtune_requests_total",
             "Requests answered.",
@@ -50,6 +54,26 @@ class Metrics:
             "lrtune_writer", "1 while this process writes the database, else 0.", registry=self.registry
         )
 
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count and time one request."""
+        key = (method, route, status)
+        counters = self._answered.get(key)
+        if counters is None:
+            known = method if method in _METHODS else "other"
+            counters = (self.requests.labels(known, route, status), self.request_seconds.labels(route))
+            if known == method:
+                self._answered[key] = counters
+        counters[0].inc()
+        counters[1].observe(seconds)
+
+    def judged(self, verdict: Verdict) -> None:
+        """Count one verdict."""
+        key = (verdict.verdict, verdict.reason or "")
+        counter = self._judged.get(key)
+        if counter is None:
+            counter = self._judged[key] = self.verdicts.labels(*key)
+        counter.inc()
+
     def committed(self, changes: int, seconds: float) -> None:
         """Count one commit."""
         self.commit_changes.observe(changes)
@@ -84,10 +108,7 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noting_status)
         finally:
-            route = _route_of(scope)
-            method = scope["method"] if scope["method"] in _METHODS else "other"
-            self._metrics.requests.labels(method, route, status).inc()
-            self._metrics.request_seconds.labels(route).observe(time.perf_counter() - begun)
+            self._metrics.answered(scope["method"], _route_of(scope), status, time.perf_counter() - begun)
 
 
 def _route_of(scope: Scope) -> str:

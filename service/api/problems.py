@@ -75,6 +75,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unknown)
 
 
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem that an error is."""
+    if type(error) in PROBLEMS:
+        return await _on_known(request, error)
+    if isinstance(error, RequestValidationError):
+        return await _on_invalid(request, error)
+    return await _on_unknown(request, error)
+
+
 async def _on_known(_request: Request, error: Exception) -> JSONResponse:
     status, kind, title = PROBLEMS[type(error)]
     headers = None

@@ -41,7 +41,7 @@ async def ask(study: str, body: Annotated[Ask, Body()], parts: Parts, response: 
 async def report(study: str, number: Number, body: Annotated[Reports, Body()], parts: Parts) -> Verdict:
     """Report values, renew the lease, and be told whether to go on. A 200 means the reports are on disk."""
     verdict = await parts.trials.report(study, number, body)
-    parts.metrics.verdicts.labels(verdict.verdict, verdict.reason or "").inc()
+    parts.metrics.judged(verdict)
     return verdict
 
 
@@ -49,7 +49,7 @@ async def report(study: str, number: Number, body: Annotated[Reports, Body()], p
 async def heartbeat(study: str, number: Number, body: Annotated[Heartbeat, Body()], parts: Parts) -> Verdict:
     """Renew the lease without a report."""
     verdict = await parts.trials.heartbeat(study, number, body)
-    parts.metrics.verdicts.labels(verdict.verdict, verdict.reason or "").inc()
+    parts.metrics.judged(verdict)
     return verdict
 
 

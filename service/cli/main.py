@@ -15,6 +15,7 @@ COMMANDS = {
     "study": ("service.cli.study", "app", "Create, list, show and delete studies."),
     "suggest": ("service.cli.suggest", "suggest", "What learning rate to train with."),
     "db": ("service.cli.db", "app", "Look after the database."),
+    "bench": ("service.cli.bench", "app", "Measure this installation on this machine."),
 }
 """Name: module, function or Typer app, help."""
 

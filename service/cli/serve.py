@@ -32,6 +32,16 @@ def serve(
         bool | None,
         typer.Option(envvar="LRTUNE_DASHBOARD", show_default="on", help="Serve optuna-dashboard under /optuna/."),
     ] = None,
+    optuna_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="LRTUNE_OPTUNA_PORT",
+            show_default="not served",
+            min=0,
+            max=65_535,
+            help="Port for Optuna scripts that use a GrpcStorageProxy, on the same address; 0 takes a free one.",
+        ),
+    ] = None,
 ) -> None:
     """Run the service, until SIGTERM or Ctrl-C.
 
@@ -51,6 +61,7 @@ def serve(
         "storage": storage,
         "log_level": log_level,
         "dashboard": dashboard,
+        "optuna_port": optuna_port,
     }
     try:
         settings = Settings.model_validate(

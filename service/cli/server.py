@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import structlog
 import uvicorn
+from starlette.datastructures import State
 
 from service.app import create_app
 from service.cli.output import fail
@@ -19,18 +20,23 @@ from service.storage.schema import check_can_open
 _LEVELS = ("debug", "info", "warning", "error")
 _BACKLOG = 2048
 _DRAIN_SECONDS = 10
+_DEPOSED_DRAIN_SECONDS = 1
+_DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or Ctrl-C; finish requests under way and what is being committed, then return.
 
-    Raises StorageError where the storage cannot be opened. Ends the process with one line where the port is taken.
+    Raises StorageError where the storage cannot be opened. Ends the process with one line where the port is taken, and
+    with exit code 75 where another process has become the writer in place of this one.
     """
     if settings.log_level not in _LEVELS:
         fail(f"log level {settings.log_level!r}: use one of {', '.join(_LEVELS)}", 2)
     check_can_open(settings.storage)
-    app = create_app(settings)
+    app = create_app(settings, on_deposed=lambda reason: server.end_deposed(reason))
     bound = _bind(settings.host, settings.port)
+    if settings.optuna_port:
+        _bind(settings.host, settings.optuna_port, option="--optuna-port").close()
     _configure_logging(settings.log_level)
     config = uvicorn.Config(
         app,
@@ -46,19 +52,32 @@ def run(settings: Settings) -> None:
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server.address = f"http://{shown}:{port}"
+    server.state = app.state
     with contextlib.closing(bound):
         server.run(sockets=[bound])
+    if server.deposed:
+        fail(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server; says when it serves, and ends with exit code 0 when it is asked to end."""
 
     address = ""
+    state = State()
+    deposed = ""
+
+    def end_deposed(self, reason: str) -> None:
+        """End soon, without waiting long for requests: nothing can be committed here any more. From any thread."""
+        self.deposed = reason
+        self.config.timeout_graceful_shutdown = _DEPOSED_DRAIN_SECONDS
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             print(f"lrtune serving on {self.address}", flush=True)
+            if (optuna_address := getattr(self.state, "optuna_address", None)) is not None:
+                print(f"lrtune serving Optuna's gRPC protocol on {optuna_address}", flush=True)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -68,7 +87,7 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -77,8 +96,8 @@ def _bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         if error.errno == errno.EADDRINUSE:
-            fail(f"port {port} on {host} is in use: stop what listens there, or take another with --port")
-        fail(f"cannot listen on {host}:{port}: {error.strerror or error}; check --host and --port")
+            fail(f"port {port} on {host} is in use: stop what listens there, or take another with {option}")
+        fail(f"cannot listen on {host}:{port}: {error.strerror or error}; check --host and {option}")
     bound.set_inheritable(False)
     return bound
 

@@ -4,98 +4,72 @@ A change is made under the engine's lock, in one `with engine.change(study)`; th
 that fails, the mirrors it touched are thrown away and read again, so the mirror never drifts from the database.
 """
 
-import asyncio
 import json
-import threading
 from collections.abc import Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol, Self
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from service.storage import optuna_schema as optuna
-from service.storage.errors import StorageUnavailable
+from service.storage.batch import Batch
 from service.storage.mirror import StudyMirror, TrialMirror, Work
 from service.storage.statements import Op, Row
 from service.wire.studies import StudySpec
 
-_COMMIT_TIMEOUT_SECONDS = 60.0
 
+class Changing(Protocol):
+    """What opens and closes changes: the engine."""
 
-class Batch:
-    """Changes that are committed together. Threads and coroutines may wait for its end."""
+    def open_change(self, change: "Change") -> None:
+        """Take the lock, and set the change's time. Raises StorageUnavailable, the lock not taken."""
 
-    def __init__(self) -> None:
-        self.changes: list[Change] = []
-        self._finished = threading.Event()
-        self._lock = threading.Lock()
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
-
-    def finish(self) -> None:
-        """Wake all who wait."""
-        with self._lock:
-            self._finished.set()
-            waiters, self._waiters = self._waiters, []
-        for loop, event in waiters:
-            try:
-                loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # The loop has been closed; nobody waits there any more.
-                continue
-
-    @property
-    def finished(self) -> bool:
-        """Whether the commit has succeeded or failed."""
-        return self._finished.is_set()
-
-    def wait(self, timeout_seconds: float) -> bool:
-        """Block the thread until the batch is finished; False after the timeout."""
-        return self._finished.wait(timeout_seconds)
-
-    async def wait_async(self, timeout_seconds: float) -> bool:
-        """Wait in a coroutine until the batch is finished; False after the timeout."""
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if self._finished.is_set():
-                return True
-            event = next((e for known, e in self._waiters if known is loop), None)
-            if event is None:
-                event = asyncio.Event()
-                self._waiters.append((loop, event))
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await event.wait()
-        except TimeoutError:
-            return False
-        return True
+    def close_change(self, change: "Change", *, failed: bool) -> None:
+        """Submit the change, or undo it where it `failed`, and give the lock up."""
 
 
 class Change:
-    """One change of one study. All methods must be called under the engine's lock."""
+    """One change of one study, made within `with engine.change(study) as change:`, which holds the engine's lock.
 
-    __slots__ = ("batch", "error", "now", "rows", "study", "version")
+    A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror thrown
+    away.
+    """
 
-    def __init__(self, study: StudyMirror, now: float) -> None:
+    __slots__ = ("_engine", "batch", "error", "now", "rows", "study", "version")
+
+    def __init__(self, engine: "Changing", study: StudyMirror) -> None:
+        self._engine = engine
         self.study = study
-        self.now = now
+        self.now = 0.0
         self.rows: list[Row] = []
         self.batch: Batch | None = None
         self.error: Exception | None = None
         self.version = 0
 
+    def __enter__(self) -> Self:
+        self._engine.open_change(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.close_change(self, failed=error is not None)
+
     # Waiting
 
     def wait(self) -> None:
         """Block until the change is on disk. Raises StorageUnavailable where it is not."""
-        if self.batch is not None and not self.batch.wait(_COMMIT_TIMEOUT_SECONDS):
-            raise _too_slow()
+        if self.batch is not None:
+            self.batch.wait()
         if self.error is not None:
             raise self.error
 
     async def on_disk(self) -> None:
         """Wait until the change is on disk. Raises StorageUnavailable where it is not."""
         batch = self.batch
-        if batch is not None and not batch.finished and not await batch.wait_async(_COMMIT_TIMEOUT_SECONDS):
-            raise _too_slow()
+        if batch is not None and not batch.ended:
+            await batch.wait_async()
         if self.error is not None:
             raise self.error
 
@@ -188,12 +162,15 @@ class Change:
     def report(self, trial: TrialMirror, step: int, value: float) -> None:
         """Set the value at a step."""
         trial.touch()
-        study = self.study
-        study.count_out(trial)
         trial.intermediate[step] = value
-        if trial.last_step is None or step > trial.last_step:
+        if value < trial.lowest:
+            trial.lowest = value
+        if value > trial.highest:
+            trial.highest = value
+        last = trial.last_step
+        if last is None or step > last:
             trial.last_step = step
-        study.count_in(trial)
+            self.study.tally.advance(trial, last or 0, step)
         self._intermediate_row(trial, step, value)
 
     def set_state(
@@ -249,7 +226,7 @@ class Change:
         lost = (trial.last_step or 0) - max(step, 0)
         self.study.count_out(trial)
         trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
-        trial.last_step = max(trial.intermediate, default=None)
+        trial.measure_curve()
         self.study.count_in(trial)
         return lost
 
@@ -303,10 +280,3 @@ def _state_columns(trial: TrialMirror) -> dict[str, Any]:
         "datetime_start": optuna.show_time(trial.started_at),
         "datetime_complete": optuna.show_time(trial.finished_at),
     }
-
-
-def _too_slow() -> StorageUnavailable:
-    return StorageUnavailable(
-        f"the database did not commit within {_COMMIT_TIMEOUT_SECONDS:.0f} s; try again",
-        retry_after_seconds=5,
-    )

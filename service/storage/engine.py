@@ -4,14 +4,16 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from optuna.study import StudyDirection
 
 from service.storage import loading, schema
-from service.storage.changes import Batch, Change
-from service.storage.database import Database, RowsRefused
+from service.storage.batch import Batch
+from service.storage.changes import Change
+from service.storage.committer import Committer
+from service.storage.database import Database
 from service.storage.errors import (
     StorageError,
     StorageUnavailable,
@@ -20,13 +22,13 @@ from service.storage.errors import (
     WriterBusy,
 )
 from service.storage.mirror import StudyMirror
-from service.storage.statements import Op, Row
+from service.storage.neighbours import Neighbours
+from service.storage.statements import Op
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
-_PING_SECONDS = 5.0
-_LOAD_TIMEOUT_SECONDS = 60.0
+_PING_SECONDS = 2.0
 
 EngineState = Literal["starting", "standby", "active", "away", "closed"]
 
@@ -35,7 +37,8 @@ class Engine:
     """One database's studies in memory.
 
     `active`: this process is the writer. `standby`: another process is. `away`: the database does not answer, or its
-    schema is not ours (`detail` says). The engine comes back to `active` by itself.
+    schema is not ours (`detail` says). The engine comes back to `active` by itself; but
+    where another process became the writer meanwhile, it tells `on_deposed` and closes.
 
     All mirrors are read and changed under `lock`; it is never held while the database is asked.
     """
@@ -46,6 +49,7 @@ class Engine:
         *,
         clock: Callable[[], float] = time.time,
         idle_seconds: float = 600.0,
+        on_deposed: Callable[[str], None] | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
@@ -53,16 +57,14 @@ class Engine:
         self.state: EngineState = "starting"
         self.failure: StorageError | None = None
         self.activations = 0
-        self.on_commit: list[Callable[[set[int]], None]] = []
-        self.on_batch: list[Callable[[int, float], None]] = []
         self._idle_seconds = idle_seconds
+        self._on_deposed = on_deposed
         self._names: dict[str, int] = {}
         self._resident: dict[int, StudyMirror] = {}
         self._last_ids = (0, 0)
-        self._forming = Batch()
-        self._pending: dict[int, Batch] = {}
         self._loading: dict[int, threading.Lock] = {}
-        self._wake = threading.Event()
+        self.committer = Committer(database, self.lock, on_refused=self._forget_refused, on_failed=self._fail)
+        self.neighbours = Neighbours(self)
         self._closing = threading.Event()
         self._tried = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lrtune-committer", daemon=True)
@@ -72,6 +74,7 @@ class Engine:
     def start(self) -> None:
         """Start the committer thread; it takes the lock, upgrades the schema and goes active."""
         self._thread.start()
+        self.neighbours.start()
 
     def wait_started(self, timeout_seconds: float = 30.0) -> None:
         """Wait for the first try to become the writer. Raises what it failed with, standby included."""
@@ -82,8 +85,9 @@ class Engine:
 
     def close(self) -> None:
         """Commit what is pending, give the lock up and end the thread. Waits at most 30 s."""
+        self.neighbours.close()
         self._closing.set()
-        self._wake.set()
+        self.committer.wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
         self.database.close()
@@ -96,11 +100,12 @@ class Engine:
                 self._try_to_activate()
             if self.state == "active":
                 if not closing:
-                    self._wake.wait(_RETRY_SECONDS)
-                self._wake.clear()
-                self._commit_pending()
+                    self.committer.wake.wait(_RETRY_SECONDS)
+                self.committer.wake.clear()
+                self._commit()
                 if time.monotonic() - last_ping > _PING_SECONDS:
                     last_ping = time.monotonic()
+                    self._checkpoint()
                     self._keep_house()
             elif not closing:
                 self._closing.wait(_RETRY_SECONDS)
@@ -111,6 +116,18 @@ class Engine:
         self._fail([], StorageUnavailable("the service is shutting down; try again"))
         self.database.release()
 
+    def _commit(self) -> None:
+        try:
+            self.committer.commit()
+        except Exception:  # Of who is told of commits. This thread must not end: nothing would be committed any more.
+            _log.exception("after a commit")
+
+    def _checkpoint(self) -> None:
+        try:
+            self.database.checkpoint()
+        except StorageUnavailable as error:
+            _log.warning("the write-ahead log was not carried over: %s", error)
+
     def _try_to_activate(self) -> None:
         try:
             self.database.acquire()
@@ -119,11 +136,17 @@ class Engine:
                 with self.database.read() as connection:
                     names = loading.study_names(connection)
                     last_ids = loading.largest_ids(connection)
-            except BaseException:
-                self.database.release()
+                self.database.probe()
+            except BaseException as error:
+                if self.activations and isinstance(error, StorageUnavailable):
+                    self.database.disconnect()
+                else:
+                    self.database.release()
                 raise
         except StorageError as error:
             self._note_state("standby" if isinstance(error, WriterBusy) else "away", error)
+            if isinstance(error, WriterBusy) and self.activations:
+                self._note_deposed()
         except Exception as error:
             _log.exception("cannot become the writer")
             self._note_state("away", StorageUnavailable(f"cannot open the storage: {error}"))
@@ -131,12 +154,23 @@ class Engine:
             with self.lock:
                 self._names = {name: study_id for study_id, name in names.items()}
                 self._last_ids = last_ids
+                self.neighbours.begin(last_ids[1])
                 for study in self._resident.values():
                     study.alive = False
                 self._resident.clear()
                 self.activations += 1
             self._note_state("active", None)
         self._tried.set()
+
+    def _note_deposed(self) -> None:
+        """Another process took the lock while this one was stopped or cut off. Its owner decides what follows; without
+        one, it waits as standby."""
+        if self._on_deposed is not None:
+            self._closing.set()
+            self._on_deposed(
+                f"another lrtune process has taken {self.database.shown_url} over while this one was stopped or cut "
+                "off; this one ends: start it again, and it waits as standby"
+            )
 
     def _note_state(self, state: EngineState, failure: StorageError | None) -> None:
         with self.lock:
@@ -153,7 +187,8 @@ class Engine:
     def _keep_house(self) -> None:
         """Notice a dead connection while nothing is written; drop the mirrors of idle studies."""
         try:
-            self.database.check_writer()
+            with self.committer.resting():
+                self.database.check_writer()
         except StorageUnavailable as error:
             self._fail([], error)
             return
@@ -163,7 +198,7 @@ class Engine:
                 study
                 for study in self._resident.values()
                 if not study.leased
-                and study.study_id not in self._pending
+                and self.committer.pending(study.study_id) is None
                 and now - study.last_used > self._idle_seconds
             ]
             for study in idle:
@@ -229,12 +264,12 @@ class Engine:
         with gate:
             with self.lock:
                 study = self._resident.get(study_id)
-                pending = self._pending.get(study_id)
+                pending = self.committer.pending(study_id)
             if study is not None:
                 return study
-            if pending is not None and not pending.wait(_LOAD_TIMEOUT_SECONDS):
-                raise StorageUnavailable("the database is too slow to load the study; try again")
-            with self.database.read() as connection:
+            if pending is not None:
+                pending.wait()
+            with self.database.snapshot() as connection:
                 study = loading.load_study(connection, study_id, self.clock())
             with self.lock:
                 self._loading.pop(study_id, None)
@@ -246,53 +281,84 @@ class Engine:
                 study.last_used = self.clock()
                 self._resident[study_id] = study
                 self._names[study.name] = study_id
+                self._set_right(study)
             return study
+
+    def _set_right(self, study: StudyMirror) -> None:
+        """Write back where a study as loaded is not as we keep it: another process has written it meanwhile."""
+        if study.trials:
+            self.note_trial_id(study.trials[-1].trial_id)
+        lapsed, misnumbered = study.cache.pop("lapsed", ()), study.cache.pop("misnumbered", ())
+        if lapsed or misnumbered:
+            with self.change(study) as change:
+                change.rows += [(Op.RENUMBER_TRIAL, row) for row in misnumbered]
+                for trial in lapsed:
+                    change.set_work(trial, trial.work)
 
     def pending(self, study: StudyMirror) -> Batch | None:
         """The batch that changes of the study still wait in, if any."""
         with self.lock:
-            return self._pending.get(study.study_id)
+            return self.committer.pending(study.study_id)
 
     # Changing
 
-    @contextlib.contextmanager
-    def change(self, study: StudyMirror) -> Iterator[Change]:
-        """A change of `study`, under the lock; it joins the forming batch at the end of the block.
+    def change(self, study: StudyMirror) -> Change:
+        """A change of `study`, to be made in a `with`; it joins the forming batch at the end of the block.
 
-        A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror
-        thrown away. Raises StorageUnavailable where this process does not write now.
+        Entering raises StorageUnavailable where this process does not write now.
         """
-        with self.lock:
-            self.check_active()
-            if not study.alive:
-                raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
-            change = Change(study, self.clock())
-            try:
-                yield change
-            except BaseException:
-                if change.rows:
-                    self._drop(study)
-                raise
-            if change.rows:
-                self._submit(change)
+        return Change(self, study)
 
-    def _submit(self, change: Change) -> None:
-        study = change.study
-        study.version += 1
-        study.updated_at = change.now
-        study.last_used = change.now
-        change.version = study.version
-        change.batch = self._forming
-        self._forming.changes.append(change)
-        self._pending[study.study_id] = self._forming
-        if len(self._forming.changes) == 1:
-            self._wake.set()
+    def open_change(self, change: Change) -> None:
+        """Take the lock for a change. Called by the change itself."""
+        self.lock.acquire()
+        try:
+            if self.state != "active":
+                self.check_active()
+            if not change.study.alive:
+                raise StorageUnavailable(
+                    f"study {change.study.name} is being read anew; try again", retry_after_seconds=0.1
+                )
+        except BaseException:
+            self.lock.release()
+            raise
+        change.now = change.study.last_used = self.clock()
+
+    def close_change(self, change: Change, *, failed: bool) -> None:
+        """Submit a change, or undo it where it failed. Called by the change itself."""
+        try:
+            study = change.study
+            if not change.rows:
+                return
+            if failed:
+                self._drop(study)
+                return
+            study.version += 1
+            study.updated_at = change.now
+            change.version = study.version
+            self.committer.submit(change)
+        finally:
+            self.lock.release()
 
     def new_trial_id(self) -> int:
         """An unused trial id. Under the lock."""
         study_id, trial_id = self._last_ids
         self._last_ids = (study_id, trial_id + 1)
         return trial_id + 1
+
+    def note_trial_id(self, trial_id: int) -> bool:
+        """Never give out a trial id up to this one; whether it was beyond ours. Under the lock."""
+        study_id, last = self._last_ids
+        self._last_ids = (study_id, max(last, trial_id))
+        return trial_id > last
+
+    def rename_studies(self, names: dict[str, int]) -> None:
+        """The studies are now these, another process has made or deleted some. Under the lock."""
+        for study in list(self._resident.values()):
+            if names.get(study.name) != study.study_id:
+                self._drop(study)
+        self._names = dict(names)
+        self._last_ids = (max(self._last_ids[0], *names.values(), 0), self._last_ids[1])
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
         """A study that is not written yet. Under the lock. Raises StudyNameTaken."""
@@ -320,99 +386,35 @@ class Engine:
         if self._resident.get(study.study_id) is study:
             del self._resident[study.study_id]
 
-    # Committing
-
-    def _commit_pending(self) -> None:
-        with self.lock:
-            batch, self._forming = self._forming, Batch()
-        if not batch.changes:
-            return
-        begun = time.perf_counter()
-        try:
-            self.database.write(_rows(batch.changes))
-        except RowsRefused as refusal:
-            _log.warning("a batch of %d changes was refused: %s", len(batch.changes), refusal)
-            self._commit_singly(batch)
-        except StorageUnavailable as error:
-            self._fail([batch], error)
-            return
-        for observe in self.on_batch:
-            observe(len(batch.changes), time.perf_counter() - begun)
-        self._finish(batch)
-
-    def _commit_singly(self, batch: Batch) -> None:
-        """Commit change by change, so that a bad row fails alone, with what was decided on top of it."""
-        refused: set[int] = set()
-        for change in batch.changes:
-            study = change.study
-            if study.study_id in refused:
-                change.error = StorageUnavailable(
-                    f"an earlier change of study {study.name} was refused; try again", retry_after_seconds=0.1
-                )
-                continue
-            try:
-                self.database.write(_rows([change]))
-            except RowsRefused as refusal:
-                change.error = StorageUnavailable(
-                    f"the database refused the change ({refusal}); try again", retry_after_seconds=0.1
-                )
-                refused.add(study.study_id)
-            except StorageUnavailable as error:
-                self._fail([batch], error)
-                return
-        self._forget_refused(refused)
+    # Where committing fails
 
     def _forget_refused(self, refused: set[int]) -> None:
+        """Some study's change was refused: read it anew, and choose ids past those in use."""
+        self.neighbours.expect()
         with self.database.read() as connection:
             names = loading.study_names(connection)
             last_ids = loading.largest_ids(connection)
         with self.lock:
-            for change in self._forming.changes:
-                if change.study.study_id in refused:
-                    change.error = StorageUnavailable("the study changed meanwhile; try again")
-            self._forming.changes = [change for change in self._forming.changes if change.error is None]
-            for study_id in refused:
-                if study_id in self._resident:
-                    self._drop(self._resident[study_id])
-            known = set(names)
-            self._names = {n: i for n, i in self._names.items() if i in known or i not in refused}
+            for study_id in refused & self._resident.keys():
+                self._drop(self._resident[study_id])
+            self._names = {n: i for n, i in self._names.items() if i in names or i not in refused}
+            for study_id, name in names.items():
+                if self.committer.pending(study_id) is None:  # Not one whose deletion is under way.
+                    self._names.setdefault(name, study_id)
             self._last_ids = (max(self._last_ids[0], last_ids[0]), max(self._last_ids[1], last_ids[1]))
-
-    def _finish(self, batch: Batch) -> None:
-        studies = {change.study.study_id for change in batch.changes}
-        with self.lock:
-            for study_id in studies:
-                if self._pending.get(study_id) is batch:
-                    del self._pending[study_id]
-        batch.finish()
-        for notify in self.on_commit:
-            notify(studies)
 
     def _fail(self, batches: list[Batch], error: StorageUnavailable) -> None:
         """Fail `batches` and what is forming; throw all mirrors away, the database is the truth."""
         with self.lock:
-            forming, self._forming = self._forming, Batch()
-            batches = [*batches, forming]
+            batches = [*batches, self.committer.take_all()]
             if self.state == "active":
                 self._note_state("away", error)
             for study in list(self._resident.values()):
                 self._drop(study)
-            self._pending.clear()
         for batch in batches:
             for change in batch.changes:
                 change.error = StorageUnavailable(str(error))
-            batch.finish()
-
-
-def _rows(changes: Sequence[Change]) -> Iterator[Row]:
-    versions: dict[int, Row] = {}
-    for change in changes:
-        yield from change.rows
-        study = change.study
-        if study.spec is not None:
-            row = {"of_study_id": study.study_id, "version": change.version, "updated_at": change.now}
-            versions[study.study_id] = (Op.UPDATE_VERSION, row)
-    yield from versions.values()
+            batch.end()
 
 
 def open_engine(url: str, *, clock: Callable[[], float] = time.time) -> Engine:

@@ -2,13 +2,13 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from service.storage import guards, tables
 from service.storage import optuna_schema as optuna
-from service.storage import tables
 from service.storage.mirror import StudyMirror, TrialMirror, Work
 from service.wire.studies import StudySpec
 
@@ -22,10 +22,26 @@ def study_names(connection: Connection) -> dict[int, str]:
 
 
 def largest_ids(connection: Connection) -> tuple[int, int]:
-    """The largest study id and trial id in use, 0 where there is none."""
-    study = connection.execute(select(func.max(optuna.studies.c.study_id))).scalar()
-    trial = connection.execute(select(func.max(optuna.trials.c.trial_id))).scalar()
-    return study or 0, trial or 0
+    """The largest study id and trial id that are in use or given to somebody, 0 where there is none."""
+    study = connection.execute(select(func.max(optuna.studies.c.study_id))).scalar() or 0
+    trial = connection.execute(select(func.max(optuna.trials.c.trial_id))).scalar() or 0
+    if connection.dialect.name == "postgresql":
+        study = max(study, guards.last_granted(connection, "studies"))
+        trial = max(trial, guards.last_granted(connection, "trials"))
+    return study, trial
+
+
+def _misnumbered(connection: Connection, study: StudyMirror) -> list[dict[str, int]]:
+    """Where the study's numbers in the database differ from the mirror's, which counts its trials by their ids: what
+    to write there, as rows of RENUMBER_TRIAL."""
+    columns = optuna.trials.c
+    query = select(columns.number).where(columns.study_id == study.study_id).order_by(columns.trial_id)
+    stored = connection.execute(query).scalars().all()
+    return [
+        {"of_trial_id": trial.trial_id, "number": trial.number}
+        for trial, number in zip(study.trials, stored, strict=True)
+        if trial.number != number
+    ]
 
 
 def studies_with_leases(connection: Connection) -> list[int]:
@@ -57,10 +73,17 @@ def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror
         system_attrs=_study_attrs(connection, optuna.study_system_attrs, study_id),
     )
     _load_spec(connection, study)
-    for trial in _load_trials(connection, study_id):
-        if trial.work is not None and trial.work.leased and study.spec is not None:
-            trial.work.expires_at = now + study.spec.lease_ttl_seconds
+    for trial in load_trials(connection, study_id):
+        if trial.work is not None and trial.work.leased:
+            if trial.state.is_finished():  # By another process; its lease is void.
+                trial.work.leased = False
+                study.cache.setdefault("lapsed", []).append(trial)
+            elif study.spec is not None:
+                trial.work.expires_at = now + study.spec.lease_ttl_seconds
         study.enter(trial)
+    if study.spec is not None and study.spec.pruner.name == "auto":
+        study.index_curves()
+    study.cache["misnumbered"] = _misnumbered(connection, study)
     return study
 
 
@@ -76,13 +99,20 @@ def _load_spec(connection: Connection, study: StudyMirror) -> None:
 
 
 def _study_attrs(connection: Connection, table: Table, study_id: int) -> dict[str, Any]:
-    rows = connection.execute(select(table.c.key, table.c.value_json).where(table.c.study_id == study_id))
-    return {key: json.loads(value) for key, value in rows}
+    return {key: value for _, key, value in study_attrs(connection, table, [study_id])}
 
 
-def _load_trials(connection: Connection, study_id: int) -> Iterable[TrialMirror]:
+def study_attrs(connection: Connection, table: Table, study_ids: Sequence[int]) -> Iterable[tuple[int, str, Any]]:
+    """The attributes of up to a thousand studies, as (study id, key, value)."""
+    columns = table.c
+    query = select(columns.study_id, columns.key, columns.value_json).where(columns.study_id.in_(study_ids))
+    return [(study_id, key, json.loads(value)) for study_id, key, value in connection.execute(query)]
+
+
+def load_trials(connection: Connection, study_id: int, only: Sequence[int] | None = None) -> Iterable[TrialMirror]:
+    """The study's trials by their ids, numbered from 0; with `only`, at most a thousand of them."""
     columns = optuna.trials.c
-    of_study = columns.study_id == study_id
+    of_study = columns.study_id == study_id if only is None else columns.trial_id.in_(only)
     rows = connection.execute(
         select(columns.trial_id, columns.state, columns.datetime_start, columns.datetime_complete)
         .where(of_study)
@@ -120,7 +150,7 @@ def _load_trials(connection: Connection, study_id: int) -> Iterable[TrialMirror]
         trial.intermediate = {
             step: optuna.read_intermediate(value, kind) for _, step, value, kind in curves.get(trial_id, ())
         }
-        trial.last_step = max(trial.intermediate, default=None)
+        trial.measure_curve()
         trial.user_attrs = {key: json.loads(text) for _, key, text in user_attrs.get(trial_id, ())}
         trial.system_attrs = {key: json.loads(text) for _, key, text in system_attrs.get(trial_id, ())}
         for found in work.get(trial_id, ()):

@@ -71,6 +71,9 @@ class TrialMirror:
     started_at: float | None = None
     finished_at: float | None = None
     last_step: int | None = None
+    lowest: float = math.inf
+    """The least and the greatest value reported, nan aside."""
+    highest: float = -math.inf
     work: Work | None = None
     _frozen: FrozenTrial | None = None
 
@@ -90,6 +93,12 @@ class TrialMirror:
     def trained_steps(self) -> int:
         """Steps trained over all attempts."""
         return (self.last_step or 0) + (self.work.lost_steps if self.work else 0)
+
+    def measure_curve(self) -> None:
+        """Bring what is derived from the curve up to date with it."""
+        self.last_step = max(self.intermediate, default=None)
+        numbers = [value for value in self.intermediate.values() if not math.isnan(value)]
+        self.lowest, self.highest = min(numbers, default=math.inf), max(numbers, default=-math.inf)
 
     def touch(self) -> None:
         """Forget the frozen copy: the trial is about to change."""
@@ -147,6 +156,15 @@ class Tally:
         elif outcome in ("running", "waiting") and max_steps is not None:
             self.reserved += sign * max(0, max_steps - last)
 
+    def advance(self, trial: TrialMirror, before: int, now: int) -> None:
+        """Count the steps that a running trial went on from `before` to `now`."""
+        work = trial.work
+        if work is None:
+            return
+        self.trained += now - before
+        if work.max_steps is not None:
+            self.reserved += max(0, work.max_steps - now) - max(0, work.max_steps - before)
+
 
 @dataclass(slots=True)
 class StudyMirror:
@@ -175,6 +193,8 @@ class StudyMirror:
     tally: Tally = field(default_factory=Tally)
     ranking: list[tuple[float, int]] = field(default_factory=list)
     """(value, number) of the complete trials, best first; where the study maximizes, of minus the value."""
+    step_values: dict[int, list[float]] | None = None
+    """The values of the complete trials by step, sorted, where the pruner asks for them."""
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
@@ -214,6 +234,20 @@ class StudyMirror:
         if trial.state is not TrialState.COMPLETE or trial.value is None or math.isnan(trial.value):
             return
         insort(self.ranking, (-trial.value if self.maximizes else trial.value, trial.number))
+        if self.step_values is not None:
+            for step, value in trial.intermediate.items():
+                if not math.isnan(value):
+                    insort(self.step_values.setdefault(step, []), value)
+
+    def index_curves(self) -> None:
+        """Keep, for each step, the sorted values of the complete trials there from now on, for the pruner."""
+        self.step_values = {}
+        for _, number in self.ranking:
+            for step, value in self.trials[number].intermediate.items():
+                if not math.isnan(value):
+                    self.step_values.setdefault(step, []).append(value)
+        for values in self.step_values.values():
+            values.sort()
 
     @property
     def best(self) -> TrialMirror | None:

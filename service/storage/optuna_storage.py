@@ -137,6 +137,7 @@ class OptunaStorage(BaseStorage):
     # Trials
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        self.engine.neighbours.catch_up()
         with self._changed(self._study(study_id)) as change:
             trial = TrialMirror(
                 self.engine.new_trial_id(),
@@ -209,7 +210,7 @@ def _fill(trial: TrialMirror, template: FrozenTrial) -> None:
     trial.params, trial.distributions = template.params, template.distributions
     trial.values = None if template.values is None else list(template.values)
     trial.intermediate = template.intermediate_values
-    trial.last_step = template.last_step
+    trial.measure_curve()
     trial.user_attrs, trial.system_attrs = template.user_attrs, template.system_attrs
     started, completed = template.datetime_start, template.datetime_complete
     trial.started_at = None if started is None else started.timestamp()

@@ -1,8 +1,12 @@
 """Creating and upgrading the schema: Optuna's tables by Optuna, ours by Alembic with a version table of its own."""
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -11,10 +15,65 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
-from service.storage import optuna_schema
+from service.storage import adoption, optuna_schema
 from service.storage.database import Database, parse_url
 from service.storage.errors import SchemaMismatch, StorageUnavailable
-from service.storage.tables import VERSION_TABLE
+from service.storage.tables import PREFIX, VERSION_TABLE, metadata
+
+
+@dataclass(frozen=True)
+class Versions:
+    """What a database's schemas are, and what this installation works with."""
+
+    optuna: str | None
+    optuna_head: str
+    set_up_by: str | None
+    """The version of the Optuna that created or last upgraded its tables."""
+    lrtune: str | None
+    lrtune_head: str
+
+    @property
+    def current(self) -> bool:
+        """Whether both are what this installation works with."""
+        return (self.optuna, self.lrtune) == (self.optuna_head, self.lrtune_head)
+
+    @property
+    def of_newer_lrtune(self) -> bool:
+        """Whether our tables are at a revision that this installation does not know."""
+        return self.lrtune is not None and self.lrtune not in revisions()
+
+
+def versions(connection: Connection) -> Versions:
+    """The schemas' versions; look only."""
+    return Versions(
+        optuna=optuna_schema.revision(connection),
+        optuna_head=optuna_schema.head(),
+        set_up_by=optuna_schema.set_up_by(connection),
+        lrtune=_version(connection),
+        lrtune_head=revisions()[-1],
+    )
+
+
+def revisions() -> list[str]:
+    """Our revisions, oldest first."""
+    return [script.revision for script in _scripts().walk_revisions()][::-1]
+
+
+def differences(connection: Connection) -> list[str]:
+    """How our tables differ from what this version expects, a line each; none if they are right."""
+    options: dict[str, Any] = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": _is_our_table}
+    context = MigrationContext.configure(connection, opts=options)
+    return [_difference_text(difference) for difference in compare_metadata(context, metadata)]
+
+
+def _is_our_table(name: str | None, kind: str, _parents: Any) -> bool:
+    return kind != "table" or (name is not None and name.startswith(PREFIX) and name != VERSION_TABLE)
+
+
+def _difference_text(difference: Any) -> str:
+    if isinstance(difference, list):  # Changes of one column come as a list.
+        return "; ".join(_difference_text(part) for part in difference)
+    return " ".join(str(getattr(part, "name", part)) for part in difference if part is not None and part != {})
 
 
 def upgrade(database: Database) -> None:
@@ -25,40 +84,59 @@ def upgrade(database: Database) -> None:
     refuse_foreign(database)
     try:
         optuna_schema.create(database.url)
+        if is_current(database):
+            return
+        with database.transaction() as connection:
+            upgrade_ours(connection)
+            adoption.note_nothing_to_convert(connection, time.time())
     except (SQLAlchemyError, StorageInternalError) as error:
         first = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise StorageUnavailable(f"cannot create tables in {database.shown_url}: {first}") from error
-    if is_current(database):
-        return
+
+
+def upgrade_ours(connection: Connection, revision: str = "head") -> None:
+    """Bring our tables to a revision, in the connection's transaction. Optuna's are left alone."""
     config = _config()
-    with database.read() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def downgrade_ours(connection: Connection, revision: str) -> None:
+    """Take our tables back to a revision, in the connection's transaction; `base` removes them."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
 
 
 def refuse_foreign(database: Database) -> None:
     """Raise SchemaMismatch where `upgrade` would; look only."""
     with database.read() as connection:
-        current = _version(connection)
-        other_optuna = optuna_schema.is_other_version(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if current is not None and current not in known:
+        found = versions(connection)
+        local_times_by = adoption.local_times_by(connection)
+    if found.of_newer_lrtune:
         raise SchemaMismatch(
-            f"{database.shown_url} was written by a newer lrtune (schema {current}); upgrade this installation"
+            f"{database.shown_url} was written by a newer lrtune (schema {found.lrtune}); upgrade this installation"
         )
-    if other_optuna:
+    if found.optuna is not None and found.optuna != found.optuna_head:
+        if not optuna_schema.is_older(found.optuna):
+            raise SchemaMismatch(
+                f"{database.shown_url} was written by a newer Optuna (schema {found.optuna}); upgrade this installation"
+            )
         raise SchemaMismatch(
-            f"{database.shown_url} was written by another Optuna version; bring it to this one's with "
-            "`optuna storage upgrade --storage URL`"
+            f"{database.shown_url} was written by an older Optuna ({found.set_up_by}); take it over with "
+            f"`lrtune db adopt {database.shown_url}`"
+        )
+    if local_times_by is not None:
+        raise SchemaMismatch(
+            f"{database.shown_url} was set up by Optuna {local_times_by}, which stores local times, where lrtune and "
+            f"Optuna 5 store UTC; take it over with `lrtune db adopt {database.shown_url}`"
         )
 
 
 def is_current(database: Database) -> bool:
     """Whether our tables are at this version's revision."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
     with database.read() as connection:
-        return _version(connection) == head
+        return _version(connection) == revisions()[-1]
 
 
 def _version(connection: Connection) -> str | None:
@@ -70,6 +148,10 @@ def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     return config
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
 
 
 def check_can_open(url: str) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum, auto
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Executable, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Executable, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from service.storage import guards, tables
 from service.storage import optuna_schema as optuna
-from service.storage import tables
 
 
 class Op(IntEnum):
@@ -24,6 +24,7 @@ class Op(IntEnum):
     INSERT_OUR_STUDY = auto()
     SET_STUDY_USER_ATTR = auto()
     SET_STUDY_SYSTEM_ATTR = auto()
+    RENUMBER_TRIAL = auto()
     INSERT_TRIAL = auto()
     SET_PARAM = auto()
     SET_TRIAL_USER_ATTR = auto()
@@ -67,12 +68,14 @@ class Statements:
 
     def __init__(self, dialect: str) -> None:
         self._dialect = dialect
+        self._granted = guards.GrantedIds()
         self._by_op: dict[Op, Sequence[Executable]] = {
             Op.INSERT_STUDY: [_insert(optuna.studies)],
             Op.INSERT_DIRECTION: [_insert(optuna.directions)],
             Op.INSERT_OUR_STUDY: [_insert(tables.studies)],
             Op.SET_STUDY_USER_ATTR: [self._upsert(optuna.study_user_attrs, "study_id", "key")],
             Op.SET_STUDY_SYSTEM_ATTR: [self._upsert(optuna.study_system_attrs, "study_id", "key")],
+            Op.RENUMBER_TRIAL: [_update(optuna.trials, "trial_id", "number")],
             Op.INSERT_TRIAL: [_insert(optuna.trials)],
             Op.SET_PARAM: [self._upsert(optuna.params, "trial_id", "param_name")],
             Op.SET_TRIAL_USER_ATTR: [self._upsert(optuna.trial_user_attrs, "trial_id", "key")],
@@ -113,7 +116,7 @@ class Statements:
         return upsert
 
     def run(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Execute `rows` on a connection whose transaction is open."""
+        """Execute `rows` on a connection whose transaction is open. Raises NeighbourWrote."""
         segment: dict[Op, list[dict[str, Any]]] = {}
         for op, parameters in rows:
             if op is Op.BARRIER:
@@ -125,20 +128,21 @@ class Statements:
 
     def _run_segment(self, connection: Connection, segment: dict[Op, list[dict[str, Any]]]) -> None:
         for op in sorted(segment):
+            rows = segment[op]
+            if op is Op.INSERT_STUDY:
+                self._claim(connection, "studies", [row["study_id"] for row in rows])
+            elif op is Op.INSERT_TRIAL:
+                self._claim(connection, "trials", [row["trial_id"] for row in rows])
+            elif op is Op.UPDATE_TRIAL:
+                guards.check_claims(connection, rows)
             for statement in self._by_op[op]:
-                connection.execute(statement, segment[op])
-        if self._dialect == "postgresql":
-            self._advance_sequences(connection, segment)
+                connection.execute(statement, rows)
+            if op is Op.INSERT_TRIAL:
+                guards.check_numbers(connection, rows)
 
-    def _advance_sequences(self, connection: Connection, segment: dict[Op, list[dict[str, Any]]]) -> None:
-        """Keep PostgreSQL's sequences ahead of the ids we chose, for whoever else inserts."""
-        for op, table, column in (
-            (Op.INSERT_STUDY, "studies", "study_id"),
-            (Op.INSERT_TRIAL, "trials", "trial_id"),
-        ):
-            if op in segment:
-                largest = max(parameters[column] for parameters in segment[op])
-                connection.execute(select(func.setval(f"{table}_{column}_seq", largest)))
+    def _claim(self, connection: Connection, table: str, ids: Sequence[int]) -> None:
+        if self._dialect == "postgresql":
+            self._granted.claim(connection, table, ids)
 
 
 def _is_generated(column: Any) -> bool:

@@ -76,3 +76,17 @@ superseded_reports = Table(
     PrimaryKeyConstraint("trial_id", "lease_number", "step"),
 )
 """Reports of a lease that was lost or given back, past the checkpoint that the next one went on from."""
+
+adoption = Table(
+    "lrtune_adoption",
+    metadata,
+    Column("adoption_id", Integer, nullable=False, autoincrement=False),
+    Column("set_up_by", String(64), nullable=False),
+    Column("times", String(16), nullable=False),
+    Column("timezones", Text, nullable=False),
+    Column("trials_converted", Integer, nullable=False),
+    Column("begun_at", Double, nullable=False),
+    Column("finished_at", Double),
+    PrimaryKeyConstraint("adoption_id"),
+)
+"""At most one row: that the times of trials which Optuna 4 wrote in local time were made UTC, and from which zones."""

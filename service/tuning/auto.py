@@ -13,7 +13,7 @@ from service.storage.optuna_schema import DIVERGED_ATTR
 from service.tuning.stability import Run, StabilityModel
 from service.wire.search_space import is_learning_rate
 
-_REDRAWS = 12
+_REDRAWS = 5
 
 
 class AutoSampler(BaseSampler):

@@ -8,6 +8,9 @@ import optuna.pruners as optuna
 from service.wire import methods
 from service.wire.studies import StudySpec
 
+AUTO_PERCENTILE = 75.0
+AUTO_STARTUP_TRIALS = 4
+
 
 class AutoPruner(optuna.PercentilePruner):
     """Our default: stop a trial whose best value so far is worse, at its step, than three quarters of the complete
@@ -18,7 +21,7 @@ class AutoPruner(optuna.PercentilePruner):
     """
 
     def __init__(self) -> None:
-        super().__init__(75.0, n_startup_trials=4, n_warmup_steps=0)
+        super().__init__(AUTO_PERCENTILE, n_startup_trials=AUTO_STARTUP_TRIALS)
 
 
 def build_pruner(spec: StudySpec) -> optuna.BasePruner:

@@ -22,8 +22,8 @@ from service.wire import methods
 from service.wire.search_space import CategoricalParameter, IntParameter, Parameter
 from service.wire.studies import StudySpec
 
-_WINDOW_BEST = 250
-_WINDOW_LATEST = 250
+_WINDOW_BEST = 100
+_WINDOW_LATEST = 100
 _MAX_GRID = 100_000
 
 

@@ -69,7 +69,7 @@ def draw(
             _suggest(trial, name, distributions[name])
     params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
     chosen = {name: distributions[name] for name in params}
-    exhausted = _enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
+    exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
     return Draw(params, chosen, storage.written, exhausted)
 
 
@@ -101,5 +101,6 @@ def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> 
             raise TypeError(f"{name}: no parameter has a {type(distribution).__name__}")
 
 
-def _enumerates(spec: StudySpec) -> bool:
+def enumerates(spec: StudySpec) -> bool:
+    """Whether the study's sampler walks through a finite space, each point once."""
     return isinstance(spec.sampler, methods.GridSampler | methods.BruteForceSampler)

@@ -5,8 +5,10 @@ integrated out over a grid. A boundary may depend on one categorical parameter (
 any, is decided by the evidence.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _WIDTHS_DECADES = np.array([0.02, 0.08, 0.3])
-_GRID_POINTS = 161
+_GRID_POINTS = 201
 _SPLIT_PENALTY = 1.0
 """Log evidence that a split must gain before it is believed."""
 
@@ -99,14 +101,28 @@ class StabilityModel:
 
 
 def _fit(grid: Floats, runs: Sequence[Run]) -> _Boundary:
-    x = np.array([np.log10(run.learning_rate) for run in runs])
-    stable = np.array([not run.diverged for run in runs], dtype=bool)
-    z = (grid[:, None, None] - x) / _WIDTHS_DECADES[:, None]
-    log_likelihood = -np.logaddexp(0.0, np.where(stable, -z, z)).sum(axis=-1)
+    """The posterior given `runs`, whose rates are taken to the nearest grid point: the cost does not grow with their
+    number."""
+    step = grid[1] - grid[0]
+    counts = np.zeros((2, len(grid)))
+    for run in runs:
+        place = round((math.log10(run.learning_rate) - grid[0]) / step)
+        counts[int(run.diverged), min(max(place, 0), len(grid) - 1)] += 1
+    log_stable, log_diverged = _log_likelihoods(float(grid[0]), float(grid[-1]))
+    log_likelihood = log_stable @ counts[0] + log_diverged @ counts[1]
     peak = log_likelihood.max()
     weights = np.exp(log_likelihood - peak)
     total = weights.sum()
-    return _Boundary(grid, weights / total, float(peak + np.log(total / weights.size)), int((~stable).sum()))
+    return _Boundary(grid, weights / total, float(peak + np.log(total / weights.size)), int(counts[1].sum()))
+
+
+@lru_cache(maxsize=64)
+def _log_likelihoods(low: float, high: float) -> tuple[Floats, Floats]:
+    """Log probability of (stable, diverged) at each grid rate given each boundary and width:
+    shape (grid, widths, grid)."""
+    grid = np.linspace(low, high, _GRID_POINTS)
+    z = (grid[:, None, None] - grid) / _WIDTHS_DECADES[:, None]
+    return -np.logaddexp(0.0, -z), -np.logaddexp(0.0, z)
 
 
 def _sigmoid(z: Floats) -> Floats:

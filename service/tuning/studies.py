@@ -38,7 +38,7 @@ class Studies:
         """Wait until what the mirror shows of the study is on disk. Raises StorageUnavailable."""
         batch = self._engine.pending(study)
         if batch is not None:
-            await batch.wait_async(60.0)
+            await batch.wait_async()
         if not study.alive:
             self._engine.check_active()
             raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)

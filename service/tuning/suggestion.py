@@ -21,7 +21,7 @@ from service.wire.search_space import (
 )
 from service.wire.studies import Suggestion
 
-_WINDOW = 400
+_WINDOW = 200
 _NEAR_BEST = 0.1
 """A value is near the best where it lies within this share of the way from the best to the median value."""
 
@@ -91,8 +91,8 @@ def _best_trustworthy(study: StudyMirror, name: str | None, stability: Stability
     if best is None or name is None or stability is None:
         return best
     assert study.spec is not None
-    losses = [loss for loss, _ in study.ranking]
-    near = losses[0] + _NEAR_BEST * (median(losses) - losses[0])
+    lowest, middle = study.ranking[0][0], study.ranking[len(study.ranking) // 2][0]
+    near = lowest + _NEAR_BEST * (middle - lowest)
     for loss, number in study.ranking[:_WINDOW]:
         trial = study.trials[number]
         rate = trial.params.get(name)

@@ -19,7 +19,7 @@ from service.tuning import leases
 from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, spent, why_none
 from service.tuning.errors import BudgetSpent, InvalidField
 from service.tuning.samplers import distributions_of, snapshot_for
-from service.tuning.sampling import Draw, draw_or_random
+from service.tuning.sampling import Draw, draw_or_random, enumerates
 from service.tuning.space import check_params
 from service.tuning.staging import Snapshot
 from service.tuning.studies import Studies
@@ -97,6 +97,8 @@ class Trials:
             drawn = await asyncio.get_running_loop().run_in_executor(
                 self._drawers, draw_or_random, spec, step.snapshot, step.number, step.trial_id, step.fixed
             )
+            if self._engine.neighbours.busy:
+                await asyncio.to_thread(self._engine.neighbours.catch_up)
             with self._engine.change(study) as change:
                 step = self._take(change, ask, spec, step, drawn)
         await (change.on_disk() if change.rows else self._studies.settled(study))
@@ -133,7 +135,7 @@ class Trials:
             return nothing
         moved = undrawn.waiting is None and len(study.trials) != undrawn.number
         taken = undrawn.waiting is not None and undrawn.number not in study.waiting
-        if moved or taken:
+        if taken or (moved and enumerates(spec)):
             return NoTrial(done=False, retry_after_seconds=0.1)
         for key, value in drawn.written.study_attrs.items():
             change.set_study_attr(key, value, system=True)
@@ -147,7 +149,8 @@ class Trials:
             study.remember_request(ask.request_id, trial.number)
             change.set_state(trial, TrialState.RUNNING, work=work)
         else:
-            trial = TrialMirror(undrawn.trial_id, undrawn.number, TrialState.RUNNING)
+            trial_id = self._engine.new_trial_id() if moved else undrawn.trial_id
+            trial = TrialMirror(trial_id, len(study.trials), TrialState.RUNNING)
             trial.params, trial.distributions = drawn.params, drawn.distributions
             trial.system_attrs = drawn.written.trial_attrs
             trial.started_at, trial.work = change.now, work
@@ -248,7 +251,7 @@ class Trials:
             trial.params = params
             trial.distributions = {name: distributions[name] for name in params}
             trial.intermediate = {report.step: report.value for report in body.reports}
-            trial.last_step = max(trial.intermediate, default=None)
+            trial.measure_curve()
             trial.started_at = change.now
             outcome, value = _outcome(trial, body.state, body.value)
             change.add_trial(trial)

@@ -1,17 +1,20 @@
 """Whether a training goes on."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 
-from optuna.pruners import BasePruner, NopPruner
+from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 
 from service.storage.changes import Change
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.tuning.budget import steps_used_up
-from service.tuning.pruners import build_pruner
+from service.tuning.pruners import AUTO_PERCENTILE, AUTO_STARTUP_TRIALS, build_pruner
 from service.tuning.staging import StagedStorage, snapshot_window
+from service.wire import methods
 from service.wire.trials import Report, Verdict
 
 _WINDOW_LATEST = 500
@@ -22,25 +25,27 @@ def judge(change: Change, trial: TrialMirror, fresh: Sequence[Report] = ()) -> V
 
     Once a trial was told to stop, that stands.
     """
-    study = change.study
-    work, spec = trial.work, study.spec
+    work = trial.work
     assert work is not None
-    assert spec is not None
-    ttl = spec.lease_ttl_seconds
-    reason = work.stop_reason
-    explanation = "it was told to stop before"
+    assert change.study.spec is not None
+    ttl = change.study.spec.lease_ttl_seconds
+    if work.stop_reason is not None:
+        return _stop(work.stop_reason, "it was told to stop before", ttl)
+    reason, explanation = _reason_to_stop(change, trial, fresh)
     if reason is None:
-        reason, explanation = _reason_to_stop(change, trial, fresh)
-        if reason is not None:
-            change.set_work(trial, replace(work, stop_reason=reason))
-    return Verdict.model_validate(
-        {
-            "verdict": "continue" if reason is None else "stop",
-            "reason": reason,
-            "explanation": explanation,
-            "lease_ttl_seconds": ttl,
-        }
-    )
+        return _go_on(explanation, ttl)
+    change.set_work(trial, replace(work, stop_reason=reason))
+    return _stop(reason, explanation, ttl)
+
+
+@lru_cache(maxsize=256)
+def _go_on(explanation: str, ttl_seconds: float) -> Verdict:
+    return Verdict(verdict="continue", reason=None, explanation=explanation, lease_ttl_seconds=ttl_seconds)
+
+
+def _stop(reason: str, explanation: str, ttl_seconds: float) -> Verdict:
+    verdict = {"verdict": "stop", "reason": reason, "explanation": explanation, "lease_ttl_seconds": ttl_seconds}
+    return Verdict.model_validate(verdict)
 
 
 def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report]) -> tuple[str | None, str]:
@@ -49,17 +54,53 @@ def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report])
     for report in fresh:
         if not math.isfinite(report.value):
             return "diverged", f"the value at step {report.step} is {report.value}"
-    assert trial.work is not None
-    max_steps = trial.work.max_steps
-    if last is not None and max_steps is not None and last >= max_steps:
+    work = trial.work
+    if last is not None and work is not None and work.max_steps is not None and last >= work.max_steps:
         return None, "that was the last step"
     if study.stopped:
         return "study_finished", "the study was stopped"
     if steps_used_up(study):
         return "study_finished", f"the study's {study.max_total_steps} training steps are used up"
-    if fresh and last is not None:
-        return _ask_pruner(change, trial, last)
-    return None, ""
+    if not fresh or last is None:
+        return None, ""
+    assert study.spec is not None
+    match study.spec.pruner:
+        case methods.NoPruner():
+            return None, ""
+        case methods.AutoPruner():
+            return _ask_auto(study, trial, last)
+        case _:
+            return _ask_pruner(change, trial, last)
+
+
+def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int) -> tuple[str | None, str]:
+    """`service.tuning.pruners.AutoPruner`, from the values that the mirror keeps sorted by step: the cost does not
+    grow with the number of trials."""
+    if study.step_values is None:
+        study.index_curves()
+    assert study.step_values is not None
+    values = study.step_values.get(last)
+    if not values or len(study.ranking) < AUTO_STARTUP_TRIALS:
+        return None, ""
+    share = AUTO_PERCENTILE / 100
+    if study.maximizes:
+        prune, seen = trial.highest < percentile(values, 1 - share), trial.highest
+        worse_than = len(values) - bisect_right(values, seen)
+    else:
+        prune, seen = trial.lowest > percentile(values, share), trial.lowest
+        worse_than = bisect_left(values, seen)
+    if not prune:
+        return None, ""
+    return "pruned", f"auto at step {last}: {seen:.6g}, its best so far, is worse than {worse_than} of {len(values)}"
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The value at `share` (0 to 1) of an ascending sequence, between two neighbours linearly, as numpy's default."""
+    place = share * (len(ordered) - 1)
+    below = math.floor(place)
+    above = min(below + 1, len(ordered) - 1)
+    low, high = ordered[below], ordered[above]
+    return low if low == high else low + (high - low) * (place - below)
 
 
 def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | None, str]:
@@ -68,8 +109,6 @@ def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | No
     pruner = study.cache.get("pruner")
     if not isinstance(pruner, BasePruner):
         pruner = study.cache["pruner"] = build_pruner(study.spec)
-    if isinstance(pruner, NopPruner):
-        return None, ""
     frozen = trial.freeze()
     storage = StagedStorage(snapshot_window(study, best=0, latest=_WINDOW_LATEST), frozen)
     prune = pruner.prune(storage.study(_NO_SAMPLER, pruner), frozen)

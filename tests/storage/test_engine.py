@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -116,7 +117,7 @@ def test_what_is_answered_is_on_disk(engine: Engine, storage_url: str) -> None:
 def test_requests_that_arrive_together_share_one_transaction(engine: Engine) -> None:
     study = new_study(engine)
     batches: list[int] = []
-    engine.on_batch.append(lambda changes, _seconds: batches.append(changes))
+    engine.committer.on_batch.append(lambda changes, _seconds: batches.append(changes))
 
     async def together() -> None:
         changes = []
@@ -152,7 +153,8 @@ def test_a_bad_record_fails_alone_and_its_study_is_read_anew(engine: Engine) -> 
     assert not bad.alive
     assert engine.load(bad.study_id).trials == []
     assert len(engine.load(good.study_id).trials) == 2
-    with engine.change(engine.load(bad.study_id)) as change:
+    bad = engine.load(bad.study_id)
+    with engine.change(bad) as change:
         change.add_trial(running_trial(engine, bad))
     change.wait()
 
@@ -333,3 +335,33 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
     with pytest.raises(StorageUnavailable) as caught:
         check_can_open("postgresql+psycopg://me:hush@127.0.0.1:1/db")
     assert "hush" not in str(caught.value)
+
+
+def test_a_batch_that_finds_sqlite_locked_is_committed_when_the_lock_is_free(tmp_path: Path) -> None:
+    """In a service the loop commits; what it cannot commit at once the thread does, and nobody who waits is forgotten."""
+    engine = open_engine(f"sqlite:///{tmp_path}/lrtune.db")
+    study = new_study(engine)
+    neighbour = sqlite3.connect(f"{tmp_path}/lrtune.db", isolation_level=None, check_same_thread=False)
+
+    async def two_while_locked() -> float:
+        loop = asyncio.get_running_loop()
+        engine.committer.attach(loop)
+        neighbour.execute("BEGIN IMMEDIATE")
+        with engine.change(study) as first:
+            first.add_trial(running_trial(engine, study))
+        waiting = asyncio.create_task(first.on_disk())
+        await asyncio.sleep(0)  # The loop has tried by now, and handed the batch on.
+        with engine.change(study) as second:
+            second.add_trial(running_trial(engine, study))
+        begun = loop.time()
+        await asyncio.sleep(0)
+        stalled = loop.time() - begun
+        threading.Timer(0.3, neighbour.execute, ["COMMIT"]).start()
+        await asyncio.gather(waiting, second.on_disk())
+        engine.committer.detach()
+        return stalled
+
+    assert asyncio.run(two_while_locked()) < 0.25, "the loop must not wait for another process's lock"
+    assert len(engine.load(study.study_id).trials) == 2
+    engine.close()
+    neighbour.close()

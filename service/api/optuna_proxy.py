@@ -1,0 +1,93 @@
+"""Optuna's gRPC proxy protocol over the engine: an Optuna script with a `GrpcStorageProxy` uses the service as its
+storage, unchanged.
+
+The protocol has no authentication, and its clients no patience: where Optuna's own server would fail a call because
+the database is away, this one tries again for a while before it says so.
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+from optuna.storages._grpc.auto_generated import api_pb2_grpc
+from optuna.storages._grpc.servicer import OptunaStorageProxyService
+
+from service.storage import OptunaStorage
+from service.storage.errors import StorageUnavailable
+
+_THREADS = 32
+"""Calls under way at a time; each mostly waits for the commit it shares with the others."""
+_PATIENCE_SECONDS = 30.0
+_DRAIN_SECONDS = 5.0
+_MAX_REQUEST_BYTES = 64 * 1024 * 1024
+"""A trial that is added whole may carry large attributes."""
+
+
+@contextlib.asynccontextmanager
+async def optuna_served(storage: OptunaStorage, host: str, port: int | None) -> AsyncIterator[str | None]:
+    """Serve `storage` on `host` and `port` for the length of the block; yields its `host:port`.
+
+    Port 0 takes a free one; None serves nothing. At the end, calls under way have 5 s to finish; the event loop, which
+    may have to commit for them, goes on meanwhile. Raises OSError where it cannot listen there.
+    """
+    if port is None:
+        yield None
+        return
+    shown = f"[{host}]" if ":" in host else host
+    closing = threading.Event()
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lrtune-optuna")
+    server = grpc.server(
+        pool,
+        interceptors=[_Patience(closing)],
+        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES)],
+    )
+    api_pb2_grpc.add_StorageServiceServicer_to_server(OptunaStorageProxyService(storage), server)  # type: ignore[no-untyped-call]
+    try:
+        bound = server.add_insecure_port(f"{shown}:{port}")
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {shown}:{port} for Optuna: {error}") from error
+    server.start()
+    try:
+        yield f"{shown}:{bound}"
+    finally:
+        closing.set()
+        await asyncio.to_thread(server.stop(_DRAIN_SECONDS).wait, 2 * _DRAIN_SECONDS)
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+class _Patience(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Makes a call that found the storage away try again, and answer UNAVAILABLE where it stays away.
+
+    Nothing of such a call was kept, except where the connection broke in the very commit: then a new trial may be
+    there twice, of which one stays `running`.
+    """
+
+    def __init__(self, closing: threading.Event) -> None:
+        self._closing = closing
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        handler = continuation(details)
+        if handler is None or handler.unary_unary is None:
+            return handler
+        answer = handler.unary_unary
+
+        def patient(request: Any, context: grpc.ServicerContext) -> Any:
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while True:
+                try:
+                    return answer(request, context)
+                except StorageUnavailable as error:
+                    over = time.monotonic() > deadline or not context.is_active()
+                    if over or self._closing.wait(error.retry_after_seconds):
+                        context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+
+        return grpc.unary_unary_rpc_method_handler(
+            patient,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )

@@ -1,0 +1,36 @@
+"""The bare endpoint: FastAPI reads the body of a report, checks it, and answers a verdict. Nothing else."""
+
+import socket
+from typing import Annotated
+
+import uvicorn
+from fastapi import Body, FastAPI
+
+from service.wire.trials import Reports, Verdict
+from trainers.ownership import end_with_owner
+
+_BACKLOG = 2048
+
+app = FastAPI()
+
+
+@app.post("/reports")
+async def report(body: Annotated[Reports, Body()]) -> Verdict:
+    """What every report costs in this framework, whatever is done with it."""
+    return Verdict(verdict="continue", lease_ttl_seconds=60.0 if body.reports else 0.0)
+
+
+def serve() -> None:
+    """Serve on a free loopback port until SIGTERM, with the settings of `service.cli.server`."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, loop="auto", http="httptools", lifespan="on", log_config=None, access_log=False, backlog=_BACKLOG
+    )
+    print(f"bare endpoint serving on http://127.0.0.1:{bound.getsockname()[1]}", flush=True)  # noqa: T201
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+if __name__ == "__main__":
+    end_with_owner()
+    serve()

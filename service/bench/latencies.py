@@ -1,0 +1,54 @@
+"""Rows that time a request at the smallest and at the largest history: an ask, and a status under load."""
+
+from collections.abc import Callable, Iterator
+
+from service.bench.databases import STUDY
+from service.bench.figures import Check, Figure, Rounds
+from service.bench.processes import Server
+from service.bench.workplace import Workplace
+
+_MUST = 1.5
+_JUDGED_AT = (100, 100_000)
+
+
+def asks(sampler: str) -> Callable[[Workplace], Iterator[Figure]]:
+    """The median of an ask, one at a time."""
+
+    def rows(place: Workplace) -> Iterator[Figure]:
+        def once(service: Server) -> float:
+            task = {"task": "asks", "study": STUDY, "count": place.plan.asks}
+            return float(place.load.ask(address=service.address, **task)["milliseconds"])
+
+        yield _compare(place, f"ask-{sampler}", f"ask, median, {sampler}", sampler, once)
+
+    return rows
+
+
+def status(place: Workplace) -> Iterator[Figure]:
+    """The 99th percentile of a status request, while 8 workers ask, report and hand in."""
+
+    def once(service: Server) -> float:
+        task = {"task": "status", "study": STUDY, "workers": place.plan.workers, "seconds": place.plan.status_seconds}
+        return float(place.load.ask(address=service.address, **task)["milliseconds"])
+
+    yield _compare(place, "status", f"status, p99 under {place.plan.workers} workers", "random", once)
+
+
+def _compare(place: Workplace, row: str, title: str, sampler: str, once: Callable[[Server], float]) -> Figure:
+    plan = place.plan
+    rounds = Rounds()
+    small_name, large_name = f"{plan.smallest:,} trials", f"{plan.largest:,} trials"
+    with (
+        place.service(plan.smallest, f"{row}-small", sampler=sampler) as small,
+        place.service(plan.largest, f"{row}-large", sampler=sampler) as large,
+    ):
+        for index in range(plan.rounds):
+            place.say(f"{place.kind}, {row}, round {index + 1} of {plan.rounds}")
+            rounds.add(small_name, once(small))
+            rounds.add(large_name, once(large))
+    sides = rounds.sides()
+    checks = []
+    if plan.smallest != plan.largest:
+        judged = (plan.smallest, plan.largest) == _JUDGED_AT
+        checks.append(Check(sides[large_name], sides[small_name], _MUST, False, judged))
+    return Figure(row, title, place.kind, plan.largest, "ms", tuple(sides.values()), tuple(checks))

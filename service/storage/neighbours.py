@@ -1,0 +1,362 @@
+"""Noticing what other processes write into the same database: stock Optuna scripts, plain SQL.
+
+A thread looks every two seconds, and four times a second while it finds something. It reads what can have changed and
+no more: trials newer than the newest known, those that are not finished, the studies' names and attributes. Finished
+trials do not change. So a look costs the same at a hundred trials as at a hundred thousand, and next to nothing where
+nobody wrote.
+"""
+
+import logging
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import Connection, Table, func, make_url, select, text
+
+from service.storage import loading
+from service.storage import optuna_schema as optuna
+from service.storage.errors import StorageError, StorageUnavailable
+from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.statements import Op
+
+if TYPE_CHECKING:
+    from service.storage.engine import Engine
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 2.0
+_BUSY_LOOK_SECONDS = 0.25
+_BUSY_FOR_SECONDS = 30.0
+_MEMORY_SECONDS = 60.0
+"""How long a trial may take from getting its id to being seen by all, and is still noticed."""
+_IN_FLIGHT = 1000
+"""As many of the latest ids may be of transactions that have yet to commit when the engine becomes the writer."""
+_CHUNK = 500
+_MAX_NEW = 1000
+"""New trials of a study taken in at one look; the rest follow at the next."""
+_MAX_FOLLOWED = 500
+"""Running trials without a lease that are read at each look; of the others only the end is noticed."""
+
+
+@dataclass
+class _Note:
+    """A study as it was when a look began, and what the look then found in the database."""
+
+    study: StudyMirror
+    largest_id: int
+    unfinished: dict[int, tuple[TrialMirror, FrozenTrial]]
+    user_attrs: dict[str, Any]
+    system_attrs: dict[str, Any]
+    new: list[TrialMirror] = field(default_factory=list)
+    changed: list[TrialMirror] = field(default_factory=list)
+    found_attrs: tuple[dict[str, Any], dict[str, Any]] | None = None
+
+
+class Neighbours:
+    """The thread that looks. It reads beside the committer, and changes mirrors by changes like everybody else."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._engine = engine
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lrtune-neighbours", daemon=True)
+        self._signal = _Signal(engine)
+        self._looking = threading.Lock()
+        self._busy_until = 0.0
+        self._seen: deque[tuple[float, int]] = deque()
+        self._behind = False
+
+    def begin(self, largest_trial_id: int) -> None:
+        """The engine became the writer when this was the largest id; no study was in memory yet. Under its lock."""
+        self._seen = deque([(time.monotonic(), max(0, largest_trial_id - _IN_FLIGHT))])
+        self._signal.forget()
+
+    def expect(self) -> None:
+        """Look often from now on: somebody else writes."""
+        self._busy_until = time.monotonic() + _BUSY_FOR_SECONDS
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody else has written lately."""
+        return time.monotonic() < self._busy_until
+
+    def catch_up(self) -> None:
+        """Look now, where somebody else has written lately: before a trial is numbered. Blocks; StorageUnavailable."""
+        if self.busy:
+            self.look()
+
+    def start(self) -> None:
+        """Start looking."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; waits at most 10 s for a look under way."""
+        self._closing.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10.0)
+
+    def _run(self) -> None:
+        while not self._closing.wait(_BUSY_LOOK_SECONDS if self.busy else _LOOK_SECONDS):
+            try:
+                self.look()
+            except StorageError as error:
+                _log.debug("did not look for other writers: %s", error)
+            except Exception:
+                _log.exception("looking for other writers failed once")
+        self._signal.close()
+
+    def look(self) -> bool:
+        """Take in what other processes wrote; whether there was something. Raises StorageUnavailable."""
+        with self._looking:
+            found = self._engine.state == "active" and (self._signal.moved() or self._behind) and self._look()
+        if found:
+            self.expect()
+        return found
+
+    def _look(self) -> bool:
+        engine = self._engine
+        with engine.lock:
+            engine.check_active()
+            activations, seen = engine.activations, self._seen
+            notes = [_note(study) for study in engine.residents()]
+            names = dict(engine.study_names())
+            batches = engine.committer.batches()
+        for batch in batches:
+            batch.wait()
+        with engine.database.snapshot() as connection:
+            found_names = loading.study_names(connection)
+            largest = self._read(connection, notes, seen)
+        with engine.lock:
+            engine.check_active()
+            if engine.activations != activations:
+                return False
+            absorbed = engine.note_trial_id(largest)  # Perhaps of a study that is not in memory.
+            absorbed |= self._absorb_names(names, found_names)
+            for note in notes:
+                absorbed |= note.study.alive and self._absorb(note)
+        return absorbed
+
+    # Reading
+
+    def _read(self, connection: Connection, notes: Sequence[_Note], seen: deque[tuple[float, int]]) -> int:
+        """Complete the notes; the largest trial id in use."""
+        now = time.monotonic()
+        largest = connection.execute(select(func.max(optuna.trials.c.trial_id))).scalar() or 0
+        while len(seen) > 1 and seen[1][0] < now - _MEMORY_SECONDS:
+            seen.popleft()
+        newest = _newest_trials(connection, seen[0][1], largest)
+        states = _states(connection, [trial_id for note in notes for trial_id in note.unfinished])
+        attrs = _attrs(connection, [note.study.study_id for note in notes])
+        self._behind = False
+        for note in notes:
+            study = note.study
+            note.found_attrs = attrs.get(study.study_id, ({}, {}))
+            if newest.get(study.study_id, 0) > note.largest_id:
+                ids = _ids_after(connection, study.study_id, note.largest_id)
+                self._behind |= len(ids) == _MAX_NEW
+                note.new = _load(connection, study.study_id, ids)
+            note.changed = _load(connection, study.study_id, list(_suspects(note, states)))
+        if not self._behind:
+            seen.append((now, largest))
+        return max(largest, loading.largest_ids(connection)[1])
+
+    # Taking in. Under the engine's lock.
+
+    def _absorb_names(self, known: dict[str, int], found: dict[int, str]) -> bool:
+        engine = self._engine
+        now = {name: study_id for study_id, name in found.items()}
+        if now == known or engine.study_names() != known:  # In the latter case we made or deleted one meanwhile.
+            return False
+        engine.rename_studies(now)
+        gone = {study_id for name, study_id in known.items() if now.get(name) != study_id}
+        _log.info("another process made %d studies and deleted %d", len(now.keys() - known.keys()), len(gone))
+        for notify in engine.committer.on_commit:
+            notify(gone)
+        return True
+
+    def _absorb(self, note: _Note) -> bool:
+        study = note.study
+        last_id = study.trials[-1].trial_id if study.trials else 0
+        new = [trial for trial in note.new if trial.trial_id > last_id]
+        changed = [trial for trial in note.changed if _differs(note, trial)]
+        attrs = note.found_attrs
+        user_attrs = attrs is not None and study.user_attrs is note.user_attrs and _unlike(attrs[0], study.user_attrs)
+        system_attrs = (
+            attrs is not None and study.system_attrs is note.system_attrs and _unlike(attrs[1], study.system_attrs)
+        )
+        if not (new or changed or user_attrs or system_attrs):
+            return False
+        with self._engine.change(study) as change:
+            change.rows.append((Op.BARRIER, {}))  # Nothing to write but the study's new version.
+            if attrs is not None and user_attrs:
+                study.user_attrs = attrs[0]
+            if attrs is not None and system_attrs:
+                study.system_attrs = attrs[1]
+            for trial in changed:
+                _take_over(study, note.unfinished[trial.trial_id][0], trial)
+                known = note.unfinished[trial.trial_id][0]
+                if known.work is not None and known.work.leased and known.state is not TrialState.RUNNING:
+                    _log.warning("another process ended trial %d of %s, on lease here", known.number, study.name)
+                    change.set_work(known, replace(known.work, leased=False))
+            for trial in new:
+                trial.number = len(study.trials)
+                study.enter(trial)
+            self._engine.note_trial_id(study.trials[-1].trial_id if study.trials else 0)
+        return True
+
+
+# The study as it is here
+
+
+def _note(study: StudyMirror) -> _Note:
+    known: tuple[int, dict[int, TrialMirror]] = study.cache.get("unfinished", (0, {}))
+    upto, unfinished = known
+    candidates = [*unfinished.values(), *study.trials[upto:]]
+    unfinished = {trial.trial_id: trial for trial in candidates if not trial.state.is_finished()}
+    study.cache["unfinished"] = (len(study.trials), unfinished)
+    return _Note(
+        study,
+        study.trials[-1].trial_id if study.trials else 0,
+        {trial_id: (trial, trial.freeze()) for trial_id, trial in unfinished.items()},
+        study.user_attrs,
+        study.system_attrs,
+    )
+
+
+def _suspects(note: _Note, states: dict[int, TrialState]) -> Iterator[int]:
+    """The unfinished trials that may not be as we know them, at most so many."""
+    followed = 0
+    for trial_id, (trial, frozen) in note.unfinished.items():
+        state = states.get(trial_id)
+        if state is None:
+            continue
+        if state is not frozen.state:
+            yield trial_id
+        elif state is TrialState.RUNNING and not (trial.work is not None and trial.work.leased):
+            followed += 1
+            if followed <= _MAX_FOLLOWED:
+                yield trial_id
+
+
+def _differs(note: _Note, found: TrialMirror) -> bool:
+    known, frozen = note.unfinished[found.trial_id]
+    if known._frozen is not frozen:  # Changed here since the look began; the next look compares anew.
+        return False
+    if known.work is not None and known.work.leased and found.state is TrialState.RUNNING:
+        return False
+    return _contents(known) != _contents(found)
+
+
+def _contents(trial: TrialMirror) -> str:
+    """All that a neighbour can change, as text: nan equals nan there."""
+    curve = sorted(trial.intermediate.items())
+    attrs = (sorted(trial.user_attrs.items()), sorted(trial.system_attrs.items()))
+    return repr((trial.state, trial.params, trial.values, curve, attrs))
+
+
+def _unlike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return repr(sorted(one.items())) != repr(sorted(other.items()))
+
+
+def _take_over(study: StudyMirror, known: TrialMirror, found: TrialMirror) -> None:
+    """Make a trial as the database has it."""
+    study.count_out(known)
+    known.touch()
+    known.state, known.values = found.state, found.values
+    known.params, known.distributions = found.params, found.distributions
+    known.intermediate = found.intermediate
+    known.user_attrs, known.system_attrs = found.user_attrs, found.system_attrs
+    known.started_at, known.finished_at = found.started_at, found.finished_at
+    known.measure_curve()
+    study.count_in(known)
+    study.rank(known)
+
+
+# The database
+
+
+def _newest_trials(connection: Connection, since: int, largest: int) -> dict[int, int]:
+    """The largest trial id of each study that has one past `since`."""
+    columns = optuna.trials.c
+    # The order and the limit, of no effect otherwise, lead the planner along the primary key.
+    latest = select(columns.study_id, columns.trial_id).where(columns.trial_id > since)
+    recent = latest.order_by(columns.trial_id.desc()).limit(max(1, largest - since)).subquery()
+    query = select(recent.c.study_id, func.max(recent.c.trial_id)).group_by(recent.c.study_id)
+    return {row.study_id: row[1] for row in connection.execute(query)}
+
+
+def _ids_after(connection: Connection, study_id: int, trial_id: int) -> list[int]:
+    columns = optuna.trials.c
+    # + 0: by the primary key from the newest known on; see service.storage.guards.
+    query = select(columns.trial_id).where(columns.study_id + 0 == study_id, columns.trial_id > trial_id)
+    return list(connection.execute(query.order_by(columns.trial_id).limit(_MAX_NEW)).scalars())
+
+
+def _load(connection: Connection, study_id: int, ids: Sequence[int]) -> list[TrialMirror]:
+    return [
+        trial
+        for start in range(0, len(ids), _CHUNK)
+        for trial in loading.load_trials(connection, study_id, ids[start : start + _CHUNK])
+    ]
+
+
+def _states(connection: Connection, ids: Sequence[int]) -> dict[int, TrialState]:
+    columns = optuna.trials.c
+    found: dict[int, TrialState] = {}
+    for start in range(0, len(ids), _CHUNK):
+        query = select(columns.trial_id, columns.state).where(columns.trial_id.in_(ids[start : start + _CHUNK]))
+        found.update((trial_id, state) for trial_id, state in connection.execute(query))
+    return found
+
+
+def _attrs(connection: Connection, study_ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
+    found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {study_id: ({}, {}) for study_id in study_ids}
+    tables: tuple[Table, ...] = (optuna.study_user_attrs, optuna.study_system_attrs)
+    for which, table in enumerate(tables):
+        for start in range(0, len(study_ids), _CHUNK):
+            chunk = study_ids[start : start + _CHUNK]
+            for study_id, key, value in loading.study_attrs(connection, table, chunk):
+                found[study_id][which][key] = value
+    return found
+
+
+class _Signal:
+    """Whether anybody, we included, has written the database since it was last asked. Costs no look at a table."""
+
+    def __init__(self, engine: "Engine") -> None:
+        self._database = engine.database
+        self._connection: sqlite3.Connection | None = None
+        self._last: str | None = None
+
+    def moved(self) -> bool:
+        """Raises StorageUnavailable."""
+        now = self._sqlite() if self._database.dialect == "sqlite" else self._postgres()
+        moved, self._last = now != self._last, now
+        return moved
+
+    def forget(self) -> None:
+        """The next answer is yes."""
+        self._last = None
+
+    def close(self) -> None:
+        """Close the connection that is kept for asking."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _sqlite(self) -> str:
+        try:
+            if self._connection is None:
+                path = make_url(self._database.url).database or ""
+                self._connection = sqlite3.connect(path, check_same_thread=False)
+            return str(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise StorageUnavailable(f"the database does not answer: {error}") from error
+
+    def _postgres(self) -> str:
+        with self._database.read() as connection:
+            return str(connection.execute(text("SELECT CAST(pg_current_snapshot() AS text)")).scalar())

@@ -1,0 +1,136 @@
+"""Putting a backup into an empty database of either kind."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.pool import NullPool
+
+from service.storage import copying, optuna_schema, schema
+from service.storage.database import Database
+from service.storage.errors import SchemaMismatch, StorageError, WriterBusy
+from service.storage.reading import open_sqlite, shown
+from service.storage.schema import check_can_open
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What was restored."""
+
+    studies: int
+    trials: int
+    rows: int
+    upgraded_from: str | None
+    """The revision of our tables in the backup, where it was not this installation's."""
+
+
+def restore(file: Path, url: str) -> Restored:
+    """Put the backup's content into an empty database: all of it, in one transaction, or nothing.
+
+    Raises StorageError: the file is no backup, or of a newer schema, or the database has studies or a writer.
+    """
+    file = file.absolute()
+    found = _look_at(file)
+    check_can_open(url)
+    database = Database(url)
+    try:
+        try:
+            database.acquire()
+        except WriterBusy:
+            raise WriterBusy(f"a service writes {shown(url)}: stop it, or restore into another database") from None
+        schema.upgrade(database)
+        with (
+            _at_head(file, found) as path,
+            contextlib.closing(open_sqlite(path)) as saved,
+            database.transaction() as connection,
+        ):
+            _refuse_content(connection, url)
+            rows = {name: _copy(saved, connection, name) for name in copying.CONTENT}
+            if connection.dialect.name == "postgresql":
+                copying.set_sequences(connection)
+    finally:
+        database.close()
+    upgraded_from = found.lrtune or "none" if found.lrtune != found.lrtune_head else None
+    return Restored(rows["studies"], rows["trials"], sum(rows.values()), upgraded_from)
+
+
+def _copy(saved: sqlite3.Connection, connection: Connection, name: str) -> int:
+    shape = copying.shape_in_sqlite(saved, name)
+    if shape is None:
+        raise SchemaMismatch(f"the backup lacks the table {name}: it is damaged; restore another one")
+    connection.exec_driver_sql(f'DELETE FROM "{name}"')  # What creating the tables noted.
+    driver: Any = connection.connection.driver_connection
+    try:
+        if connection.dialect.name == "postgresql":
+            return copying.write_postgres(connection, shape, copying.read_sqlite(saved, shape))
+        return copying.write_sqlite(driver, shape, copying.read_sqlite(saved, shape))
+    except Exception as error:
+        if not type(error).__module__.startswith(("psycopg", "sqlite3")):
+            raise
+        first = str(error).strip().splitlines()[0]
+        raise StorageError(f"the database refused rows of {name}: {first}; nothing was restored") from error
+
+
+def _refuse_content(connection: Connection, url: str) -> None:
+    studies = connection.exec_driver_sql("SELECT count(*) FROM studies").scalar_one()
+    if studies:
+        raise StorageError(
+            f"{shown(url)} has {studies} studies already, and a restore would replace them: restore into a new "
+            "database, named with --storage"
+        )
+
+
+def _look_at(file: Path) -> schema.Versions:
+    """The versions of a backup. Raises StorageError where it is none, is damaged, or cannot be restored here."""
+    if not file.is_file():
+        raise StorageError(f"there is no file {file}")
+    no_backup = f"{file} is not a backup of lrtune's (an SQLite file, as `lrtune db backup` writes)"
+    try:
+        with contextlib.closing(open_sqlite(file)) as saved:
+            if copying.shape_in_sqlite(saved, "trials") is None:
+                raise StorageError(no_backup)
+            damage = saved.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if damage != "ok":
+                raise StorageError(f"{file} is damaged ({damage}); restore another backup")
+        with _connected(file) as connection:
+            found = schema.versions(connection)
+    except sqlite3.DatabaseError:
+        raise StorageError(no_backup) from None
+    if found.of_newer_lrtune:
+        raise SchemaMismatch(f"{file} was saved by a newer lrtune (schema {found.lrtune}); upgrade this installation")
+    if found.optuna != found.optuna_head:
+        if found.optuna is not None and optuna_schema.is_older(found.optuna):
+            raise SchemaMismatch(
+                f"{file} is a database of an older Optuna ({found.optuna}): copy it, and take the copy over with "
+                "`lrtune db adopt sqlite:///COPY`"
+            )
+        raise SchemaMismatch(f"{file} has Optuna's schema {found.optuna}, unknown here; upgrade this installation")
+    return found
+
+
+@contextlib.contextmanager
+def _connected(file: Path) -> Iterator[Connection]:
+    engine = create_engine(f"sqlite:///{file}", poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _at_head(file: Path, found: schema.Versions) -> Iterator[Path]:
+    """The backup at this version's schema: itself, or a copy that is upgraded and then thrown away."""
+    if found.lrtune == found.lrtune_head:
+        yield file
+        return
+    with tempfile.TemporaryDirectory(prefix="lrtune-restore-") as folder:
+        copy = Path(folder) / "upgraded.db"
+        shutil.copyfile(file, copy)
+        with _connected(copy) as connection:
+            schema.upgrade_ours(connection)
+            connection.commit()
+        yield copy
