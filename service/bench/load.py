@@ -77,7 +77,7 @@ def asks(address: str, study: str, count: int) -> dict[str, float]:
 
 
 def status(address: str, study: str, workers: int, seconds: float) -> dict[str, float]:
-    """The 99th percentile in milliseconds of a status request, 50 a second, while `workers` work as in `work`."""
+    """The 99th percentile of a status request in milliseconds, 50 a second at most, while `workers` do `work`."""
     requests = Study(study)
 
     async def measure() -> dict[str, float]:
@@ -193,14 +193,16 @@ async def _train(requests: Study, connection: Connection, deadline: float) -> fl
 
 
 async def _poll(connection: Connection, request: bytes, deadline: float) -> list[float]:
-    """Seconds from when each request was due: one that waits for the reply before it is late by that, too."""
+    """Seconds of each request. One that is late delays the next: a queue of our own making is not measured."""
     took = []
     due = time.perf_counter()
     while due < deadline:
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await asyncio.sleep(due - time.perf_counter())
+        began = time.perf_counter()
         await connection.call(request, 200)
-        took.append(time.perf_counter() - due)
-        due += _POLL_SECONDS
+        now = time.perf_counter()
+        took.append(now - began)
+        due = max(due + _POLL_SECONDS, now)
     return took
 
 

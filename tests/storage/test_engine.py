@@ -338,7 +338,7 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
 
 
 def test_a_batch_that_finds_sqlite_locked_is_committed_when_the_lock_is_free(tmp_path: Path) -> None:
-    """In a service the loop commits; what it cannot commit at once the thread does, and nobody who waits is forgotten."""
+    """In a service the loop commits; what it cannot commit at once the thread does; nobody who waits is forgotten."""
     engine = open_engine(f"sqlite:///{tmp_path}/lrtune.db")
     study = new_study(engine)
     neighbour = sqlite3.connect(f"{tmp_path}/lrtune.db", isolation_level=None, check_same_thread=False)
