@@ -64,7 +64,7 @@ QUICK = Plan(
     trials_on_full_disk=100,
     neighbours=(1.0,),
     takeovers=1,
-    stops=1,
+    stops=0,
     silences=0,
     history=300,
     size=Size(workers=3, trials=12, steps=4),

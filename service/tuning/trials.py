@@ -71,9 +71,12 @@ class Trials:
         try:
             async with self._turn(study.study_id):
                 study = await self._studies.get(name)
-                return await self._ask_in_turn(study, ask)
+                change, reply = await self._ask_in_turn(study, ask)
         except TimeoutError:
             return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+        # The next ask need not wait for the disk: it sees this one in the mirror, and falls with it if this one falls.
+        await (change.on_disk() if change.rows else self._studies.settled(study))
+        return reply
 
     @contextlib.asynccontextmanager
     async def _turn(self, study_id: int) -> AsyncIterator[None]:
@@ -88,7 +91,7 @@ class Trials:
         finally:
             lock.release()
 
-    async def _ask_in_turn(self, study: StudyMirror, ask: Ask) -> LeasedTrial | NoTrial:
+    async def _ask_in_turn(self, study: StudyMirror, ask: Ask) -> tuple[Change, LeasedTrial | NoTrial]:
         spec = study.spec
         assert spec is not None
         with self._engine.change(study) as change:
@@ -101,8 +104,7 @@ class Trials:
                 await asyncio.to_thread(self._engine.neighbours.catch_up)
             with self._engine.change(study) as change:
                 step = self._take(change, ask, spec, step, drawn)
-        await (change.on_disk() if change.rows else self._studies.settled(study))
-        return step
+        return change, step
 
     def _first_step(self, change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial | _Undrawn:
         study = change.study
