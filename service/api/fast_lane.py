@@ -1,8 +1,8 @@
 """What workers call all the time, served without FastAPI's machinery.
 
 Validating a report, deciding on it and committing it take less time than FastAPI's handling of the request around
-them. These calls go straight from the bytes of the body to the endpoint's own function, and from its answer to bytes; anything unusual about
-a request goes on to FastAPI, which documents these endpoints and answers the same.
+them. These calls go straight from the bytes of the body to the endpoint's own function, and from its answer to bytes;
+anything unusual about a request goes on to FastAPI, which documents these endpoints and answers the same.
 """
 
 import re
