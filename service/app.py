@@ -12,7 +12,20 @@ import optuna
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from service.api import dashboard, health, problems, status, studies, suggestions, trials
+from service.api import (
+    dashboard,
+    health,
+    problems,
+    range_tests,
+    replays,
+    response,
+    scaling,
+    schedules,
+    status,
+    studies,
+    suggestions,
+    trials,
+)
 from service.api.container import Container
 from service.api.fast_lane import FastLane
 from service.api.limits import BodyLimit
@@ -23,6 +36,7 @@ from service.storage import OptunaStorage
 from service.storage.database import Database
 from service.storage.engine import Engine
 from service.storage.errors import StorageError
+from service.tuning import past_rates
 from service.wire.trials import Problem
 
 _log = logging.getLogger(__name__)
@@ -70,8 +84,8 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
     )
-    for router in (studies.router, status.router, suggestions.router, trials.router, health.router):
-        app.include_router(router)
+    for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
+        app.include_router(noun.router)
     if settings.dashboard:
         dashboard.mount(app, OptunaStorage(engine))
     problems.install(app)
@@ -85,6 +99,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
 async def _sweep(parts: Container) -> None:
     """Take back expired leases, for as long as the service runs."""
     activations = 0
+    fillers: set[asyncio.Task[int]] = set()
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)
         try:
@@ -93,6 +108,7 @@ async def _sweep(parts: Container) -> None:
                 continue
             if engine.activations != activations:
                 await asyncio.to_thread(engine.load_leased)
+                fillers.add(asyncio.create_task(asyncio.to_thread(past_rates.fill, engine), name="lrtune-history"))
                 activations = engine.activations
             expired = parts.trials.expire()
             if expired:

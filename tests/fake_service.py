@@ -42,6 +42,47 @@ SUGGESTION = {
     "trials": 24,
     "explanation": "the best of 24 trials",
 }
+TRIAL: dict[str, Any] = {
+    "number": 0,
+    "state": "waiting",
+    "params": {"learning_rate": 0.1},
+    "value": None,
+    "attempt": 0,
+    "worker": None,
+    "step": None,
+    "max_steps": 3,
+    "checkpoint": None,
+    "error": None,
+    "started_at": None,
+    "finished_at": None,
+    "duration_seconds": None,
+}
+DIAGNOSIS = {"verdict": "too_low", "evidence": ["falls slowly", "ends at 0.3, short of the best, 0.1"]}
+RESPONSE: dict[str, Any] = {
+    "study": "s",
+    "parameter": "learning_rate",
+    "metric": "loss",
+    "direction": "minimize",
+    "categories": {"optimizer": "sgd"},
+    "points": [
+        {"trial": 0, "learning_rate": 1e-3, "value": 0.5, "state": "complete"},
+        {"trial": 1, "learning_rate": 1e-2, "value": 0.1, "state": "complete"},
+        {"trial": 2, "learning_rate": 3e-2, "value": 0.3, "state": "complete"},
+        {"trial": 3, "learning_rate": 0.5, "value": None, "state": "diverged"},
+    ],
+    "fit": {
+        "learning_rates": [1e-5, 1e-2, 1.0],
+        "mean": [0.6, 0.1, 0.9],
+        "low": [0.4, 0.05, 0.2],
+        "high": [0.8, 0.2, 3.0],
+        "noise": [0.1, 0.1, 0.2],
+    },
+    "max_stable_learning_rate": 0.1,
+    "stable": [1.0, 0.99, 0.01],
+    "suggested": 0.01,
+    "interval": [0.005, 0.02],
+    "trials": 4,
+}
 STATUS = {
     "study": "s",
     "version": 7,
@@ -91,14 +132,22 @@ class FakeService:
                 return httpx2.Response(200, json={"items": [STUDY], "next_cursor": None})
             case "GET", ["s", "status"]:
                 return httpx2.Response(200, json=STATUS)
+            case "GET", ["s", "trials", number]:
+                return httpx2.Response(200, json={**TRIAL, "number": int(number), "curve": [], "diagnosis": DIAGNOSIS})
+            case "GET", ["s", "response"]:
+                return httpx2.Response(200, json=RESPONSE)
             case "GET", ["s", "suggestion"]:
                 return httpx2.Response(200, json=SUGGESTION)
+            case "POST", ["v1", "suggestions"]:
+                return httpx2.Response(200, json={**SUGGESTION, "basis": "prior", "trials": 0})
             case "DELETE", ["s"]:
                 return httpx2.Response(204)
             case "POST", [""]:
                 return httpx2.Response(201, json={**STUDY, "name": body["name"]})
             case "POST", ["s", "trials"]:
                 return self._lease(body["request_id"])
+            case "POST", ["s", "trials", "enqueue" | "record"]:
+                return httpx2.Response(201, json=TRIAL)
             case "POST", ["s", "trials", _, "reports" | "heartbeat"]:
                 return httpx2.Response(200, json={"lease_ttl_seconds": 60.0, **self.verdict})
             case "POST", ["s", "trials", _, "result" | "release"]:

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
         ServiceError,
         ServiceUnreachable,
         TaskError,
+        TrainingError,
         TrialPaused,
         TrialStopped,
     )
     from trainers.leased import LeasedTrial
+    from trainers.optimizers import build_optimizer
     from trainers.study import StudyHandle
     from trainers.task_functions import task
+    from trainers.training import fit
 
 __all__ = [
     "Client",
@@ -41,8 +44,11 @@ __all__ = [
     "ServiceUnreachable",
     "StudyHandle",
     "TaskError",
+    "TrainingError",
     "TrialPaused",
     "TrialStopped",
+    "build_optimizer",
+    "fit",
     "task",
 ]
 
@@ -50,6 +56,8 @@ _HOME = {
     "Client": "trainers.client",
     "LeasedTrial": "trainers.leased",
     "StudyHandle": "trainers.study",
+    "build_optimizer": "trainers.optimizers",
+    "fit": "trainers.training",
     "task": "trainers.task_functions",
 }
 

@@ -3,11 +3,16 @@
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, TypeVar
+from uuid import uuid4
 
 import httpx2
 from pydantic import BaseModel
 
 from service.wire import trials as wire
+from service.wire.priors import SuggestionBody
+from service.wire.range_tests import KeptRangeTestWithCurve, NewRangeTest
+from service.wire.replays import Replay, ReplayPage
+from service.wire.responses import LearningRateResponse
 from service.wire.studies import Study, StudyPage, StudyStatus, Suggestion
 from trainers.connection import Connection, study_path
 from trainers.retry import Retry
@@ -15,7 +20,7 @@ from trainers.study import StudyHandle
 
 PAGE = 200
 
-Page = TypeVar("Page", StudyPage, wire.TrialPage)
+Page = TypeVar("Page", StudyPage, wire.TrialPage, ReplayPage)
 
 
 class Client:
@@ -104,6 +109,22 @@ class Client:
         """What to train with, on all that is known so far; costs no trial."""
         return self._connection.get(Suggestion, f"{study_path(name)}/suggestion")
 
+    def suggest(
+        self,
+        *,
+        optimizer: str | None = None,
+        batch_size: int | None = None,
+        total_steps: int | None = None,
+        family: str | None = None,
+    ) -> Suggestion:
+        """What to train with where there is no study: from the history of past studies, else what is usual."""
+        body = SuggestionBody(optimizer=optimizer, batch_size=batch_size, total_steps=total_steps, family=family)
+        return self._connection.post(Suggestion, "/v1/suggestions", body)
+
+    def response(self, name: str) -> LearningRateResponse:
+        """A study's metric over its learning rate: points, fitted mean and band, and where it diverges."""
+        return self._connection.get(LearningRateResponse, f"{study_path(name)}/response")
+
     def trials(self, name: str, *, state: wire.TrialState | None = None) -> Iterator[wire.Trial]:
         """All trials of a study (in that state), by number."""
         for page in self._pages(wire.TrialPage, f"{study_path(name)}/trials", state=state):
@@ -113,10 +134,19 @@ class Client:
         """One trial with its curve."""
         return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}")
 
+    def replays(self, name: str) -> Iterator[Replay]:
+        """Where `auto` would have stopped each trial that is over, by number."""
+        for page in self._pages(ReplayPage, f"{study_path(name)}/replays"):
+            yield from page.items
+
+    def replay(self, name: str, number: int) -> Replay:
+        """Where `auto` would have stopped one trial that is over."""
+        return self._connection.get(Replay, f"{study_path(name)}/trials/{number}/replay")
+
     def enqueue(self, name: str, params: Mapping[str, Any]) -> wire.Trial:
         """A point to try next; parameters left out are sampled."""
-        body = {"params": dict(params)}
-        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/enqueue", body, repeatable=False)
+        body = {"params": dict(params), "request_id": str(uuid4())}
+        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/enqueue", body)
 
     def record(
         self,
@@ -132,8 +162,29 @@ class Client:
             report if isinstance(report, wire.Report) else wire.Report(step=report[0], value=float(report[1]))
             for report in reports
         ]
-        body = wire.Record(params=dict(params), state=state, value=value, reports=curve)
-        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/record", body, repeatable=False)
+        body = wire.Record(params=dict(params), state=state, value=value, reports=curve, request_id=str(uuid4()))
+        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/record", body)
+
+    def add_range_test(
+        self,
+        name: str,
+        learning_rates: Sequence[float],
+        losses: Sequence[Sequence[float]],
+        *,
+        optimizer: str | None = None,
+        batch_size: int | None = None,
+    ) -> KeptRangeTestWithCurve:
+        """Keeps a range test with a study: the losses of each seed, as far as its test went."""
+        longest, *others = sorted((list(curve) for curve in losses), key=len, reverse=True)
+        body = NewRangeTest(
+            learning_rates=list(learning_rates[: len(longest)]),
+            losses=longest,
+            other_seeds=others,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            request_id=str(uuid4()),
+        )
+        return self._connection.post(KeptRangeTestWithCurve, f"{study_path(name)}/range-tests", body)
 
     def _pages(self, page: type[Page], path: str, **query: Any) -> Iterator[Page]:
         cursor: str | None = None

@@ -11,6 +11,7 @@
     ├── NothingReported         a training ended without a loss
     ├── TrialNotOpen            a leased trial was used outside its `with` block
     ├── TaskError               a task cannot be loaded
+    ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
     └── TaskKeepsFailing        the worker gave up
 
 `LeaseLost`, `TrialStopped` and `TrialPaused` need no handling inside `with trial:`; let them pass.
@@ -93,6 +94,10 @@ class TrialNotOpen(LrtuneError):
 
 class TaskError(LrtuneError):
     """The task named on the command line cannot be loaded."""
+
+
+class TrainingError(LrtuneError, ValueError):
+    """An optimizer, a range test or a training cannot be as it was asked for; found before its first step."""
 
 
 class TaskKeepsFailing(LrtuneError):

@@ -33,9 +33,16 @@ class LeaseCalls:
             retry=Retry(total_seconds=0),
         )
 
-    def result(self, state: wire.Outcome, *, value: float | None = None, error: str | None = None) -> None:
+    def result(
+        self,
+        state: wire.Outcome,
+        *,
+        value: float | None = None,
+        standard_error: float | None = None,
+        error: str | None = None,
+    ) -> None:
         """Ends the trial."""
-        body = wire.Result(lease=self._lease, state=state, value=value, error=error)
+        body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
         self._connection.send("POST", f"{self._path}/result", body=body)
 
     def release(self, checkpoint: wire.Checkpoint | None) -> None:

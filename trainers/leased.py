@@ -29,6 +29,8 @@ class LeasedTrial:
 
     - The block ends: the trial is complete, with the value of `complete`, else the last reported one.
     - The service stops it (TrialStopped), or it is someone else's by now (LeaseLost): the block ends quietly.
+    - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
+      checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
     - The process is to end (KeyboardInterrupt, SystemExit): the trial is given back with its last checkpoint.
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
@@ -53,9 +55,16 @@ class LeasedTrial:
         self._checkpoint_is_new = False
         self._last: float | None = None
         self._final: float | None = None
+        self._standard_error: float | None = None
+        self._curve: dict[int, float] = {}
 
     def __repr__(self) -> str:
         return f"LeasedTrial(number={self.number}, attempt={self.attempt}, params={self.params})"
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        """What this lease has reported, by step."""
+        return sorted(self._curve.items())
 
     @property
     def should_stop(self) -> bool:
@@ -76,6 +85,7 @@ class LeasedTrial:
         if checkpoint is not None:
             self.checkpoint(checkpoint, step)
         self._last = float(value)
+        self._curve[int(step)] = self._last
         keeper.hear(self._calls.report(int(step), self._last, self._take_new_checkpoint()))
         if keeper.verdict is not None:
             kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
@@ -86,10 +96,14 @@ class LeasedTrial:
         self._checkpoint = where if isinstance(where, wire.Checkpoint) else wire.Checkpoint(uri=where, step=int(step))
         self._checkpoint_is_new = True
 
-    def complete(self, value: SupportsFloat) -> None:
-        """Sets the final value; the trial is complete when its `with` block ends."""
+    def complete(self, value: SupportsFloat, standard_error: SupportsFloat | None = None) -> None:
+        """Sets the final value; the trial is complete when its `with` block ends.
+
+        `standard_error` is that of the value, where it is a mean: over folds, say.
+        """
         self._require_open()
         self._final = float(value)
+        self._standard_error = None if standard_error is None else float(standard_error)
 
     def release(self) -> None:
         """Gives a trial back that was not begun."""
@@ -111,7 +125,7 @@ class LeasedTrial:
         elif isinstance(error, LeaseLost):
             self._lost(error)
         elif isinstance(error, TrialPaused):
-            self._end("paused", lambda: self._calls.release(self._checkpoint))
+            self._end(str(error), lambda: self._calls.release(self._checkpoint))
         elif isinstance(error, TrialStopped):
             self._end(str(error), lambda: self._calls.result(_outcome(error)))
         elif isinstance(error, Exception):
@@ -126,7 +140,9 @@ class LeasedTrial:
             nothing = NothingReported(self.number)
             self._fail(nothing)
             raise nothing
-        self._end(f"complete, {value:.6g}", lambda: self._calls.result("complete", value=value))
+        error = self._standard_error
+        outcome = f"complete, {value:.6g}" + ("" if error is None else f" ± {error:.2g}")
+        self._end(outcome, lambda: self._calls.result("complete", value=value, standard_error=error))
 
     def _fail(self, error: Exception) -> None:
         if isinstance(error, ServiceUnreachable):

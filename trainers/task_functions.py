@@ -1,4 +1,5 @@
-"""A task is a function that trains: `train(trial)`, named `module:function` or `script.py:function`."""
+"""A task is a function that trains: `train(trial)`, named `module:function`, `script.py:function`, or by the short name
+of a built-in one."""
 
 import importlib
 import importlib.util
@@ -6,9 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from trainers.errors import TaskError
+from trainers.tasks import CATALOGUE, TASKS
+
+if TYPE_CHECKING:
+    from trainers.tasks.base import Task
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -32,16 +37,43 @@ def load_task(name: str) -> Callable[[Any], Any]:
 
     Raises TaskError, in one line.
     """
-    where, colon, function_name = name.rpartition(":")
-    if not colon or not where or not function_name:
-        raise TaskError(f"task {name!r} names no function: write module:function or path/to/script.py:function")
-    module = _load_script(Path(where)) if where.endswith(".py") else _load_module(where)
-    function = getattr(module, function_name, None)
-    if function is None:
-        raise TaskError(f"{where} has no {function_name!r}{_offer(module)}")
+    where = f"{CATALOGUE[name].module}:train" if name in CATALOGUE else name
+    function = _load_named(where)
     if not callable(function):
+        where, _, function_name = where.rpartition(":")
         raise TaskError(f"{function_name!r} in {where} is a {type(function).__name__}, not a function")
     return function  # type: ignore[no-any-return]
+
+
+def load_whole_task(name: str) -> "Task":
+    """The task of that short name, or `module:object` with a `fit` like that of `trainers.tasks.base.Task`.
+
+    Raises TaskError, in one line.
+    """
+    try:
+        found = TASKS[name] if name in TASKS else _load_named(name)
+    except ModuleNotFoundError as error:
+        raise _import_error(f"task {name}", error) from error
+    if not callable(getattr(found, "fit", None)):
+        raise TaskError(
+            f"{name} cannot be cut into folds: that needs a built-in task ({', '.join(CATALOGUE)}), or an object with "
+            "a fit(params, epochs, seed, *, fold, folds)"
+        )
+    return found
+
+
+def _load_named(name: str) -> Any:
+    where, colon, attribute = name.rpartition(":")
+    if not colon or not where or not attribute:
+        raise TaskError(
+            f"task {name!r} names no function: write module:function, path/to/script.py:function, or one of "
+            f"{', '.join(CATALOGUE)}"
+        )
+    module = _load_script(Path(where)) if where.endswith(".py") else _load_module(where)
+    found = getattr(module, attribute, None)
+    if found is None:
+        raise TaskError(f"{where} has no {attribute!r}{_offer(module)}")
+    return found
 
 
 def _load_script(path: Path) -> ModuleType:

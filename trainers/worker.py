@@ -5,6 +5,8 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from service.rates.diagnosis import Direction, diagnose
+from service.wire.search_space import is_learning_rate
 from trainers.errors import ServiceUnreachable, TaskKeepsFailing
 from trainers.leased import LeasedTrial
 from trainers.shutdown import Shutdown, Signals
@@ -53,7 +55,8 @@ def work(
             if failures >= MOST_FAILURES:
                 raise TaskKeepsFailing(failures, error) from error
         else:
-            logger.info("trial %d: %s", trial.number, trial.outcome)
+            said = "" if getattr(train, "steps_are_folds", False) else _diagnosis(trial, study.spec.direction)
+            logger.info("trial %d: %s%s", trial.number, trial.outcome, said)
             failures = 0
         trained += 1
     signals.check()
@@ -89,6 +92,16 @@ def train_all(
 def exit_code(shutdown: Shutdown) -> int:
     """0 after SIGTERM, which is how a scheduler ends a worker; 130 after Ctrl-C."""
     return 130 if shutdown.signal_number == signal.SIGINT else 0
+
+
+def _diagnosis(trial: LeasedTrial, direction: Direction) -> str:
+    """`; learning rate too_low: falls slowly and steadily, …`; nothing where the curve does not say, and where the
+    trial has no learning rate."""
+    if not any(is_learning_rate(name) for name in trial.params):
+        return ""
+    steps, values = [step for step, _ in trial.curve], [value for _, value in trial.curve]
+    found = diagnose(steps, values, direction=direction)
+    return "" if found.verdict == "unclear" else f"; learning rate {found.verdict}: {found.evidence[0]}"
 
 
 def _show(params: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from service.api.metrics import Metrics
 from service.storage.engine import Engine
+from service.tuning.range_tests import RangeTests
 from service.tuning.studies import Studies
 from service.tuning.trials import Trials
 from service.tuning.watchers import Watchers
@@ -21,6 +22,7 @@ class Container:
     engine: Engine
     studies: Studies
     trials: Trials
+    range_tests: RangeTests
     watchers: Watchers
     metrics: Metrics
 
@@ -32,7 +34,7 @@ class Container:
         engine.committer.attach(asyncio.get_running_loop())
         engine.committer.on_commit.append(watchers.notify)
         engine.committer.on_batch.append(metrics.committed)
-        return cls(engine, studies, Trials(engine, studies, drawers), watchers, metrics)
+        return cls(engine, studies, Trials(engine, studies, drawers), RangeTests(engine, studies), watchers, metrics)
 
 
 # async: FastAPI runs plain functions in a thread, which costs more than the rest of a request.

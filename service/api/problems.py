@@ -14,6 +14,8 @@ from service.tuning.errors import (
     BudgetSpent,
     InvalidField,
     LeaseLost,
+    RangeTestNotFound,
+    RequestIdTaken,
     StudyExists,
     StudyNotFound,
     TrialNotFound,
@@ -24,9 +26,11 @@ _log = logging.getLogger(__name__)
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     StudyNotFound: (404, "study-not-found", "No such study"),
     TrialNotFound: (404, "trial-not-found", "No such trial"),
+    RangeTestNotFound: (404, "range-test-not-found", "No such range test"),
     StudyExists: (409, "study-exists", "The study exists"),
     LeaseLost: (409, "lease-lost", "The lease is lost"),
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
+    RequestIdTaken: (409, "request-id-taken", "The request id came before with another body"),
     InvalidField: (422, "invalid-body", "The request body is not valid"),
     WriterBusy: (503, "standby", "This instance is a standby"),
     StorageUnavailable: (503, "storage-unavailable", "The storage is away"),
@@ -38,8 +42,8 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
-        (404, "study-not-found, trial-not-found"),
-        (409, "study-exists, lease-lost, budget-spent"),
+        (404, "study-not-found, trial-not-found, range-test-not-found"),
+        (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
         (413, "body-too-large"),
         (422, "invalid-body"),
         (503, "storage-unavailable, standby, schema-mismatch, not-ready"),

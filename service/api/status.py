@@ -7,8 +7,12 @@ from fastapi import APIRouter, Header, Query, Response
 
 from service.api.container import Parts
 from service.storage.mirror import StudyMirror
+from service.tuning.suggestion import prepare
 from service.tuning.views import status_view
 from service.wire.studies import StudyStatus
+
+_BEHIND = 0.01
+"""The suggestion may lack this share of the finished trials: none of the first hundred."""
 
 router = APIRouter(tags=["studies"])
 
@@ -28,6 +32,7 @@ async def get_status(
     found = await parts.studies.get(study)
     if after is not None and wait_seconds:
         found = await _wait_for_change(parts, found, after, wait_seconds)
+    await prepare(parts.engine, found, behind=_BEHIND)
     await parts.studies.settled(found)
     with parts.engine.lock:
         tag = f'"{found.study_id}.{found.version}"'

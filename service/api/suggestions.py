@@ -1,9 +1,13 @@
-"""`/v1/studies/{study}/suggestion`."""
+"""`/v1/studies/{study}/suggestion` and `/v1/suggestions`."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Body
 
 from service.api.container import Parts
-from service.tuning.suggestion import suggest
+from service.tuning.suggestion import latest, prepare
+from service.tuning.without_study import suggest_without_study
+from service.wire.priors import SuggestionBody
 from service.wire.studies import Suggestion
 
 router = APIRouter(tags=["learning rates"])
@@ -13,6 +17,13 @@ router = APIRouter(tags=["learning rates"])
 async def get_suggestion(study: str, parts: Parts) -> Suggestion:
     """What to train with, on all that is known so far. Costs no trial; answers from a prior at first."""
     found = await parts.studies.get(study)
+    await prepare(parts.engine, found)
     await parts.studies.settled(found)
     with parts.engine.lock:
-        return suggest(found)
+        return latest(found)
+
+
+@router.post("/v1/suggestions")
+async def suggest_from_history(body: Annotated[SuggestionBody, Body()], parts: Parts) -> Suggestion:
+    """What to train with where there is no study yet: from the history of past studies, else what is usual."""
+    return await suggest_without_study(parts.engine, body)

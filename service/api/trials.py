@@ -68,17 +68,19 @@ async def release(study: str, number: Number, body: Annotated[Release, Body()], 
     return trial_view(trial)
 
 
-@router.post("/trials/enqueue", status_code=201)
-async def enqueue(study: str, body: Annotated[Enqueue, Body()], parts: Parts) -> Trial:
-    """A point to try next; parameters left out are sampled."""
-    _, trial = await parts.trials.enqueue(study, body)
+@router.post("/trials/enqueue", status_code=201, responses={200: {"model": Trial}})
+async def enqueue(study: str, body: Annotated[Enqueue, Body()], parts: Parts, response: Response) -> Trial:
+    """A point to try next; parameters left out are sampled. 200 where the same `request_id` made this trial before."""
+    trial, fresh = await parts.trials.enqueue(study, body)
+    response.status_code = 201 if fresh else 200
     return trial_view(trial)
 
 
-@router.post("/trials/record", status_code=201)
-async def record(study: str, body: Annotated[Record, Body()], parts: Parts) -> Trial:
-    """Keep a training done elsewhere: evidence that costs no budget."""
-    _, trial = await parts.trials.record(study, body)
+@router.post("/trials/record", status_code=201, responses={200: {"model": Trial}})
+async def record(study: str, body: Annotated[Record, Body()], parts: Parts, response: Response) -> Trial:
+    """Keep a training done elsewhere: evidence that costs no budget. 200 where the same `request_id` came before."""
+    trial, fresh = await parts.trials.record(study, body)
+    response.status_code = 201 if fresh else 200
     return trial_view(trial)
 
 

@@ -6,10 +6,9 @@ from typing import Annotated
 import uvicorn
 from fastapi import Body, FastAPI
 
+from service.uvicorn_options import UVICORN_OPTIONS
 from service.wire.trials import Reports, Verdict
 from trainers.ownership import end_with_owner
-
-_BACKLOG = 2048
 
 app = FastAPI()
 
@@ -21,14 +20,11 @@ async def report(body: Annotated[Reports, Body()]) -> Verdict:
 
 
 def serve() -> None:
-    """Serve on a free loopback port until SIGTERM, with the settings of `service.cli.server`."""
+    """Serve on a free loopback port until SIGTERM, as the service is served."""
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, loop="auto", http="httptools", lifespan="on", log_config=None, access_log=False, backlog=_BACKLOG
-    )
     print(f"bare endpoint serving on http://127.0.0.1:{bound.getsockname()[1]}", flush=True)  # noqa: T201
-    uvicorn.Server(config).run(sockets=[bound])
+    uvicorn.Server(uvicorn.Config(app, **UVICORN_OPTIONS)).run(sockets=[bound])
 
 
 if __name__ == "__main__":

@@ -1,15 +1,12 @@
 """The faults that `lrtune bench faults` brings about, each under load and followed by a check."""
 
 import contextlib
+import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import httpx2
-import psycopg
-from sqlalchemy import make_url
 
 from service.bench.faults_databases import (
     Place,
@@ -20,20 +17,17 @@ from service.bench.faults_databases import (
     full_disk,
 )
 from service.bench.faults_forwarder import Forwarder
-from service.bench.faults_rounds import Load, Outcome, Size
+from service.bench.faults_pair import HISTORY, Pair
+from service.bench.faults_rounds import Load, Outcome, Round, Size, Strike, Struck, play_all
 from service.bench.faults_services import Service
 from service.bench.filling import fill, spec_of
 from service.bench.processes import BenchError
 
-DEPOSED_EXIT_CODE = 75
 _DEPOSE_AFTER_SECONDS = 6
 _DISK_MEGABYTES = {"sqlite": 32, "postgresql": 256}
-_HISTORY = "history"
-_READY_SECONDS = 60.0
 _NOTICED_SECONDS = 20.0
 
 Say = Callable[[str], None]
-Strike = Callable[[], float | None]
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,8 @@ class Plan:
     silences: int = 2
     history: int = 10_000
     """Finished trials of the study that a standby takes over."""
+    one_place: bool = False
+    """Whether the faults of one service are all tried on the small disk, where one can be had: one service less."""
     size: Size = field(default_factory=Size)
 
 
@@ -67,198 +63,158 @@ QUICK = Plan(
     stops=0,
     silences=0,
     history=300,
-    size=Size(workers=3, trials=12, steps=4),
+    one_place=True,
+    size=Size(workers=2, trials=12, steps=4),
 )
 
 
 def run(kind: str, plan: Plan, say: Say) -> Iterator[Outcome]:
     """Break things on that kind of database and yield what came of each. Raises BenchError."""
-    yield from _one_service(kind, plan, say)
-    yield from _small_disk(kind, plan, say)
-    yield from _two_services(kind, plan, say)
+    say(f"{kind}: starting {plan.size.workers} workers")
+    why_not = cannot_mount() if plan.full_disks else ""
+    if why_not:
+        say(f"{kind}: no full disk: {why_not}")
+    with tempfile.TemporaryDirectory(prefix="lrtune-faults-") as folder, Load(Path(folder), plan.size) as load:
+        if plan.one_place and why_not is None:
+            with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (scene, place, disk):
+                yield from _break_service(scene, place, plan)
+                yield _fill_disk(scene, place, disk, plan)
+        else:
+            with _one_service(kind, load, say) as (scene, place, _):
+                yield from _break_service(scene, place, plan)
+            if why_not is None:
+                with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (scene, place, disk):
+                    yield _fill_disk(scene, place, disk, plan)
+        yield from _two_services(kind, load, plan, say)
 
 
-def _rounds(load: Load, fault: str, strikes: list[Strike], say: Say, trials: int | None = None) -> Outcome:
-    outcome = Outcome(load.storage, fault)
-    for number, strike in enumerate(strikes, 1):
-        say(f"{load.storage}: {fault}, {number} of {len(strikes)}")
-        try:
-            load.round(outcome, strike, trials)
-        except BenchError as error:
-            outcome.violations.append(str(error))
-            break
-    return outcome
+@dataclass(frozen=True)
+class Scene:
+    """Where faults strike: the load, the service that it goes to, and the database of that."""
+
+    load: Load
+    service: Service | Forwarder
+    kind: str
+    url: str
+    say: Say
+
+    def rounds(
+        self,
+        fault: str,
+        strikes: Sequence[Strike],
+        *,
+        trials: int | None = None,
+        ready: Callable[[], object] | None = None,
+    ) -> Outcome:
+        """Each strike in the middle of a round of its own; `ready` waits until all is as it has to be before it."""
+        usual = trials or self.load.size.trials
+
+        def play(strike: Strike, times: int) -> Round:
+            if ready is not None:
+                ready()
+            again = "" if times == 1 else f", again, as it struck no load: with {times} times as much"
+            self.say(f"{self.kind}: {fault}, {outcome.times + 1} of {len(strikes)}{again}")
+            return self.load.round(self.service.address, self.url, strike, usual * times)
+
+        outcome = Outcome(self.kind, fault)
+        return play_all(outcome, strikes, play)
 
 
 # One service
 
 
-def _one_service(kind: str, plan: Plan, say: Say) -> Iterator[Outcome]:
-    say(f"{kind}: starting a service and {plan.size.workers} workers")
+@contextlib.contextmanager
+def _one_service(
+    kind: str, load: Load, say: Say, disk_megabytes: int | None = None
+) -> Iterator[tuple[Scene, Place, Path]]:
+    say(f"{kind}: starting a service{' on a small disk' if disk_megabytes else ''}")
     with (
-        database(kind) as (place, _),
+        database(kind, disk_megabytes=disk_megabytes) as (place, disk),
         tempfile.TemporaryDirectory(prefix="lrtune-faults-") as folder,
         Service(place.url, Path(folder) / "service.log") as service,
-        Load(service.address, Path(folder), plan.size, place.url, kind) as load,
     ):
+        yield Scene(load, service, kind, place.url, say), place, disk
 
-        def kill() -> None:
-            service.kill()
-            service.start()
 
-        yield _rounds(load, "kill -9 of the service", [kill] * plan.kills, say)
-        if isinstance(place, PostgresServer):
-            yield from _break_postgres(load, place, plan, say)
-        else:
-            holds = [_hold(place, seconds) for seconds in plan.neighbours]
-            yield _rounds(load, "neighbour holds the lock", holds, say)
+def _break_service(scene: Scene, place: Place, plan: Plan) -> Iterator[Outcome]:
+    service = scene.service
+    assert isinstance(service, Service)
+
+    def kill() -> Struck:
+        service.kill()
+        struck = Struck(time.time())
+        service.start()
+        return struck
+
+    yield scene.rounds("kill -9 of the service", [kill] * plan.kills)
+    if isinstance(place, PostgresServer):
+        yield from _break_postgres(scene, place, plan)
+    else:
+        yield scene.rounds("neighbour holds the lock", [_hold(place, seconds) for seconds in plan.neighbours])
 
 
 def _hold(place: SqliteFile, seconds: float) -> Strike:
-    return lambda: place.hold_write_lock(seconds)
+    return lambda: Struck(place.hold_write_lock(seconds))
 
 
-def _break_postgres(load: Load, server: PostgresServer, plan: Plan, say: Say) -> Iterator[Outcome]:
-    def stop() -> None:
+def _break_postgres(scene: Scene, server: PostgresServer, plan: Plan) -> Iterator[Outcome]:
+    def stop() -> Struck:
         server.stop_at_once()
+        struck = Struck(time.time())
         server.start()
+        return struck
 
-    def cut() -> None:
+    def cut() -> Struck:
+        struck = Struck(math.inf)
         for _ in range(10):
-            server.cut_connections()
+            if server.cut_connections() and struck.at == math.inf:
+                struck = Struck(time.time())
             time.sleep(0.15)
+        return struck
 
-    yield _rounds(load, "stop -m immediate", [stop] * plan.database_stops, say)
-    yield _rounds(load, "connections cut", [cut] * plan.cuts, say)
-
-
-# A small disk
+    yield scene.rounds("stop -m immediate", [stop] * plan.database_stops)
+    yield scene.rounds("connections cut", [cut] * plan.cuts)
 
 
-def _small_disk(kind: str, plan: Plan, say: Say) -> Iterator[Outcome]:
-    why_not = cannot_mount()
-    if why_not is not None:
-        say(f"{kind}: no full disk: {why_not}")
-        return
-    say(f"{kind}: starting a service on a small disk")
-    with (
-        database(kind, disk_megabytes=_DISK_MEGABYTES[kind]) as (place, disk),
-        tempfile.TemporaryDirectory(prefix="lrtune-faults-") as folder,
-        Service(place.url, Path(folder) / "service.log") as service,
-        Load(service.address, Path(folder), plan.size, place.url, kind) as load,
-    ):
-        strikes: list[Strike] = [lambda: _fill_disk(place, disk, service)] * plan.full_disks
-        yield _rounds(load, "disk full", strikes, say, plan.trials_on_full_disk)
+def _fill_disk(scene: Scene, place: Place, disk: Path, plan: Plan) -> Outcome:
+    service = scene.service
+    assert isinstance(service, Service)
 
+    def fill_up() -> Struck:
+        try:
+            with full_disk(disk):
+                try:
+                    service.wait_until_not_ready(_NOTICED_SECONDS)
+                except BenchError:  # As where the load ended before it had filled what was left within the files.
+                    return Struck(math.inf)
+                struck = Struck(time.time())
+                time.sleep(2.0)
+                return struck
+        finally:
+            place.ensure_runs()
 
-def _fill_disk(place: Place, disk: Path, service: Service) -> None:
-    try:
-        with full_disk(disk):
-            service.wait_until_not_ready(_NOTICED_SECONDS)
-            time.sleep(2.0)
-    finally:
-        place.ensure_runs()
+    return scene.rounds("disk full", [fill_up] * plan.full_disks, trials=plan.trials_on_full_disk)
 
 
 # A standby
 
 
-def _two_services(kind: str, plan: Plan, say: Say) -> Iterator[Outcome]:
+def _two_services(kind: str, load: Load, plan: Plan, say: Say) -> Iterator[Outcome]:
     say(f"{kind}: filling a study with {plan.history:,} trials, starting a service and its standby")
     with contextlib.ExitStack() as stack:
         place, _ = stack.enter_context(database(kind))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lrtune-faults-")))
-        fill(place.url, [(spec_of(_HISTORY, "random"), plan.history)])
+        fill(place.url, [(spec_of(HISTORY, "random"), plan.history)])
         patience = str(_DEPOSE_AFTER_SECONDS)
         services = [Service(place.url, folder / f"{n}.log", depose_after_seconds=patience) for n in ("first", "second")]
         pair = Pair([stack.enter_context(service) for service in services])
         forwarder = stack.enter_context(Forwarder(pair.services))
-        load = stack.enter_context(Load(forwarder.address, folder, plan.size, place.url, kind))
-        yield _rounds(load, "kill -9 with a standby", [pair.kill_active] * plan.takeovers, say)
+        scene = Scene(load, forwarder, kind, place.url, say)
+        yield scene.rounds("kill -9 with a standby", [pair.kill_active] * plan.takeovers, ready=pair.roles)
         if isinstance(place, PostgresServer):
             url = place.url
-            yield _rounds(load, "SIGSTOP, cut, SIGCONT", [lambda: pair.depose(url)] * plan.stops, say)
-            yield _rounds(load, "SIGSTOP until deposed", [lambda: pair.depose(None)] * plan.silences, say)
+            cut, silent = ([lambda: pair.depose(url)] * plan.stops, [lambda: pair.depose(None)] * plan.silences)
+            yield scene.rounds("SIGSTOP, cut, SIGCONT", cut, ready=pair.roles)
+            yield scene.rounds("SIGSTOP until deposed", silent, ready=pair.roles)
         else:
-            yield _rounds(load, "SIGSTOP, SIGCONT", [pair.pause_active] * plan.stops, say)
-
-
-class Pair:
-    """Two services on one database."""
-
-    def __init__(self, services: list[Service]) -> None:
-        self.services = services
-
-    def _roles(self) -> tuple[Service, Service]:
-        first, second = self.services
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            for active, standby in ((first, second), (second, first)):
-                if active.readiness() == "ready" and standby.readiness() == "standby":
-                    return active, standby
-        raise BenchError(f"there is no writer with a standby: {first.readiness()!r}, {second.readiness()!r}")
-
-    def kill_active(self) -> float:
-        """kill −9 of the writer; the seconds until the standby has leased a trial of the large study."""
-        active, standby = self._roles()
-        begun = time.monotonic()
-        active.kill()
-        _lease_one(standby)
-        seconds = time.monotonic() - begun
-        active.start()
-        return seconds
-
-    def depose(self, url: str | None) -> float:
-        """Stop the writer, end its connection (else the standby has to), and wake it when the standby has taken over.
-
-        Raises BenchError where it does not end then.
-        """
-        active, standby = self._roles()
-        begun = time.monotonic()
-        active.stop()
-        try:
-            if url is not None:
-                _end_holder(url)
-            _lease_one(standby)
-            seconds = time.monotonic() - begun
-        finally:
-            active.wake()
-        code = active.exit_code(15)
-        if code != DEPOSED_EXIT_CODE:
-            raise BenchError(f"the deposed writer ended with {code}, not {DEPOSED_EXIT_CODE}")
-        active.start()
-        return seconds
-
-    def pause_active(self) -> None:
-        """Stop the writer for a while and wake it. Raises BenchError where the standby took over meanwhile."""
-        active, standby = self._roles()
-        active.stop()
-        try:
-            time.sleep(3.0)
-            if standby.readiness() != "standby":
-                raise BenchError("the standby took a SQLite database over whose writer is only stopped")
-        finally:
-            active.wake()
-
-
-def _lease_one(service: Service) -> None:
-    """Lease a trial of the large study, as soon as the service can, and give it back."""
-    deadline = time.monotonic() + _READY_SECONDS
-    path = f"{service.address}/v1/studies/{_HISTORY}/trials"
-    body = {"worker": "bench", "request_id": f"takeover-{time.time_ns()}"}
-    with httpx2.Client(timeout=_READY_SECONDS, trust_env=False) as http:
-        while (answer := http.post(path, json=body)).status_code != 201:
-            if time.monotonic() > deadline:
-                raise BenchError(f"the standby did not take over within {_READY_SECONDS:.0f} s: {answer.text}")
-            time.sleep(0.02)
-        leased = answer.json()
-        http.post(f"{path}/{leased['number']}/release", json={"lease": leased["lease"], "checkpoint": None})
-
-
-def _end_holder(url: str) -> None:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(plain, autocommit=True) as admin:
-        admin.execute(
-            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and database = "
-            "(select oid from pg_database where datname = current_database())"
-        )
+            yield scene.rounds("SIGSTOP, SIGCONT", [pair.pause_active] * plan.stops, ready=pair.roles)

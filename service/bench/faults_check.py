@@ -108,7 +108,9 @@ def _of_reports(rows: Rows, reports: Sequence[Entry]) -> list[str]:
             found.append(
                 f"the report of {entry['worker']} for trial {place[0]}, step {place[1]} is there {copies} times"
             )
-    return found
+    told = {(entry["number"], entry["step"]) for entry in reports}
+    untold = sorted(rows.reports.keys() - told)
+    return found + [f"the report for trial {n}, step {step} was acknowledged to nobody" for n, step in untold]
 
 
 def _of_results(rows: Rows, results: Sequence[Entry]) -> list[str]:
@@ -118,4 +120,5 @@ def _of_results(rows: Rows, results: Sequence[Entry]) -> list[str]:
         kept = rows.finals.get(entry["number"], [])
         if kept != [entry["value"]]:
             found.append(f"trial {entry['number']} has final values {kept}, not [{entry['value']}]")
-    return found
+    untold = sorted(set(rows.numbers) - times.keys())
+    return found + [f"the result of trial {number} was acknowledged to nobody" for number in untold]

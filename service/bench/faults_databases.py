@@ -29,12 +29,14 @@ class SqliteFile:
         self.path = folder / "lrtune.db"
         self.url = f"sqlite:///{self.path}"
 
-    def hold_write_lock(self, seconds: float) -> None:
-        """Be the neighbour whose transaction takes so long."""
+    def hold_write_lock(self, seconds: float) -> float:
+        """Be the neighbour whose transaction takes so long; when it began, in seconds since the epoch."""
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None, timeout=30)) as neighbour:
             neighbour.execute("BEGIN IMMEDIATE")
+            began = time.time()
             time.sleep(seconds)
             neighbour.execute("ROLLBACK")
+        return began
 
     def ensure_runs(self) -> None:
         """Nothing to do: a file does not stop."""

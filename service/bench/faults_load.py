@@ -1,4 +1,4 @@
-"""One worker of the load that faults are tried under: `python -m service.bench.faults_load SERVER FOLDER NAME`.
+"""One worker of the load that faults are tried under: `python -m service.bench.faults_load FOLDER NAME`.
 
 It trains nothing: it asks, reports and finishes through the SDK, as any training script would, and notes in its
 journal what the service acknowledged, after the acknowledgement. What to do stands in the folder's `round` file.
@@ -27,14 +27,11 @@ Note = Callable[..., None]
 
 def main() -> None:
     """Work off one round after the other, until the round file says `null`."""
-    server, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+    folder, name = Path(sys.argv[1]), sys.argv[2]
     end_with_owner()
     retries = _Retries()
     logging.getLogger("trainers.retry").addHandler(retries)
-    with (
-        (folder / f"{name}.jsonl").open("a", buffering=1) as journal,
-        Client(server, retry_seconds=_RETRY_SECONDS) as client,
-    ):
+    with (folder / f"{name}.jsonl").open("a", buffering=1) as journal:
 
         def note(kind: str, **what: Any) -> None:
             journal.write(json.dumps({"kind": kind, "at": time.time(), "worker": name, **what}) + "\n")
@@ -42,7 +39,8 @@ def main() -> None:
         for task in _tasks(folder):
             study = task["study"]
             try:
-                _work(client, name, task, note)
+                with Client(task["server"], retry_seconds=_RETRY_SECONDS) as client:
+                    _work(client, name, task, note)
             except LrtuneError as error:
                 note("error", study=study, text=f"{type(error).__name__}: {error}")
             note("done", study=study, retries=retries.take())

@@ -32,6 +32,7 @@ class Service:
         self.log = log
         self._environment = {"LRTUNE_STORAGE": url, **{f"LRTUNE_{name.upper()}": v for name, v in settings.items()}}
         self._port = 0
+        self._http = httpx2.Client(timeout=_LOOK_TIMEOUT_SECONDS, trust_env=False)
         self._process = self._begin()
 
     def __enter__(self) -> Self:
@@ -42,6 +43,7 @@ class Service:
         with contextlib.suppress(ProcessLookupError):
             self._process.signal(signal.SIGCONT)
         self._process.end()
+        self._http.close()
 
     def _begin(self) -> _Process:
         options = ("serve", "--host", "127.0.0.1", "--port", str(self._port), "--log-level", "warning")
@@ -85,7 +87,7 @@ class Service:
     def readiness(self) -> str:
         """`ready`, else what `/readyz` says of the writer, as `standby`; empty where nothing answers."""
         try:
-            answer = httpx2.get(f"{self.address}/readyz", timeout=_LOOK_TIMEOUT_SECONDS, trust_env=False)
+            answer = self._http.get(f"{self.address}/readyz")
             return "ready" if answer.status_code == 200 else str(answer.json()["writer"])
         except (httpx2.HTTPError, ValueError, KeyError):
             return ""

@@ -3,6 +3,8 @@
 import typer
 
 from service.cli.bench_faults import faults
+from service.cli.bench_finder import finder
+from service.cli.bench_search import search
 from service.cli.bench_storage import storage
 
 app = typer.Typer(help="Measure this installation on this machine.", no_args_is_help=True, add_completion=False)
@@ -15,3 +17,5 @@ def _group() -> None:
 
 app.command("storage")(storage)
 app.command("faults")(faults)
+app.command("finder")(finder)
+app.command("search")(search)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -54,11 +53,6 @@ def draw(
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", fontsize=8, framealpha=0.9)
     return figure
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Writes a PNG."""
-    figure.savefig(path, format="png")
 
 
 def _draw_suggestion(axes: Any, suggestion: Suggestion) -> None:

@@ -110,7 +110,8 @@ def _show_best(trials: Sequence[Trial]) -> None:
 
 
 def _draw(client: Client, name: str, folder: Path, suggestion: Suggestion, bounds: tuple[float, float]) -> Path:
-    from service.cli.demo_plot import Point, draw, save
+    from service.cli.demo_plot import Point, draw
+    from service.cli.pictures import save
 
     points = []
     for trial in client.trials(name):
@@ -156,6 +157,6 @@ def _show_end(plan: Plan, status: StudyStatus, suggestion: Suggestion, picture: 
         again = f"lrtune serve --storage {shlex.quote(storage_url(plan.folder))}"
         print(f"service: {address} (ended now; again with: {again})")
     print(
-        suggestion_line(suggestion.learning_rate, suggestion.interval, suggestion.trials),
+        suggestion_line(suggestion),
         flush=True,
     )

@@ -1,5 +1,6 @@
 """The `lrtune` command: its subcommands, and how their errors are shown."""
 
+import inspect
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -12,8 +13,11 @@ COMMANDS = {
     "demo": ("service.cli.demo", "demo", "Tune a small network on real data, here and now."),
     "serve": ("service.cli.serve", "serve", "Run the service."),
     "worker": ("service.cli.worker", "worker", "Train a study's trials."),
-    "study": ("service.cli.study", "app", "Create, list, show and delete studies."),
+    "study": ("service.cli.study", "app", "Create, list, show, draw and delete studies."),
     "suggest": ("service.cli.suggest", "suggest", "What learning rate to train with."),
+    "find": ("service.cli.find", "find", "Find a learning rate with a range test."),
+    "schedule": ("service.cli.schedule", "schedule", "Show and draw learning-rate schedules."),
+    "scale": ("service.cli.scale", "scale", "Move a learning rate to another batch size."),
     "db": ("service.cli.db", "app", "Look after the database."),
     "bench": ("service.cli.bench", "app", "Measure this installation on this machine."),
 }
@@ -26,7 +30,7 @@ _SERVICE_PACKAGES = frozenset(
         *("starlette", "structlog", "uvicorn", "uvloop"),
     )
 )
-_TRAINER_PACKAGES = frozenset(("matplotlib", "numpy", "sklearn", "torch"))
+_TRAINER_PACKAGES = frozenset(("PIL", "matplotlib", "numpy", "sklearn", "torch"))
 
 
 class LazyCommands(TyperGroup):
@@ -53,9 +57,17 @@ def _command(name: str, what: Any, summary: str) -> Any:
     if not isinstance(what, typer.Typer):
         function, what = what, typer.Typer(add_completion=False)
         what.command(name, short_help=summary)(function)
+    for one in what.registered_commands:
+        one.help = one.help or _flowing(one.callback)
     command = typer.main.get_command(what)
     command.name = name
     return command
+
+
+def _flowing(function: Any) -> str:
+    """A docstring whose paragraphs are one line each, for a terminal of any width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
 def _stub(name: str, summary: str) -> Any:

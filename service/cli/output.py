@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from service.wire.studies import Suggestion
+
 Server = Annotated[
     str | None,
     typer.Option(
@@ -80,8 +82,12 @@ def params_text(params: Mapping[str, object]) -> str:
     return " ".join(f"{name}={number(value) if isinstance(value, float) else value}" for name, value in params.items())
 
 
-def suggestion_line(learning_rate: float | None, interval: Sequence[float] | None, trials: int) -> str:
-    """`suggested learning_rate=0.0031 interval=[0.0018, 0.0052] after 24 trials`."""
+def suggestion_line(suggestion: Suggestion) -> str:
+    """`suggested learning_rate=0.0031 interval=[0.0018, 0.0052] after 24 trials`; of a study without a learning rate,
+    `suggested max_depth=16 after 6 trials`."""
+    after = f"after {suggestion.trials} trial{'' if suggestion.trials == 1 else 's'}"
+    if suggestion.learning_rate is None and suggestion.params:
+        return f"suggested {params_text(suggestion.params)} {after}"
+    interval = suggestion.interval
     bounds = ", ".join(number(bound) for bound in interval) if interval else "–"
-    plural = "" if trials == 1 else "s"
-    return f"suggested learning_rate={number(learning_rate)} interval=[{bounds}] after {trials} trial{plural}"
+    return f"suggested learning_rate={number(suggestion.learning_rate)} interval=[{bounds}] {after}"

@@ -16,9 +16,9 @@ from service.app import create_app
 from service.cli.output import fail
 from service.settings import Settings
 from service.storage.schema import check_can_open
+from service.uvicorn_options import UVICORN_OPTIONS
 
 _LEVELS = ("debug", "info", "warning", "error")
-_BACKLOG = 2048
 _DRAIN_SECONDS = 10
 _DEPOSED_DRAIN_SECONDS = 1
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
@@ -38,16 +38,7 @@ def run(settings: Settings) -> None:
     if settings.optuna_port:
         _bind(settings.host, settings.optuna_port, option="--optuna-port").close()
     _configure_logging(settings.log_level)
-    config = uvicorn.Config(
-        app,
-        loop="auto",
-        http="httptools",
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        backlog=_BACKLOG,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-    )
+    config = uvicorn.Config(app, timeout_graceful_shutdown=_DRAIN_SECONDS, **UVICORN_OPTIONS)
     server = _Server(config)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host

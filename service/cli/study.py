@@ -1,4 +1,4 @@
-"""`lrtune study create|list|show|delete`."""
+"""`lrtune study create|list|show|delete`, `plot` of `study_plot`, `replay` of `study_replay`."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,12 +17,18 @@ from service.cli.output import (
     suggestion_line,
 )
 from service.cli.spec_flags import PARAM_HELP, read_spec, search_space
+from service.cli.study_plot import plot
+from service.cli.study_replay import replay
+from service.cli.task_flags import FOLDS, with_task
+from trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from service.wire.studies import Study, StudyStatus
+    from service.wire.studies import BestTrial, Study, StudyStatus
     from trainers.client import Client
 
-app = typer.Typer(help="Create, list, show and delete studies.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Create, list, show, draw and delete studies.", no_args_is_help=True, add_completion=False)
+app.command("plot")(plot)
+app.command("replay")(replay)
 
 Name = Annotated[str, typer.Argument(help="Name of the study.")]
 
@@ -40,6 +46,21 @@ def create(
         str | None,
         typer.Option(help="JSON file ('-': standard input) like the body of POST /v1/studies; flags go before it."),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help=f"Search what a built-in task searches, for as long as it trains: {', '.join(CATALOGUE)}."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="With --task: these of its parameters only.", metavar="NAME,NAME")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, max=1000, help="Cross-validate: a step is a fold, and the pruner is wilcoxon."),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --folds: length of the training on each.", show_default="the task's"),
+    ] = None,
     low: Annotated[float | None, typer.Option(help="Lowest learning rate.", show_default="1e-6")] = None,
     high: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="1")] = None,
     param: Annotated[list[str] | None, typer.Option(help=PARAM_HELP, metavar="NAME=...")] = None,
@@ -50,6 +71,7 @@ def create(
         str | None,
         typer.Option(help="auto, tpe, gp, cmaes, qmc, random, grid, bruteforce.", show_default="auto"),
     ] = None,
+    points: Annotated[int | None, typer.Option(help="Values of each number on the grid.", show_default="10")] = None,
     pruner: Annotated[
         str | None,
         typer.Option(
@@ -72,6 +94,9 @@ def create(
     """
     try:
         body = read_spec(spec, sys.stdin) if spec is not None else {}
+        if folds is not None and max_steps not in (None, folds):
+            raise ValueError("--max-steps is the number of folds here: leave it out; --epochs is their length")
+        body = with_task(body, task, only, folds, epochs)
         space = search_space(body.get("search_space"), param or [], low, high)
     except ValueError as error:
         fail(str(error), 2)
@@ -81,7 +106,7 @@ def create(
         "max_steps": max_steps,
         "max_total_steps": max_total_steps,
         "pruner": None if pruner is None else {"name": pruner},
-        "sampler": _sampler(body, sampler, seed),
+        "sampler": _sampler(body, sampler, seed, points),
         "direction": direction,
         "metric": metric,
         "if_exists": if_exists,
@@ -94,16 +119,19 @@ def create(
     else:
         searched = ", ".join(made.search_space)
         print(f"study {made.name}: {made.state}, {made.trials} trials so far; searches {searched}")
-        print(f"train it with: lrtune worker --study {made.name} --task module:function")
+        print(f"train it with: lrtune worker --study {made.name}{'' if task else ' --task module:function'}")
 
 
-def _sampler(body: dict[str, Any], name: str | None, seed: int | None) -> dict[str, Any] | None:
-    if name is None and seed is None:
+def _sampler(body: dict[str, Any], name: str | None, seed: int | None, points: int | None) -> dict[str, Any] | None:
+    flags = {key: value for key, value in {"seed": seed, "points": points}.items() if value is not None}
+    if name is None and not flags:
         return None
     given = body.get("sampler")
     sampler = dict(given) if isinstance(given, dict) and name in (None, given.get("name")) else {}
     sampler["name"] = name or sampler.get("name", "auto")
-    return sampler if seed is None else sampler | {"seed": seed}
+    if points is not None and sampler["name"] != "grid":
+        fail("--points goes with --sampler grid", 2)
+    return sampler | flags
 
 
 @app.command("list")
@@ -136,12 +164,28 @@ def show(name: Name, server: Server = None, as_json: Json = False) -> None:
     with _client(server) as client:
         status = client.status(name)
         study = client.study(name).spec
+        diagnoses = [] if FOLDS in study.tags else _diagnoses(client, status)
     if as_json:
         print_json({"study": study.model_dump(mode="json"), "status": status.model_dump(mode="json")})
         return
-    print_table(("", f"study {name}"), _facts(study, status))
-    suggestion = status.suggestion
-    print(suggestion_line(suggestion.learning_rate, suggestion.interval, suggestion.trials))
+    print_table(("", f"study {name}"), [*_facts(study, status), *diagnoses])
+    print(suggestion_line(status.suggestion))
+
+
+def _diagnoses(client: "Client", status: "StudyStatus") -> list[tuple[str, str]]:
+    """What the curves of the best trial and of the latest say about their learning rates; nothing without any."""
+    if status.suggestion.learning_rate is None:
+        return []
+    numbers = {f"best trial {status.best.trial}": status.best.trial} if status.best else {}
+    latest = sum(status.trials.model_dump().values()) - 1
+    if latest >= 0 and latest not in numbers.values():
+        numbers[f"latest trial {latest}"] = latest
+    rows = []
+    for label, trial in numbers.items():
+        found = client.trial(status.study, trial).diagnosis
+        if found is not None:
+            rows.append((label, f"learning rate {found.verdict}: {'; '.join(found.evidence)}"))
+    return rows
 
 
 def _facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
@@ -153,10 +197,15 @@ def _facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
         ("budget", _budget(study)),
         ("workers", str(status.workers)),
         ("steps", f"{status.steps.trained} trained, {status.steps.saved_by_pruning} saved by pruning"),
-        (f"best {study.metric}", f"{number(best.value, 4)} (trial {best.trial})" if best else "–"),
+        (f"best {study.metric}", f"{_value(best)} (trial {best.trial})" if best else "–"),
         ("with", params_text(best.params) if best else "–"),
         ("why", status.suggestion.explanation),
     ]
+
+
+def _value(best: "BestTrial") -> str:
+    error = best.standard_error
+    return number(best.value, 4) + ("" if error is None else f" ± {number(error, 2)}")
 
 
 def _budget(study: "Study") -> str:

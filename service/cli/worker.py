@@ -3,16 +3,23 @@
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from service.cli.output import Server, own_command
+from service.cli.task_flags import EPOCHS, FOLDS, agreed, task_of
+from trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from trainers.shutdown import Signals
     from trainers.worker import Train
 
+TASK_HELP = (
+    "What trains: module:function or path/to/script.py:function, called with a leased trial; or a built-in task: "
+    f"{', '.join(CATALOGUE)}."
+)
 FIRST_CONTACT_SECONDS = 5.0
 """For a service that is just starting; once it has been seen, `--retry-seconds` holds."""
 
@@ -20,13 +27,24 @@ FIRST_CONTACT_SECONDS = 5.0
 def worker(
     study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.")],
     task: Annotated[
-        str,
-        typer.Option(
-            envvar="LRTUNE_TASK",
-            help="What trains: module:function or path/to/script.py:function, called with a leased trial.",
-        ),
-    ],
+        str | None,
+        typer.Option(envvar="LRTUNE_TASK", help=TASK_HELP, show_default="the study's, if it names a built-in one"),
+    ] = None,
     server: Server = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            envvar="LRTUNE_FOLDS",
+            min=2,
+            help="Cross-validate: train on each fold and report it as a step; the result is the mean. For built-in "
+            "tasks, and for module:object with a fit() like theirs.",
+            show_default="the study's, if it names some",
+        ),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --folds: length of the training on each.", show_default="the study's or task's"),
+    ] = None,
     concurrency: Annotated[
         int, typer.Option(envvar="LRTUNE_CONCURRENCY", min=1, max=256, help="Worker processes.")
     ] = 1,
@@ -57,26 +75,38 @@ def worker(
     from trainers.ownership import end_with_owner
     from trainers.retry import Retry
     from trainers.shutdown import Shutdown, Signals
-    from trainers.task_functions import load_task
     from trainers.worker import exit_code
 
     try:
         with Signals() as signals:
             end_with_owner()
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
-                client.study(study)
+                tags = client.study(study).spec.tags
                 server = client.server
             logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if quiet else logging.INFO)
             logging.getLogger("httpx2").setLevel(logging.WARNING)
             if concurrency > 1:
                 code = _supervise(signals, concurrency)
             else:
-                train = load_task(task)
+                train = _train_function(tags, task, folds, epochs)
                 code = _work(signals, server, retry_seconds, study, train, name)
             signals.check()
     except Shutdown as shutdown:
         code = exit_code(shutdown)
     raise typer.Exit(code)
+
+
+def _train_function(tags: Mapping[str, str], task: str | None, folds: int | None, epochs: int | None) -> "Train":
+    from trainers.cross_validation import over_folds
+    from trainers.errors import TaskError
+    from trainers.task_functions import load_task, load_whole_task
+
+    task, folds, epochs = task_of(tags, task), agreed(tags, FOLDS, folds), agreed(tags, EPOCHS, epochs)
+    if folds is not None:
+        return over_folds(load_whole_task(task), folds, epochs=epochs)
+    if epochs is not None:
+        raise TaskError("--epochs goes with --folds: otherwise the study's max_steps is the length of a training")
+    return load_task(task)
 
 
 def _work(signals: "Signals", server: str, retry_seconds: float, study: str, train: "Train", name: str | None) -> int:

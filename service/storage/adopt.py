@@ -6,7 +6,6 @@ local time become UTC once, and studies that lrtune can express get a spec, so t
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -17,14 +16,12 @@ from service.storage import adoption, schema, tables
 from service.storage import optuna_schema as optuna
 from service.storage.adopted_specs import Inexpressible, spec_of
 from service.storage.adoption import Adoption, Times
+from service.storage.converted_times import Conversion, Example, local_rows
 from service.storage.database import Database
 from service.storage.errors import SchemaMismatch, StorageError, WriterBusy
-from service.storage.local_times import Converter, Zones
+from service.storage.local_times import Zones
 from service.storage.reading import reading, shown
 from service.wire.studies import StudySpec
-
-_CHUNK = 5_000
-_CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -49,16 +46,6 @@ class AdoptedStudy:
     spec: StudySpec | None
     why_not: str | None
     """Why it is left to Optuna."""
-
-
-@dataclass(frozen=True)
-class Example:
-    """The first of the times that are converted."""
-
-    study: str
-    trial: int
-    stored: datetime
-    utc: datetime
 
 
 @dataclass(frozen=True)
@@ -196,83 +183,17 @@ def _look(
     outcome = replace(outcome, studies=new_studies)
     if outcome.already_converted or outcome.times == "utc":
         return outcome
-    converting = _Converting(dict(_study_names(connection)), wanted.zones, now)
-    for chunk in _local_rows(connection):
-        rows = [converting.convert(row) for row in chunk]
+    conversion = Conversion(dict(_study_names(connection)), wanted.zones, now)
+    for chunk in local_rows(connection):
+        rows = [conversion.convert(row) for row in chunk]
         if then is not None:
             then(connection, rows)
     return replace(
         outcome,
-        trials_converted=converting.trials,
-        ambiguous_times=converting.ambiguous,
-        example=converting.example,
+        trials_converted=conversion.trials,
+        ambiguous_times=conversion.ambiguous,
+        example=conversion.example,
     )
-
-
-# Times
-
-
-class _Converting:
-    """The conversion of all trials, and what is told of it."""
-
-    def __init__(self, names: dict[int, str], zones: Zones, now: float) -> None:
-        self.trials = 0
-        self.example: Example | None = None
-        self._names = names
-        self._zones = zones
-        self._latest_possible = datetime.fromtimestamp(now, UTC).replace(tzinfo=None) + _CLOCK_SKEW
-        self._converters: dict[int, Converter] = {}
-
-    @property
-    def ambiguous(self) -> int:
-        """How many times fell into an hour that came twice."""
-        return sum(converter.ambiguous for converter in self._converters.values())
-
-    def convert(self, row: Any) -> dict[str, Any]:
-        """The trial's new times. Raises StorageError where one would lie in the future."""
-        name = self._names.get(row.study_id, "")
-        converter = self._converters.get(row.study_id)
-        if converter is None:
-            converter = self._converters[row.study_id] = Converter(self._zones.of(name))
-        queued = row.queued is not None
-        start, complete = converter.convert(row.datetime_start, row.datetime_complete, queued=queued)
-        for time in (start, complete):
-            if time is not None and time > self._latest_possible:
-                raise StorageError(
-                    f"trial {row.number} of study {name} would lie in the future, at {time:%Y-%m-%d %H:%M} UTC: its "
-                    "times were written in another zone (name it with --timezone), or are UTC already (--times utc)"
-                )
-        if self.example is None and start is not None:
-            self.example = Example(name, row.number, row.datetime_start, start)
-        self.trials += 1
-        return {"of_trial": row.trial_id, "start": start, "complete": complete}
-
-
-def _local_rows(connection: Connection) -> Iterator[list[Any]]:
-    trials, attrs = optuna.trials.c, optuna.trial_system_attrs.c
-    queued = (
-        select(attrs.trial_id)
-        .where(attrs.trial_id == trials.trial_id, attrs.key == optuna.FIXED_ATTR)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        select(
-            trials.trial_id,
-            trials.study_id,
-            trials.number,
-            trials.datetime_start,
-            trials.datetime_complete,
-            queued.label("queued"),
-        )
-        .where(trials.trial_id.in_(adoption.timed_elsewhere(connection)))
-        .order_by(trials.trial_id)
-        .limit(_CHUNK)
-    )
-    last = -1
-    while chunk := list(connection.execute(query.where(trials.trial_id > last))):
-        yield chunk
-        last = chunk[-1].trial_id
 
 
 # Studies

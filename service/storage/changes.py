@@ -15,7 +15,9 @@ from optuna.trial import TrialState
 from service.storage import optuna_schema as optuna
 from service.storage.batch import Batch
 from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.range_tests import StoredRangeTest
 from service.storage.statements import Op, Row
+from service.storage.trial_mirror import NO_ATTRS, WORK_COLUMNS, share_distributions
 from service.wire.studies import StudySpec
 
 
@@ -80,7 +82,7 @@ class Change:
         study = self.study
         self.rows.append((Op.INSERT_STUDY, {"study_id": study.study_id, "study_name": study.name}))
         for objective, direction in enumerate(study.directions):
-            row = {"study_id": study.study_id, "objective": objective, "direction": direction}
+            row = {"study_id": study.study_id, "objective": objective, "direction": direction.name}
             self.rows.append((Op.INSERT_DIRECTION, row))
         if spec is None:
             return
@@ -128,17 +130,28 @@ class Change:
         else:
             self.study.user_attrs = changed
 
+    def add_range_test(self, test: StoredRangeTest, curve: str) -> None:
+        """Keep a range test of the study, with its curve as JSON."""
+        self.study.range_tests.append(test)
+        row = {"study_id": self.study.study_id, "number": test.shown.number, "request_id": test.request_id}
+        row |= {"digest": test.digest, "findings": test.shown.model_dump_json(), "curve": curve}
+        self.rows.append((Op.INSERT_RANGE_TEST, row))
+
     # Trials
 
     def add_trial(self, trial: TrialMirror) -> None:
         """Write a whole new trial, with whatever it already has."""
-        row = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
+        row: dict[str, Any] = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
+        row["after"] = self.study.trials[-1].trial_id if self.study.trials else None
         self.rows.append((Op.INSERT_TRIAL, row | _state_columns(trial)))
-        for name, value in trial.params.items():
-            self._param_row(trial, name, trial.distributions[name], value)
-        for attrs, system in ((trial.user_attrs, False), (trial.system_attrs, True)):
-            for key, value in attrs.items():
-                attrs[key] = json.loads(self._attr_row(trial, key, value, system=system))
+        trial.distributions = share_distributions(
+            {
+                name: self._param_row(trial, name, trial.distributions[name], value)
+                for name, value in trial.params.items()
+            }
+        )
+        trial.user_attrs = self._stored_attrs(trial, trial.user_attrs, system=False)
+        trial.system_attrs = self._stored_attrs(trial, trial.system_attrs, system=True)
         self._value_rows(trial)
         for step, value in trial.intermediate.items():
             self._intermediate_row(trial, step, value)
@@ -149,15 +162,18 @@ class Change:
     def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
         """Give a trial one parameter, in its external representation."""
         trial.touch()
-        trial.params[name] = value
-        trial.distributions[name] = distribution
-        self._param_row(trial, name, distribution, value)
+        trial.params = {**trial.params, name: value}
+        stored = self._param_row(trial, name, distribution, value)
+        trial.distributions = share_distributions({**trial.distributions, name: stored})
 
     def set_trial_attr(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> None:
         """Set one of Optuna's user or system attributes of a trial; `value` must be JSON."""
         trial.touch()
-        attrs = trial.system_attrs if system else trial.user_attrs
-        attrs[key] = json.loads(self._attr_row(trial, key, value, system=system))
+        stored = json.loads(self._attr_row(trial, key, value, system=system))
+        if system:
+            trial.system_attrs = {**trial.system_attrs, key: stored}
+        else:
+            trial.user_attrs = {**trial.user_attrs, key: stored}
 
     def report(self, trial: TrialMirror, step: int, value: float) -> None:
         """Set the value at a step."""
@@ -217,9 +233,9 @@ class Change:
         assert trial.work is not None
         trial.touch()
         for late_step, value in late.items():
-            stored, kind = optuna.show_intermediate(value)
+            stored, kind = optuna.show_intermediate_text(value)
             row = {"trial_id": trial.trial_id, "lease_number": trial.work.leases, "step": late_step}
-            self.rows.append((Op.INSERT_SUPERSEDED, row | {"value": stored, "value_type": kind.name}))
+            self.rows.append((Op.INSERT_SUPERSEDED, row | {"value": stored, "value_type": kind}))
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
         self.rows.append((Op.BARRIER, {}))
@@ -232,14 +248,23 @@ class Change:
 
     # Rows
 
-    def _param_row(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
+    def _param_row(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> BaseDistribution:
+        """Write a parameter; the distribution as the database gives it back, one object for all trials that have it."""
+        text = optuna.show_distribution(distribution)
         row = {
             "trial_id": trial.trial_id,
             "param_name": name,
             "param_value": distribution.to_internal_repr(value),
-            "distribution_json": optuna.show_distribution(distribution),
+            "distribution_json": text,
         }
         self.rows.append((Op.SET_PARAM, row))
+        return optuna.read_distribution(text)
+
+    def _stored_attrs(self, trial: TrialMirror, attrs: dict[str, Any], *, system: bool) -> dict[str, Any]:
+        """The attributes of a new trial as the database gives them back."""
+        if not attrs:
+            return NO_ATTRS
+        return {key: json.loads(self._attr_row(trial, key, value, system=system)) for key, value in attrs.items()}
 
     def _attr_row(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> str:
         text = json.dumps(value)
@@ -250,11 +275,11 @@ class Change:
     def _value_rows(self, trial: TrialMirror) -> None:
         for objective, value in enumerate(trial.values or ()):
             stored, kind = optuna.show_value(value)
-            row = {"trial_id": trial.trial_id, "objective": objective, "value": stored, "value_type": kind}
+            row = {"trial_id": trial.trial_id, "objective": objective, "value": stored, "value_type": kind.name}
             self.rows.append((Op.SET_VALUE, row))
 
     def _intermediate_row(self, trial: TrialMirror, step: int, value: float) -> None:
-        stored, kind = optuna.show_intermediate(value)
+        stored, kind = optuna.show_intermediate_text(value)
         row = {
             "trial_id": trial.trial_id,
             "step": step,
@@ -266,17 +291,14 @@ class Change:
     def _work_row(self, trial: TrialMirror) -> None:
         work = trial.work
         assert work is not None
-        row = {name: getattr(work, name) for name in _WORK_COLUMNS}
+        row = {name: getattr(work, name) for name in WORK_COLUMNS}
         row |= {"trial_id": trial.trial_id, "study_id": self.study.study_id}
         self.rows.append((Op.SET_OUR_TRIAL, row))
 
 
-_WORK_COLUMNS = tuple(name for name in Work.__slots__ if name != "expires_at")
-
-
 def _state_columns(trial: TrialMirror) -> dict[str, Any]:
     return {
-        "state": trial.state,
-        "datetime_start": optuna.show_time(trial.started_at),
-        "datetime_complete": optuna.show_time(trial.finished_at),
+        "state": trial.state.name,
+        "datetime_start": optuna.show_time_text(trial.started_at),
+        "datetime_complete": optuna.show_time_text(trial.finished_at),
     }

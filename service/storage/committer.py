@@ -1,9 +1,9 @@
 """The committer: gathers changes into batches and commits them, one batch at a time.
 
-On SQLite, in a service, a batch is committed in the event loop, at the end of the tick in which its changes came: one
-transaction for all requests of the tick, and no hand-over between threads, which costs more than the commit (the
-interpreter lock changes hands at every call of the database). Where another process holds SQLite's write lock, and on
-PostgreSQL, a thread commits, so that the loop waits for nothing longer than a batch's own commit.
+On SQLite, in a service, a batch is committed in the event loop, as soon as it has some changes or no more come in turn
+after turn of the loop: one transaction for all requests under way, and no hand-over between threads, which costs more
+than the commit (the interpreter lock changes hands at every call of the database). Where another process holds SQLite's
+write lock, and on PostgreSQL, a thread commits, so that the loop waits for nothing longer than a batch's own commit.
 """
 
 import asyncio
@@ -20,6 +20,13 @@ from service.storage.errors import StorageUnavailable
 from service.storage.statements import Op, Row
 
 _log = logging.getLogger(__name__)
+
+_IDLE_TURNS = 4
+"""A request takes the loop a turn to read, one to begin its task and one to run it."""
+_ENOUGH = 8
+"""Changes that a batch does not wait beyond: with many clients the loop had better answer some while others send."""
+_GATHER_SECONDS = 0.003
+"""The longest that the first change of a batch waits for more."""
 
 
 class Committer:
@@ -75,9 +82,24 @@ class Committer:
         if loop is None:
             self.wake.set()
         elif threading.get_ident() == self._loop_thread:
-            loop.call_soon(self._commit_in_loop)
+            self._gather()
         elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._commit_in_loop)
+            loop.call_soon_threadsafe(self._gather)
+
+    def _gather(self, until: float | None = None, seen: int = 0, idle: int = 0) -> None:
+        """Commit once the loop has nothing more for a small batch: a commit costs as much as several requests."""
+        loop = self._loop
+        if loop is None:
+            self.wake.set()
+            return
+        now = loop.time()
+        until = now + _GATHER_SECONDS if until is None else until
+        count = len(self._forming.changes)
+        idle = 0 if count > seen else idle + 1
+        if idle < _IDLE_TURNS and count < _ENOUGH and now < until:
+            loop.call_soon(self._gather, until, count, idle)
+        else:
+            self._commit_in_loop()
 
     def pending(self, study_id: int) -> Batch | None:
         """The batch that the latest change of a study waits in, if any. Under the lock."""

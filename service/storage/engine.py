@@ -1,44 +1,33 @@
-"""The engine: the mirrors, and the one thread that commits what was changed in them."""
+"""The engine: the mirrors, how they are read and changed, and what becomes of them where committing fails."""
 
 import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from optuna.study import StudyDirection
 
-from service.storage import loading, schema
+from service.storage import loading
 from service.storage.batch import Batch
 from service.storage.changes import Change
 from service.storage.committer import Committer
 from service.storage.database import Database
-from service.storage.errors import (
-    StorageError,
-    StorageUnavailable,
-    StudyMissing,
-    StudyNameTaken,
-    WriterBusy,
-)
+from service.storage.errors import StorageError, StorageUnavailable, StudyMissing, StudyNameTaken
 from service.storage.mirror import StudyMirror
 from service.storage.neighbours import Neighbours
-from service.storage.statements import Op
+from service.storage.study_loader import StudyLoader
+from service.storage.writer_thread import EngineState, WriterThread
 
 _log = logging.getLogger(__name__)
-
-_RETRY_SECONDS = 0.5
-_PING_SECONDS = 2.0
-
-EngineState = Literal["starting", "standby", "active", "away", "closed"]
 
 
 class Engine:
     """One database's studies in memory.
 
     `active`: this process is the writer. `standby`: another process is. `away`: the database does not answer, or its
-    schema is not ours (`detail` says). The engine comes back to `active` by itself; but
-    where another process became the writer meanwhile, it tells `on_deposed` and closes.
+    schema is not ours (`detail` says). The engine comes back to `active` by itself; but where another process became
+    the writer meanwhile, it tells `on_deposed` and closes.
 
     All mirrors are read and changed under `lock`; it is never held while the database is asked.
     """
@@ -58,151 +47,67 @@ class Engine:
         self.failure: StorageError | None = None
         self.activations = 0
         self._idle_seconds = idle_seconds
-        self._on_deposed = on_deposed
         self._names: dict[str, int] = {}
         self._resident: dict[int, StudyMirror] = {}
         self._last_ids = (0, 0)
-        self._loading: dict[int, threading.Lock] = {}
-        self.committer = Committer(database, self.lock, on_refused=self._forget_refused, on_failed=self._fail)
+        self.committer = Committer(database, self.lock, on_refused=self._forget_refused, on_failed=self.fail)
         self.neighbours = Neighbours(self)
-        self._closing = threading.Event()
-        self._tried = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="lrtune-committer", daemon=True)
+        self._loader = StudyLoader(self)
+        self._thread = WriterThread(self, on_deposed)
 
     # Life
 
     def start(self) -> None:
-        """Start the committer thread; it takes the lock, upgrades the schema and goes active."""
+        """Start the thread that takes the lock, upgrades the schema, goes active and commits."""
         self._thread.start()
         self.neighbours.start()
 
     def wait_started(self, timeout_seconds: float = 30.0) -> None:
         """Wait for the first try to become the writer. Raises what it failed with, standby included."""
-        if not self._tried.wait(timeout_seconds):
-            raise StorageUnavailable(f"the database did not answer within {timeout_seconds:.0f} s")
+        self._thread.wait_tried(timeout_seconds)
         if self.failure is not None:
             raise self.failure
 
     def close(self) -> None:
-        """Commit what is pending, give the lock up and end the thread. Waits at most 30 s."""
+        """Commit what is pending, give the lock up and end the threads. Waits at most 40 s."""
         self.neighbours.close()
-        self._closing.set()
-        self.committer.wake.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=30.0)
+        self._thread.close()
         self.database.close()
 
-    def _run(self) -> None:
-        last_ping = time.monotonic()
-        while True:
-            closing = self._closing.is_set()
-            if self.state != "active" and not closing:
-                self._try_to_activate()
-            if self.state == "active":
-                if not closing:
-                    self.committer.wake.wait(_RETRY_SECONDS)
-                self.committer.wake.clear()
-                self._commit()
-                if time.monotonic() - last_ping > _PING_SECONDS:
-                    last_ping = time.monotonic()
-                    self._checkpoint()
-                    self._keep_house()
-            elif not closing:
-                self._closing.wait(_RETRY_SECONDS)
-            if closing:
-                break
+    def activated(self, names: dict[str, int], last_ids: tuple[int, int]) -> None:
+        """This process has become the writer: what it knew before is void. Called by its thread."""
         with self.lock:
-            self.state = "closed"
-        self._fail([], StorageUnavailable("the service is shutting down; try again"))
-        self.database.release()
+            self._names = names
+            self._last_ids = last_ids
+            self.neighbours.begin(last_ids[1])
+            self._drop_all()
+            self.activations += 1
+        self.note_state("active", None)
 
-    def _commit(self) -> None:
-        try:
-            self.committer.commit()
-        except Exception:  # Of who is told of commits. This thread must not end: nothing would be committed any more.
-            _log.exception("after a commit")
-
-    def _checkpoint(self) -> None:
-        try:
-            self.database.checkpoint()
-        except StorageUnavailable as error:
-            _log.warning("the write-ahead log was not carried over: %s", error)
-
-    def _try_to_activate(self) -> None:
-        try:
-            self.database.acquire()
-            try:
-                schema.upgrade(self.database)
-                with self.database.read() as connection:
-                    names = loading.study_names(connection)
-                    last_ids = loading.largest_ids(connection)
-                self.database.probe()
-            except BaseException as error:
-                if self.activations and isinstance(error, StorageUnavailable):
-                    self.database.disconnect()
-                else:
-                    self.database.release()
-                raise
-        except StorageError as error:
-            self._note_state("standby" if isinstance(error, WriterBusy) else "away", error)
-            if isinstance(error, WriterBusy) and self.activations:
-                self._note_deposed()
-        except Exception as error:
-            _log.exception("cannot become the writer")
-            self._note_state("away", StorageUnavailable(f"cannot open the storage: {error}"))
-        else:
-            with self.lock:
-                self._names = {name: study_id for study_id, name in names.items()}
-                self._last_ids = last_ids
-                self.neighbours.begin(last_ids[1])
-                for study in self._resident.values():
-                    study.alive = False
-                self._resident.clear()
-                self.activations += 1
-            self._note_state("active", None)
-        self._tried.set()
-
-    def _note_deposed(self) -> None:
-        """Another process took the lock while this one was stopped or cut off. Its owner decides what follows; without
-        one, it waits as standby."""
-        if self._on_deposed is not None:
-            self._closing.set()
-            self._on_deposed(
-                f"another lrtune process has taken {self.database.shown_url} over while this one was stopped or cut "
-                "off; this one ends: start it again, and it waits as standby"
-            )
-
-    def _note_state(self, state: EngineState, failure: StorageError | None) -> None:
+    def note_state(self, state: EngineState, failure: StorageError | None) -> None:
+        """The writer's state is this now. Called by its thread."""
         with self.lock:
             if self.state != state:
-                _log.log(
-                    logging.INFO if state == "active" else logging.WARNING,
-                    "storage is %s%s",
-                    state,
-                    f": {failure}" if failure else "",
-                )
+                level = logging.INFO if state == "active" else logging.WARNING
+                _log.log(level, "storage is %s%s", state, f": {failure}" if failure else "")
             self.state = state
             self.failure = failure
 
-    def _keep_house(self) -> None:
-        """Notice a dead connection while nothing is written; drop the mirrors of idle studies."""
-        try:
-            with self.committer.resting():
-                self.database.check_writer()
-        except StorageUnavailable as error:
-            self._fail([], error)
-            return
+    def end(self) -> None:
+        """Answer what is pending and give the lock up: the last that the thread does."""
+        with self.lock:
+            self.state = "closed"
+        self.fail([], StorageUnavailable("the service is shutting down; try again"))
+        self.database.release()
+
+    def drop_idle(self) -> None:
+        """Forget the studies that nobody has used for long."""
         now = self.clock()
         with self.lock:
-            idle = [
-                study
-                for study in self._resident.values()
-                if not study.leased
-                and self.committer.pending(study.study_id) is None
-                and now - study.last_used > self._idle_seconds
-            ]
-            for study in idle:
-                self._drop(study)
+            for study in list(self._resident.values()):
+                unused = not study.leased and self.committer.pending(study.study_id) is None
+                if unused and now - study.last_used > self._idle_seconds:
+                    self._drop(study)
 
     # Reading
 
@@ -223,11 +128,9 @@ class Engine:
     def check_active(self) -> None:
         """Raise StorageUnavailable (or WriterBusy) unless this process is the writer."""
         if self.state != "active":
-            raise (
-                self.failure
-                if isinstance(self.failure, StorageUnavailable)
-                else StorageUnavailable(str(self.failure or "the storage is starting; try again"))
-            )
+            if isinstance(self.failure, StorageUnavailable):
+                raise self.failure
+            raise StorageUnavailable(str(self.failure or "the storage is starting; try again"))
 
     def resident(self, name: str) -> StudyMirror | None:
         """The study of that name where it is in memory; None where it has to be loaded. Raises StudyMissing."""
@@ -236,10 +139,7 @@ class Engine:
             study_id = self._names.get(name)
             if study_id is None:
                 raise StudyMissing(name)
-            study = self._resident.get(study_id)
-            if study is not None:
-                study.last_used = self.clock()
-            return study
+            return self.in_memory(study_id)
 
     def residents(self) -> list[StudyMirror]:
         """All studies in memory."""
@@ -253,47 +153,20 @@ class Engine:
 
     def load(self, study_id: int) -> StudyMirror:
         """The study, read from the database where it is not in memory. Blocks; raises StudyMissing."""
-        with self.lock:
-            self.check_active()
-            study = self._resident.get(study_id)
-            if study is not None:
-                study.last_used = self.clock()
-                return study
-            gate = self._loading.setdefault(study_id, threading.Lock())
-            activations = self.activations
-        with gate:
-            with self.lock:
-                study = self._resident.get(study_id)
-                pending = self.committer.pending(study_id)
-            if study is not None:
-                return study
-            if pending is not None:
-                pending.wait()
-            with self.database.snapshot() as connection:
-                study = loading.load_study(connection, study_id, self.clock())
-            with self.lock:
-                self._loading.pop(study_id, None)
-                self.check_active()
-                if self.activations != activations:
-                    raise StorageUnavailable("the database went away while the study was read; try again")
-                if study is None:
-                    raise StudyMissing(str(study_id))
-                study.last_used = self.clock()
-                self._resident[study_id] = study
-                self._names[study.name] = study_id
-                self._set_right(study)
-            return study
+        return self._loader.load(study_id)
 
-    def _set_right(self, study: StudyMirror) -> None:
-        """Write back where a study as loaded is not as we keep it: another process has written it meanwhile."""
-        if study.trials:
-            self.note_trial_id(study.trials[-1].trial_id)
-        lapsed, misnumbered = study.cache.pop("lapsed", ()), study.cache.pop("misnumbered", ())
-        if lapsed or misnumbered:
-            with self.change(study) as change:
-                change.rows += [(Op.RENUMBER_TRIAL, row) for row in misnumbered]
-                for trial in lapsed:
-                    change.set_work(trial, trial.work)
+    def in_memory(self, study_id: int) -> StudyMirror | None:
+        """The study where it is in memory. Under the lock."""
+        study = self._resident.get(study_id)
+        if study is not None:
+            study.last_used = self.clock()
+        return study
+
+    def take_in(self, study: StudyMirror) -> None:
+        """Keep a study in memory, one just read or just made. Under the lock."""
+        study.last_used = self.clock()
+        self._resident[study.study_id] = study
+        self._names[study.name] = study.study_id
 
     def pending(self, study: StudyMirror) -> Batch | None:
         """The batch that changes of the study still wait in, if any."""
@@ -316,9 +189,8 @@ class Engine:
             if self.state != "active":
                 self.check_active()
             if not change.study.alive:
-                raise StorageUnavailable(
-                    f"study {change.study.name} is being read anew; try again", retry_after_seconds=0.1
-                )
+                anew = f"study {change.study.name} is being read anew; try again"
+                raise StorageUnavailable(anew, retry_after_seconds=0.1)
         except BaseException:
             self.lock.release()
             raise
@@ -328,23 +200,20 @@ class Engine:
         """Submit a change, or undo it where it failed. Called by the change itself."""
         try:
             study = change.study
-            if not change.rows:
-                return
-            if failed:
+            if change.rows and failed:
                 self._drop(study)
-                return
-            study.version += 1
-            study.updated_at = change.now
-            change.version = study.version
-            self.committer.submit(change)
+            elif change.rows:
+                study.version += 1
+                study.updated_at = change.now
+                change.version = study.version
+                self.committer.submit(change)
         finally:
             self.lock.release()
 
     def new_trial_id(self) -> int:
         """An unused trial id. Under the lock."""
-        study_id, trial_id = self._last_ids
-        self._last_ids = (study_id, trial_id + 1)
-        return trial_id + 1
+        self._last_ids = (self._last_ids[0], self._last_ids[1] + 1)
+        return self._last_ids[1]
 
     def note_trial_id(self, trial_id: int) -> bool:
         """Never give out a trial id up to this one; whether it was beyond ours. Under the lock."""
@@ -366,10 +235,9 @@ class Engine:
         if name in self._names:
             raise StudyNameTaken(name)
         study_id, trial_id = self._last_ids
-        study = StudyMirror(study_id + 1, name, list(directions), last_used=self.clock())
+        study = StudyMirror(study_id + 1, name, list(directions))
         self._last_ids = (study_id + 1, trial_id)
-        self._names[name] = study.study_id
-        self._resident[study.study_id] = study
+        self.take_in(study)
         return study
 
     def delete(self, study: StudyMirror) -> Change:
@@ -385,6 +253,10 @@ class Engine:
         study.alive = False
         if self._resident.get(study.study_id) is study:
             del self._resident[study.study_id]
+
+    def _drop_all(self) -> None:
+        for study in list(self._resident.values()):
+            self._drop(study)
 
     # Where committing fails
 
@@ -403,14 +275,13 @@ class Engine:
                     self._names.setdefault(name, study_id)
             self._last_ids = (max(self._last_ids[0], last_ids[0]), max(self._last_ids[1], last_ids[1]))
 
-    def _fail(self, batches: list[Batch], error: StorageUnavailable) -> None:
+    def fail(self, batches: list[Batch], error: StorageUnavailable) -> None:
         """Fail `batches` and what is forming; throw all mirrors away, the database is the truth."""
         with self.lock:
             batches = [*batches, self.committer.take_all()]
             if self.state == "active":
-                self._note_state("away", error)
-            for study in list(self._resident.values()):
-                self._drop(study)
+                self.note_state("away", error)
+            self._drop_all()
         for batch in batches:
             for change in batch.changes:
                 change.error = StorageUnavailable(str(error))

@@ -6,16 +6,16 @@ memory, the trials' numbers, and the waiting trials that both sides take. A coll
 asked to try again, and by then the study has been read anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, bindparam, select, text, update
+from sqlalchemy import Connection, bindparam, literal_column, select, text, update
 
 from service.storage import optuna_schema as optuna
+from service.storage.driver import Execute, Fetched, driver_text
 
-_NEAR = 256
-"""How many ids below our own the trial before ours is looked for first, by the primary key alone."""
 _MAX_OWNED = 20_000
 
 
@@ -23,36 +23,54 @@ class NeighbourWrote(Exception):
     """Another process has taken the id, the number or the trial that a change was about to take."""
 
 
+Check = Callable[[], None]
+"""Looks at what a guard's statement answered, before the transaction is committed. Raises NeighbourWrote."""
+
+
 class GrantedIds:
     """PostgreSQL's sequences, drawn from for the ids that we choose, before they are inserted.
 
     An id that the sequence gave to us it gives to nobody else. So a neighbour's insert can never fail because of ours;
-    where it was faster, ours is refused.
+    where it was faster, ours is refused. SQLite has no sequences.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: str) -> None:
+        self._sequences = dialect == "postgresql"
         self._owned: dict[str, set[int]] = {"studies": set(), "trials": set()}
         self._position: dict[str, int] = {}
 
-    def claim(self, connection: Connection, table: str, ids: Sequence[int]) -> None:
-        """Draw from the table's sequence until it has granted all `ids`. Raises NeighbourWrote."""
-        owned = self._owned[table]
-        missing = [chosen for chosen in ids if chosen not in owned]
-        if not missing:
+    def look(self, connection: Connection) -> None:
+        """Find out where the sequences stand, where that is not known."""
+        if self._sequences and not self._position:
+            self._position = {table: last_granted(connection, table) for table in _KEYS}
+
+    def forget(self) -> None:
+        """A transaction failed: whether it drew from the sequences is not known."""
+        self._position = {}
+
+    def claim(self, execute: Execute, table: str, ids: Sequence[int]) -> Iterator[Check]:
+        """Draw from the table's sequence until it has granted all `ids`."""
+        missing = [chosen for chosen in ids if chosen not in self._owned[table]]
+        if not self._sequences or not missing:
             return
         wanted = max(missing)
-        if table not in self._position:
-            self._position[table] = last_granted(connection, table)
-        while self._position[table] < wanted:
-            steps = {"steps": wanted - self._position[table]}
-            granted = connection.execute(_DRAW[table], steps).scalars().all()
-            owned.update(granted)
-            self._position[table] = max(granted)
-        taken = [chosen for chosen in missing if chosen not in owned]
-        if len(owned) > _MAX_OWNED:
-            self._owned[table] = {kept for kept in owned if kept > wanted - _MAX_OWNED // 2}
-        if taken:
-            raise NeighbourWrote(f"another process took id {taken[0]} of {table}")
+        position = self._position[table]
+        drawn = execute(_DRAW[table], {"steps": wanted - position}) if wanted > position else None
+        self._position[table] = max(wanted, position)
+
+        def check() -> None:
+            owned = self._owned[table]
+            if drawn is not None:
+                granted = [row[0] for row in drawn.fetchall()]
+                owned.update(granted)
+                self._position[table] = max(self._position[table], *granted)
+            if len(owned) > _MAX_OWNED:
+                owned = self._owned[table] = {kept for kept in owned if kept > wanted - _MAX_OWNED // 2}
+            for chosen in missing:
+                if chosen not in owned:
+                    raise NeighbourWrote(f"another process took id {chosen} of {table}")
+
+        yield check
 
 
 def last_granted(connection: Connection, table: str) -> int:
@@ -63,70 +81,71 @@ def last_granted(connection: Connection, table: str) -> int:
 
 _KEYS = {"studies": "study_id", "trials": "trial_id"}
 _DRAW = {
-    table: text(f"SELECT nextval('{table}_{key}_seq') FROM generate_series(1, CAST(:steps AS integer))")
+    table: f"SELECT nextval('{table}_{key}_seq') FROM generate_series(1, %(steps)s::integer)"
     for table, key in _KEYS.items()
 }
 _LAST = {table: text(f"SELECT last_value, is_called FROM {table}_{key}_seq") for table, key in _KEYS.items()}
 
-
-# Numbers
-
 _trials = optuna.trials.c
-# + 0: not by the index on study_id, which leads through all trials of the study, and which PostgreSQL takes for the
-# shorter way as long as it has not analysed a table that grows.
-_SINCE = (
-    select(_trials.trial_id, _trials.number)
-    .where(_trials.study_id + 0 == bindparam("study"), _trials.trial_id >= bindparam("low"))
-    .order_by(_trials.trial_id)
-)
-_BEFORE = (
-    select(_trials.trial_id, _trials.number)
-    .where(_trials.study_id == bindparam("study"), _trials.trial_id < bindparam("low"))
-    .order_by(_trials.trial_id.desc())
-    .limit(1)
-)
+_ROWS = select(_trials.trial_id, _trials.number).order_by(_trials.trial_id)
+_OF_STUDY = _trials.study_id == bindparam("study")
+_SINCE = _trials.trial_id >= bindparam("last")
 
 
-def check_numbers(connection: Connection, inserted: Sequence[dict[str, Any]]) -> None:
-    """Raise NeighbourWrote unless the trials just inserted follow on the last that their study had.
+class NeighbourGuards:
+    """What a neighbour may do to a study at the same moment: add a trial, take a waiting one."""
 
-    Optuna numbers a trial by counting those before it, with the study's row locked. On PostgreSQL the foreign key of
-    our insert waits for that lock and keeps it out until we commit; SQLite has one writer at a time. So what is read
-    here stays true.
-    """
-    by_study: dict[int, list[dict[str, Any]]] = {}
-    for row in inserted:
-        by_study.setdefault(row["study_id"], []).append(row)
-    for study_id, rows in by_study.items():
-        first = min(row["trial_id"] for row in rows)
-        bounds = {"study": study_id, "low": first - _NEAR}
-        found = connection.execute(_SINCE, bounds).all()
-        if not found or found[0].trial_id == first:
-            found = [*connection.execute(_BEFORE, bounds).all(), *found]
-        ours = {row["trial_id"]: row["number"] for row in rows}
-        before = [number for trial_id, number in found if trial_id < first]
-        after = {trial_id: number for trial_id, number in found if trial_id >= first}
-        if after != ours or (before[-1] if before else -1) != min(ours.values()) - 1:
-            raise NeighbourWrote(f"another process added a trial to study {study_id}")
+    def __init__(self, dialect: str) -> None:
+        # On PostgreSQL + 0: not by the index on study_id, which leads through all trials of the study, and which it
+        # takes for the shorter way as long as it has not analysed a table that grows.
+        nothing = literal_column("0", _trials.study_id.type)
+        of_study = _trials.study_id + nothing == bindparam("study") if dialect == "postgresql" else _OF_STUDY
+        self._since = driver_text(_ROWS.where(of_study, _SINCE), dialect)
+        self._of_new_study = driver_text(_ROWS.where(_OF_STUDY), dialect)
+        waits = _trials.state == literal_column(f"'{TrialState.WAITING.name}'", _trials.state.type)
+        running = literal_column(f"'{TrialState.RUNNING.name}'", _trials.state.type)
+        claim = update(optuna.trials).where(_trials.trial_id == bindparam("claimed"), waits).values(state=running)
+        self._claim = driver_text(claim, dialect)
+
+    def numbers(self, execute: Execute, inserted: Sequence[dict[str, Any]]) -> Iterator[Check]:
+        """Check that the trials just inserted follow on the last that their study had.
+
+        Each row says in `after` which trial that was, by its id: from there on the database must hold our rows alone.
+        Optuna numbers a trial by counting those before it, with the study's row locked. On PostgreSQL the foreign key
+        of our insert waits for that lock and keeps it out until we commit; SQLite has one writer at a time. So what is
+        read here stays true.
+        """
+        by_study: dict[int, list[dict[str, Any]]] = {}
+        for row in inserted:
+            by_study.setdefault(row["study_id"], []).append(row)
+        for study_id, rows in by_study.items():
+            last = rows[0]["after"]
+            expected = [(row["trial_id"], row["number"]) for row in rows]
+            if last is None:
+                found = execute(self._of_new_study, {"study": study_id})
+            else:
+                found = execute(self._since, {"study": study_id, "last": last})
+                expected.insert(0, (last, rows[0]["number"] - 1))
+            yield partial(_check_numbers, study_id, found, expected)
+
+    def claims(self, execute: Execute, updates: Sequence[dict[str, Any]]) -> Iterator[Check]:
+        """Take the waiting trials that a batch is to set running, and check that each did wait.
+
+        `updates` are the batch's new states of trials, in order; only the first of each trial meets the database's.
+        """
+        first: dict[int, str] = {}
+        for row in updates:
+            first.setdefault(row["of_trial_id"], row["state"])
+        for trial_id, state in first.items():
+            if state == "RUNNING":
+                yield partial(_check_claim, trial_id, execute(self._claim, {"claimed": trial_id}))
 
 
-# Waiting trials
-
-_CLAIM = (
-    update(optuna.trials)
-    .where(_trials.trial_id == bindparam("claimed"), _trials.state == TrialState.WAITING)
-    .values(state=TrialState.RUNNING)
-)
+def _check_numbers(study_id: int, found: Fetched, expected: list[tuple[int, int]]) -> None:
+    if [tuple(row) for row in found.fetchall()] != expected:
+        raise NeighbourWrote(f"another process added a trial to study {study_id}")
 
 
-def check_claims(connection: Connection, updates: Sequence[dict[str, Any]]) -> None:
-    """Take the waiting trials that a batch is to set running. Raises NeighbourWrote where one does not wait any more.
-
-    `updates` are the batch's new states of trials, in order; only the first of each trial meets the database's.
-    """
-    first: dict[int, TrialState] = {}
-    for row in updates:
-        first.setdefault(row["of_trial_id"], row["state"])
-    for trial_id, state in first.items():
-        if state is TrialState.RUNNING and connection.execute(_CLAIM, {"claimed": trial_id}).rowcount != 1:
-            raise NeighbourWrote(f"another process took the waiting trial with id {trial_id}")
+def _check_claim(trial_id: int, claimed: Fetched) -> None:
+    if claimed.rowcount != 1:
+        raise NeighbourWrote(f"another process took the waiting trial with id {trial_id}")

@@ -1,18 +1,18 @@
 """Reading studies from the database by whole sets of rows, not object by object."""
 
 import json
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
 from service.storage import guards, tables
 from service.storage import optuna_schema as optuna
-from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.collection import collection_paused
+from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.range_tests import read_range_tests
+from service.storage.trial_rows import read_trials
 from service.wire.studies import StudySpec
-
-_WORK_COLUMNS = tuple(name for name in Work.__slots__ if name != "expires_at")
 
 
 def study_names(connection: Connection) -> dict[int, str]:
@@ -31,19 +31,6 @@ def largest_ids(connection: Connection) -> tuple[int, int]:
     return study, trial
 
 
-def _misnumbered(connection: Connection, study: StudyMirror) -> list[dict[str, int]]:
-    """Where the study's numbers in the database differ from the mirror's, which counts its trials by their ids: what
-    to write there, as rows of RENUMBER_TRIAL."""
-    columns = optuna.trials.c
-    query = select(columns.number).where(columns.study_id == study.study_id).order_by(columns.trial_id)
-    stored = connection.execute(query).scalars().all()
-    return [
-        {"of_trial_id": trial.trial_id, "number": trial.number}
-        for trial, number in zip(study.trials, stored, strict=True)
-        if trial.number != number
-    ]
-
-
 def studies_with_leases(connection: Connection) -> list[int]:
     """The ids of the studies that have trials out on lease."""
     columns = tables.trials.c
@@ -56,6 +43,11 @@ def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror
     Leases found in the database are renewed at `now` for the study's whole time to live: how long the service was
     away is not held against its workers.
     """
+    with collection_paused():
+        return _load(connection, study_id, now)
+
+
+def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
     columns = optuna.studies.c
     name = connection.execute(select(columns.study_name).where(columns.study_id == study_id)).scalar()
     if name is None:
@@ -73,18 +65,36 @@ def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror
         system_attrs=_study_attrs(connection, optuna.study_system_attrs, study_id),
     )
     _load_spec(connection, study)
-    for trial in load_trials(connection, study_id):
-        if trial.work is not None and trial.work.leased:
-            if trial.state.is_finished():  # By another process; its lease is void.
-                trial.work.leased = False
-                study.cache.setdefault("lapsed", []).append(trial)
-            elif study.spec is not None:
-                trial.work.expires_at = now + study.spec.lease_ttl_seconds
-        study.enter(trial)
-    if study.spec is not None and study.spec.pruner.name == "auto":
-        study.index_curves()
-    study.cache["misnumbered"] = _misnumbered(connection, study)
+    study.range_tests = read_range_tests(connection, study_id)
+    misnumbered: list[dict[str, int]] = []
+    lapsed: list[TrialMirror] = []
+    study.enter_all(_read_all(connection, study, now, misnumbered, lapsed))
+    study.cache["misnumbered"], study.cache["lapsed"] = misnumbered, lapsed
     return study
+
+
+def _read_all(
+    connection: Connection,
+    study: StudyMirror,
+    now: float,
+    misnumbered: list[dict[str, int]],
+    lapsed: list[TrialMirror],
+) -> Iterator[TrialMirror]:
+    """All trials of the study. Adds to `misnumbered` where the database numbers one differently, as rows of
+    RENUMBER_TRIAL, and to `lapsed` those whose lease another process made void by finishing them."""
+    for page in read_trials(connection, study.study_id):
+        for stored in page:
+            trial = stored.trial
+            if stored.stored_number != trial.number:
+                misnumbered.append({"of_trial_id": trial.trial_id, "number": trial.number})
+            work = trial.work
+            if work is not None and work.leased:
+                if trial.state.is_finished():
+                    work.leased = False
+                    lapsed.append(trial)
+                elif study.spec is not None:
+                    work.expires_at = now + study.spec.lease_ttl_seconds
+            yield trial
 
 
 def _load_spec(connection: Connection, study: StudyMirror) -> None:
@@ -109,50 +119,6 @@ def study_attrs(connection: Connection, table: Table, study_ids: Sequence[int]) 
     return [(study_id, key, json.loads(value)) for study_id, key, value in connection.execute(query)]
 
 
-def load_trials(connection: Connection, study_id: int, only: Sequence[int] | None = None) -> Iterable[TrialMirror]:
-    """The study's trials by their ids, numbered from 0; with `only`, at most a thousand of them."""
-    columns = optuna.trials.c
-    of_study = columns.study_id == study_id if only is None else columns.trial_id.in_(only)
-    rows = connection.execute(
-        select(columns.trial_id, columns.state, columns.datetime_start, columns.datetime_complete)
-        .where(of_study)
-        .order_by(columns.trial_id)
-    ).all()
-    ids = select(columns.trial_id).where(of_study)
-
-    def children(table: Table, *names: str, order: str | None = None) -> dict[int, list[tuple[Any, ...]]]:
-        query = select(*(table.c[name] for name in ("trial_id", *names))).where(table.c.trial_id.in_(ids))
-        if order is not None:
-            query = query.order_by(table.c[order])
-        found: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-        for row in connection.execute(query):
-            found[row[0]].append(tuple(row))
-        return found
-
-    params = children(optuna.params, "param_name", "param_value", "distribution_json", order="param_id")
-    values = children(optuna.values, "value", "value_type", order="objective")
-    curves = children(optuna.intermediate_values, "step", "intermediate_value", "intermediate_value_type")
-    user_attrs = children(optuna.trial_user_attrs, "key", "value_json")
-    system_attrs = children(optuna.trial_system_attrs, "key", "value_json")
-    work = children(tables.trials, *_WORK_COLUMNS)
-
-    for number, row in enumerate(rows):
-        trial_id = row.trial_id
-        trial = TrialMirror(trial_id, number, row.state)
-        trial.started_at = optuna.read_time(row.datetime_start)
-        trial.finished_at = optuna.read_time(row.datetime_complete)
-        for _, name, value, distribution_json in params.get(trial_id, ()):
-            distribution = optuna.read_distribution(distribution_json)
-            trial.distributions[name] = distribution
-            trial.params[name] = distribution.to_external_repr(value)
-        if trial_id in values:
-            trial.values = [optuna.read_value(value, kind) for _, value, kind in values[trial_id]]
-        trial.intermediate = {
-            step: optuna.read_intermediate(value, kind) for _, step, value, kind in curves.get(trial_id, ())
-        }
-        trial.measure_curve()
-        trial.user_attrs = {key: json.loads(text) for _, key, text in user_attrs.get(trial_id, ())}
-        trial.system_attrs = {key: json.loads(text) for _, key, text in system_attrs.get(trial_id, ())}
-        for found in work.get(trial_id, ()):
-            trial.work = Work(**dict(zip(_WORK_COLUMNS, found[1:], strict=True)))
-        yield trial
+def load_trials(connection: Connection, study_id: int, only: Sequence[int]) -> list[TrialMirror]:
+    """Those trials of the study, at most a thousand, by their ids; how they are numbered is the caller's to say."""
+    return [stored.trial for page in read_trials(connection, study_id, only) for stored in page]

@@ -4,125 +4,23 @@ Every decision reads the mirror. Only `service.storage.changes` and `service.sto
 """
 
 import math
-from bisect import insort
+from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
-from service.storage.optuna_schema import OUTCOME_ATTR, local_time
+from service.storage.range_tests import StoredRangeTest
+from service.storage.trial_mirror import TrialMirror, Work
 from service.wire.studies import StudySpec
+
+__all__ = ["MAX_REQUEST_IDS", "StudyMirror", "Tally", "TrialMirror", "Work"]
 
 MAX_REQUEST_IDS = 10_000
 """How many answered asks a study remembers, so that a repeated one gets the same trial."""
-
-_OUTCOMES = {
-    TrialState.COMPLETE: "complete",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-    TrialState.RUNNING: "running",
-    TrialState.WAITING: "waiting",
-}
-
-
-@dataclass(slots=True)
-class Work:
-    """What a trial needs beside Optuna's columns: its lease, attempt and checkpoint."""
-
-    attempt: int = 0
-    leases: int = 0
-    """How often the trial was leased; a released one is leased again in the same attempt."""
-    leased: bool = False
-    lease: str | None = None
-    """The token of the latest lease; kept after the trial's end, so that a replayed result is known."""
-    worker: str | None = None
-    request_id: str | None = None
-    max_steps: int | None = None
-    anneals: bool = False
-    resumable: bool = False
-    checkpoint_uri: str | None = None
-    checkpoint_step: int | None = None
-    resumed_from: int | None = None
-    lost_steps: int = 0
-    """Steps that lost attempts trained past the checkpoint their successor went on from."""
-    stop_reason: str | None = None
-    """Set once a verdict said stop: it is never taken back."""
-    error: str | None = None
-    expires_at: float = math.inf
-    """Seconds since the epoch. In memory only."""
-
-
-@dataclass(slots=True)
-class TrialMirror:
-    """A trial. `number` is its place in the study, `trial_id` its key in the database."""
-
-    trial_id: int
-    number: int
-    state: TrialState
-    params: dict[str, Any] = field(default_factory=dict)
-    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
-    values: list[float] | None = None
-    intermediate: dict[int, float] = field(default_factory=dict)
-    user_attrs: dict[str, Any] = field(default_factory=dict)
-    system_attrs: dict[str, Any] = field(default_factory=dict)
-    started_at: float | None = None
-    finished_at: float | None = None
-    last_step: int | None = None
-    lowest: float = math.inf
-    """The least and the greatest value reported, nan aside."""
-    highest: float = -math.inf
-    work: Work | None = None
-    _frozen: FrozenTrial | None = None
-
-    @property
-    def outcome(self) -> str:
-        """running, waiting, complete, pruned, diverged or failed."""
-        if self.state is TrialState.PRUNED and self.system_attrs.get(OUTCOME_ATTR) == "diverged":
-            return "diverged"
-        return _OUTCOMES[self.state]
-
-    @property
-    def value(self) -> float | None:
-        """The (first) final value."""
-        return self.values[0] if self.values else None
-
-    @property
-    def trained_steps(self) -> int:
-        """Steps trained over all attempts."""
-        return (self.last_step or 0) + (self.work.lost_steps if self.work else 0)
-
-    def measure_curve(self) -> None:
-        """Bring what is derived from the curve up to date with it."""
-        self.last_step = max(self.intermediate, default=None)
-        numbers = [value for value in self.intermediate.values() if not math.isnan(value)]
-        self.lowest, self.highest = min(numbers, default=math.inf), max(numbers, default=-math.inf)
-
-    def touch(self) -> None:
-        """Forget the frozen copy: the trial is about to change."""
-        self._frozen = None
-
-    def freeze(self) -> FrozenTrial:
-        """An Optuna FrozenTrial that later changes do not touch; the same object until there is one."""
-        if self._frozen is None:
-            share = self.state.is_finished()
-            self._frozen = FrozenTrial(
-                number=self.number,
-                state=self.state,
-                value=None,
-                values=None if self.values is None else list(self.values),
-                datetime_start=local_time(self.started_at),
-                datetime_complete=local_time(self.finished_at),
-                params=self.params if share else dict(self.params),
-                distributions=self.distributions if share else dict(self.distributions),
-                user_attrs=self.user_attrs if share else dict(self.user_attrs),
-                system_attrs=self.system_attrs if share else dict(self.system_attrs),
-                intermediate_values=self.intermediate if share else dict(self.intermediate),
-                trial_id=self.trial_id,
-            )
-        return self._frozen
 
 
 @dataclass(slots=True)
@@ -136,7 +34,7 @@ class Tally:
     saved_by_pruning: int = 0
     spent_on_divergence: int = 0
     reserved: int = 0
-    """Steps that running and waiting trials may still train."""
+    """Steps that running and waiting trials may still train; paused ones have none until they are promoted."""
 
     def add(self, trial: TrialMirror, sign: int = 1) -> None:
         """Count a trial in, or out with sign -1."""
@@ -153,7 +51,7 @@ class Tally:
             self.saved_by_pruning += sign * max(0, max_steps - last)
         elif outcome == "diverged":
             self.spent_on_divergence += sign * last
-        elif outcome in ("running", "waiting") and max_steps is not None:
+        elif outcome in ("running", "waiting") and max_steps is not None and not trial.paused:
             self.reserved += sign * max(0, max_steps - last)
 
     def advance(self, trial: TrialMirror, before: int, now: int) -> None:
@@ -186,15 +84,20 @@ class StudyMirror:
     updated_at: float = 0.0
     trials: list[TrialMirror] = field(default_factory=list)
     waiting: "OrderedDict[int, None]" = field(default_factory=OrderedDict)
-    """Numbers of waiting trials, those to resume before those never begun."""
+    """Numbers of waiting trials, those to resume before those never begun; without the paused ones."""
+    paused_trials: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """The waiting trials that were told to pause, by number, each with its place in `paused_ranking`."""
+    paused_ranking: list[tuple[float, int]] = field(default_factory=list)
+    """(best value so far, number) of the paused trials, best first; where the study maximizes, of minus the value."""
     leased: dict[int, TrialMirror] = field(default_factory=dict)
     """Trials with a lease, by number."""
     requests: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
     tally: Tally = field(default_factory=Tally)
     ranking: list[tuple[float, int]] = field(default_factory=list)
     """(value, number) of the complete trials, best first; where the study maximizes, of minus the value."""
-    step_values: dict[int, list[float]] | None = None
-    """The values of the complete trials by step, sorted, where the pruner asks for them."""
+    range_tests: list[StoredRangeTest] = field(default_factory=list)
+    completed: list[int] = field(default_factory=list)
+    """Numbers of the complete trials, in the order in which they ended."""
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
@@ -210,7 +113,9 @@ class StudyMirror:
         """Bring the counts and the queues up to date with `trial` as it is now."""
         self.tally.add(trial)
         number = trial.number
-        if trial.state is TrialState.WAITING:
+        if trial.paused or number in self.paused_trials:
+            self._place_paused(trial)
+        if trial.state is TrialState.WAITING and not trial.paused:
             self.waiting[number] = None
             if trial.work is not None and trial.work.attempt > 0:
                 self.waiting.move_to_end(number, last=False)
@@ -221,6 +126,16 @@ class StudyMirror:
         else:
             self.leased.pop(number, None)
 
+    def _place_paused(self, trial: TrialMirror) -> None:
+        """Take a trial into the queue of the paused ones, or out of it."""
+        known = self.paused_trials.pop(trial.number, None)
+        if known is not None:
+            del self.paused_ranking[bisect_left(self.paused_ranking, known)]
+        if trial.paused:
+            place = (-trial.highest if self.maximizes else trial.lowest, trial.number)
+            self.paused_trials[trial.number] = place
+            insort(self.paused_ranking, place)
+
     def enter(self, trial: TrialMirror) -> None:
         """Take in a trial that the study did not have yet."""
         self.trials.append(trial)
@@ -229,25 +144,27 @@ class StudyMirror:
         self.count_in(trial)
         self.rank(trial)
 
+    def enter_all(self, trials: Iterable[TrialMirror]) -> None:
+        """Take in the trials of a study that had none yet; ranked once, not one by one."""
+        for trial in trials:
+            self.trials.append(trial)
+            work = trial.work
+            if work is not None and work.request_id is not None:
+                self.remember_request(work.request_id, trial.number)
+            self.count_in(trial)
+        sign = -1 if self.maximizes else 1
+        ranked = [trial for trial in self.trials if trial.values and _is_ranked(trial)]
+        self.ranking = sorted((sign * trial.values[0], trial.number) for trial in ranked if trial.values)
+        ranked.sort(key=lambda trial: trial.finished_at or 0.0)
+        self.completed = [trial.number for trial in ranked]
+
     def rank(self, trial: TrialMirror) -> None:
         """Give a trial that has just been completed its place in the ranking."""
-        if trial.state is not TrialState.COMPLETE or trial.value is None or math.isnan(trial.value):
+        if not trial.values or not _is_ranked(trial):
             return
-        insort(self.ranking, (-trial.value if self.maximizes else trial.value, trial.number))
-        if self.step_values is not None:
-            for step, value in trial.intermediate.items():
-                if not math.isnan(value):
-                    insort(self.step_values.setdefault(step, []), value)
-
-    def index_curves(self) -> None:
-        """Keep, for each step, the sorted values of the complete trials there from now on, for the pruner."""
-        self.step_values = {}
-        for _, number in self.ranking:
-            for step, value in self.trials[number].intermediate.items():
-                if not math.isnan(value):
-                    self.step_values.setdefault(step, []).append(value)
-        for values in self.step_values.values():
-            values.sort()
+        value = trial.values[0]
+        insort(self.ranking, (-value if self.maximizes else value, trial.number))
+        self.completed.append(trial.number)
 
     @property
     def best(self) -> TrialMirror | None:
@@ -263,3 +180,8 @@ class StudyMirror:
         self.requests[request_id] = number
         if len(self.requests) > MAX_REQUEST_IDS:
             self.requests.popitem(last=False)
+
+
+def _is_ranked(trial: TrialMirror) -> bool:
+    values = trial.values
+    return trial.state is TrialState.COMPLETE and values is not None and bool(values) and not math.isnan(values[0])

@@ -7,7 +7,6 @@ nobody wrote.
 """
 
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -16,13 +15,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, Table, func, make_url, select, text
+from sqlalchemy import Connection, func, select
 
 from service.storage import loading
 from service.storage import optuna_schema as optuna
-from service.storage.errors import StorageError, StorageUnavailable
+from service.storage.errors import StorageError
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.neighbour_rows import MAX_NEW, ids_after, load_trials, newest_trials, study_attrs, trial_states
 from service.storage.statements import Op
+from service.storage.write_signal import WriteSignal
 
 if TYPE_CHECKING:
     from service.storage.engine import Engine
@@ -36,9 +37,6 @@ _MEMORY_SECONDS = 60.0
 """How long a trial may take from getting its id to being seen by all, and is still noticed."""
 _IN_FLIGHT = 1000
 """As many of the latest ids may be of transactions that have yet to commit when the engine becomes the writer."""
-_CHUNK = 500
-_MAX_NEW = 1000
-"""New trials of a study taken in at one look; the rest follow at the next."""
 _MAX_FOLLOWED = 500
 """Running trials without a lease that are read at each look; of the others only the end is noticed."""
 
@@ -64,7 +62,7 @@ class Neighbours:
         self._engine = engine
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lrtune-neighbours", daemon=True)
-        self._signal = _Signal(engine)
+        self._signal = WriteSignal(engine.database)
         self._looking = threading.Lock()
         self._busy_until = 0.0
         self._seen: deque[tuple[float, int]] = deque()
@@ -148,18 +146,18 @@ class Neighbours:
         largest = connection.execute(select(func.max(optuna.trials.c.trial_id))).scalar() or 0
         while len(seen) > 1 and seen[1][0] < now - _MEMORY_SECONDS:
             seen.popleft()
-        newest = _newest_trials(connection, seen[0][1], largest)
-        states = _states(connection, [trial_id for note in notes for trial_id in note.unfinished])
-        attrs = _attrs(connection, [note.study.study_id for note in notes])
+        newest = newest_trials(connection, seen[0][1], largest)
+        states = trial_states(connection, [trial_id for note in notes for trial_id in note.unfinished])
+        attrs = study_attrs(connection, [note.study.study_id for note in notes])
         self._behind = False
         for note in notes:
             study = note.study
             note.found_attrs = attrs.get(study.study_id, ({}, {}))
             if newest.get(study.study_id, 0) > note.largest_id:
-                ids = _ids_after(connection, study.study_id, note.largest_id)
-                self._behind |= len(ids) == _MAX_NEW
-                note.new = _load(connection, study.study_id, ids)
-            note.changed = _load(connection, study.study_id, list(_suspects(note, states)))
+                ids = ids_after(connection, study.study_id, note.largest_id)
+                self._behind |= len(ids) == MAX_NEW
+                note.new = load_trials(connection, study.study_id, ids)
+            note.changed = load_trials(connection, study.study_id, list(_suspects(note, states)))
         if not self._behind:
             seen.append((now, largest))
         return max(largest, loading.largest_ids(connection)[1])
@@ -274,89 +272,3 @@ def _take_over(study: StudyMirror, known: TrialMirror, found: TrialMirror) -> No
     known.measure_curve()
     study.count_in(known)
     study.rank(known)
-
-
-# The database
-
-
-def _newest_trials(connection: Connection, since: int, largest: int) -> dict[int, int]:
-    """The largest trial id of each study that has one past `since`."""
-    columns = optuna.trials.c
-    # The order and the limit, of no effect otherwise, lead the planner along the primary key.
-    latest = select(columns.study_id, columns.trial_id).where(columns.trial_id > since)
-    recent = latest.order_by(columns.trial_id.desc()).limit(max(1, largest - since)).subquery()
-    query = select(recent.c.study_id, func.max(recent.c.trial_id)).group_by(recent.c.study_id)
-    return {row.study_id: row[1] for row in connection.execute(query)}
-
-
-def _ids_after(connection: Connection, study_id: int, trial_id: int) -> list[int]:
-    columns = optuna.trials.c
-    # + 0: by the primary key from the newest known on; see service.storage.guards.
-    query = select(columns.trial_id).where(columns.study_id + 0 == study_id, columns.trial_id > trial_id)
-    return list(connection.execute(query.order_by(columns.trial_id).limit(_MAX_NEW)).scalars())
-
-
-def _load(connection: Connection, study_id: int, ids: Sequence[int]) -> list[TrialMirror]:
-    return [
-        trial
-        for start in range(0, len(ids), _CHUNK)
-        for trial in loading.load_trials(connection, study_id, ids[start : start + _CHUNK])
-    ]
-
-
-def _states(connection: Connection, ids: Sequence[int]) -> dict[int, TrialState]:
-    columns = optuna.trials.c
-    found: dict[int, TrialState] = {}
-    for start in range(0, len(ids), _CHUNK):
-        query = select(columns.trial_id, columns.state).where(columns.trial_id.in_(ids[start : start + _CHUNK]))
-        found.update((trial_id, state) for trial_id, state in connection.execute(query))
-    return found
-
-
-def _attrs(connection: Connection, study_ids: Sequence[int]) -> dict[int, tuple[dict[str, Any], dict[str, Any]]]:
-    found: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {study_id: ({}, {}) for study_id in study_ids}
-    tables: tuple[Table, ...] = (optuna.study_user_attrs, optuna.study_system_attrs)
-    for which, table in enumerate(tables):
-        for start in range(0, len(study_ids), _CHUNK):
-            chunk = study_ids[start : start + _CHUNK]
-            for study_id, key, value in loading.study_attrs(connection, table, chunk):
-                found[study_id][which][key] = value
-    return found
-
-
-class _Signal:
-    """Whether anybody, we included, has written the database since it was last asked. Costs no look at a table."""
-
-    def __init__(self, engine: "Engine") -> None:
-        self._database = engine.database
-        self._connection: sqlite3.Connection | None = None
-        self._last: str | None = None
-
-    def moved(self) -> bool:
-        """Raises StorageUnavailable."""
-        now = self._sqlite() if self._database.dialect == "sqlite" else self._postgres()
-        moved, self._last = now != self._last, now
-        return moved
-
-    def forget(self) -> None:
-        """The next answer is yes."""
-        self._last = None
-
-    def close(self) -> None:
-        """Close the connection that is kept for asking."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    def _sqlite(self) -> str:
-        try:
-            if self._connection is None:
-                path = make_url(self._database.url).database or ""
-                self._connection = sqlite3.connect(path, check_same_thread=False)
-            return str(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise StorageUnavailable(f"the database does not answer: {error}") from error
-
-    def _postgres(self) -> str:
-        with self._database.read() as connection:
-            return str(connection.execute(text("SELECT CAST(pg_current_snapshot() AS text)")).scalar())

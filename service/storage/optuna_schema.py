@@ -5,6 +5,7 @@ No other module may touch Optuna's tables; a change in Optuna's schema is met he
 
 import json
 import logging
+import math
 import warnings
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -32,6 +33,9 @@ intermediate_values: Table = models.TrialIntermediateValueModel.__table__
 heartbeats: Table = models.TrialHeartbeatModel.__table__
 version_info: Table = models.VersionInfoModel.__table__
 
+IntermediateKind = models.TrialIntermediateValueModel.TrialIntermediateValueType
+"""How an intermediate value is stored."""
+
 all_tables: tuple[Table, ...] = tuple(models.BaseModel.metadata.sorted_tables)
 """Every table but Alembic's, parents before children."""
 
@@ -41,6 +45,9 @@ DIVERGED_ATTR = "constraints:diverged"
 """A violated Optuna constraint: samplers rank the trial behind every other, and it is never the best."""
 
 OUTCOME_ATTR = "lrtune:outcome"
+
+REQUEST_ATTR = "lrtune:request_id"
+"""Of a trial that was enqueued or recorded: the id of the request that made it."""
 
 FIXED_ATTR = "fixed_params"
 """Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
@@ -118,9 +125,20 @@ def read_attr(text: str) -> Any:
     return json.loads(text)
 
 
+_shown: dict[int, tuple[distributions.BaseDistribution, str]] = {}
+_MOST_SHOWN = 4096
+
+
 def show_distribution(distribution: distributions.BaseDistribution) -> str:
-    """The stored form of a distribution."""
-    return distributions.distribution_to_json(distribution)
+    """The stored form of a distribution. Remembered by object: a study draws from the same ones again and again."""
+    known = _shown.get(id(distribution))
+    if known is not None and known[0] is distribution:
+        return known[1]
+    text = distributions.distribution_to_json(distribution)
+    if len(_shown) >= _MOST_SHOWN:
+        _shown.clear()
+    _shown[id(distribution)] = distribution, text
+    return text
 
 
 def show_value(value: float) -> tuple[float | None, Any]:
@@ -138,6 +156,14 @@ def show_intermediate(value: float) -> tuple[float | None, Any]:
     return models.TrialIntermediateValueModel.intermediate_value_to_stored_repr(value)
 
 
+def show_intermediate_text(value: float) -> tuple[float | None, str]:
+    """The same for the driver: the type by its name."""
+    if math.isfinite(value):
+        return value, "FINITE"
+    stored, kind = show_intermediate(value)
+    return stored, kind.name
+
+
 def read_intermediate(value: float | None, kind: Any) -> float:
     """The inverse of `show_intermediate`."""
     return models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
@@ -146,6 +172,15 @@ def read_intermediate(value: float | None, kind: Any) -> float:
 def show_time(epoch: float | None) -> datetime | None:
     """Seconds since the epoch as Optuna 5 stores times: naive, in UTC."""
     return None if epoch is None else datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None)
+
+
+def show_time_text(epoch: float | None) -> str | None:
+    """The same as text, as both databases read it."""
+    return (
+        None
+        if epoch is None
+        else datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    )
 
 
 def read_time(stored: datetime | None) -> float | None:

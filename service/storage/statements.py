@@ -9,11 +9,25 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum, auto
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Executable, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Delete,
+    Insert,
+    Table,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
-from service.storage import guards, tables
 from service.storage import optuna_schema as optuna
+from service.storage import tables
+from service.storage.driver import Execute, driver_text, driving
+from service.storage.guards import Check, GrantedIds, NeighbourGuards
 
 
 class Op(IntEnum):
@@ -36,12 +50,15 @@ class Op(IntEnum):
     UPDATE_OUR_STUDY = auto()
     UPDATE_VERSION = auto()
     INSERT_SUPERSEDED = auto()
+    INSERT_RANGE_TEST = auto()
+    SET_HISTORY = auto()
     DELETE_INTERMEDIATE_AFTER = auto()
     DELETE_STUDY = auto()
     BARRIER = auto()
 
 
 Row = tuple[Op, dict[str, Any]]
+_Statement = Insert | Update | Delete
 
 _TRIAL_TABLES = (
     optuna.values,
@@ -53,6 +70,8 @@ _TRIAL_TABLES = (
     tables.superseded_reports,
 )
 _STUDY_TABLES = (
+    tables.range_tests,
+    tables.history,
     tables.trials,
     optuna.trials,
     optuna.directions,
@@ -64,19 +83,34 @@ _STUDY_TABLES = (
 
 
 class Statements:
-    """The statements for one dialect, `sqlite` or `postgresql`."""
+    """The statements for one dialect, `sqlite` or `postgresql`.
+
+    They are compiled once and handed to the driver with the rows as they are: SQLAlchemy's own handling of a statement
+    costs more than running it. So a row's values are what the drivers take: enums by their names, times as text.
+    """
 
     def __init__(self, dialect: str) -> None:
-        self._dialect = dialect
-        self._granted = guards.GrantedIds()
-        self._by_op: dict[Op, Sequence[Executable]] = {
-            Op.INSERT_STUDY: [_insert(optuna.studies)],
-            Op.INSERT_DIRECTION: [_insert(optuna.directions)],
-            Op.INSERT_OUR_STUDY: [_insert(tables.studies)],
+        self._postgresql = dialect == "postgresql"
+        self._granted = GrantedIds(dialect)
+        self._neighbours = NeighbourGuards(dialect)
+        self._texts = {
+            op: [driver_text(statement, dialect) for statement in statements]
+            for op, statements in self._by_op().items()
+        }
+
+    def _by_op(self) -> dict[Op, Sequence[_Statement]]:
+        return {
+            Op.INSERT_STUDY: [_insert(optuna.studies, "study_id", "study_name")],
+            Op.INSERT_DIRECTION: [_insert(optuna.directions, "study_id", "objective", "direction")],
+            Op.INSERT_OUR_STUDY: [_insert(tables.studies, *tables.studies.c.keys())],
             Op.SET_STUDY_USER_ATTR: [self._upsert(optuna.study_user_attrs, "study_id", "key")],
             Op.SET_STUDY_SYSTEM_ATTR: [self._upsert(optuna.study_system_attrs, "study_id", "key")],
+            Op.INSERT_RANGE_TEST: [_insert(tables.range_tests, *tables.range_tests.c.keys())],
+            Op.SET_HISTORY: [self._upsert(tables.history, "study_id", "optimizer")],
             Op.RENUMBER_TRIAL: [_update(optuna.trials, "trial_id", "number")],
-            Op.INSERT_TRIAL: [_insert(optuna.trials)],
+            Op.INSERT_TRIAL: [
+                _insert(optuna.trials, "trial_id", "number", "study_id", "state", "datetime_start", "datetime_complete")
+            ],
             Op.SET_PARAM: [self._upsert(optuna.params, "trial_id", "param_name")],
             Op.SET_TRIAL_USER_ATTR: [self._upsert(optuna.trial_user_attrs, "trial_id", "key")],
             Op.SET_TRIAL_SYSTEM_ATTR: [self._upsert(optuna.trial_system_attrs, "trial_id", "key")],
@@ -85,15 +119,7 @@ class Statements:
             Op.SET_OUR_TRIAL: [self._upsert(tables.trials, "trial_id")],
             Op.UPDATE_TRIAL: [_update(optuna.trials, "trial_id", "state", "datetime_start", "datetime_complete")],
             Op.UPDATE_OUR_STUDY: [
-                _update(
-                    tables.studies,
-                    "study_id",
-                    "max_trials",
-                    "max_total_steps",
-                    "paused",
-                    "stopped",
-                    "description",
-                )
+                _update(tables.studies, "study_id", "max_trials", "max_total_steps", "paused", "stopped", "description")
             ],
             Op.UPDATE_VERSION: [_update(tables.studies, "study_id", "version", "updated_at")],
             Op.INSERT_SUPERSEDED: [self._upsert(tables.superseded_reports, "trial_id", "lease_number", "step")],
@@ -106,60 +132,68 @@ class Statements:
             Op.DELETE_STUDY: _delete_study(),
         }
 
-    def _upsert(self, table: Table, *keys: str) -> Executable:
-        dialect = postgresql if self._dialect == "postgresql" else sqlite
-        statement = dialect.insert(table).inline()
-        written = [c.name for c in table.columns if c.name not in keys and not _is_generated(c)]
-        upsert: Executable = statement.on_conflict_do_update(
-            index_elements=list(keys), set_={name: statement.excluded[name] for name in written}
+    def _upsert(self, table: Table, *keys: str) -> _Statement:
+        names = [c.name for c in table.columns if c.name in keys or not _is_generated(c)]
+        insert_into = postgresql.insert if self._postgresql else sqlite.insert
+        statement = insert_into(table).values({name: bindparam(name) for name in names}).inline()
+        return statement.on_conflict_do_update(
+            index_elements=list(keys), set_={name: statement.excluded[name] for name in names if name not in keys}
         )
-        return upsert
 
     def run(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Execute `rows` on a connection whose transaction is open. Raises NeighbourWrote."""
+        """Execute `rows` on a connection whose transaction is open. Raises NeighbourWrote, DBAPIError."""
+        try:
+            self._granted.look(connection)
+            with driving(connection) as execute:
+                checks = self._run(execute, rows)
+            for check in checks:
+                check()
+        except BaseException:
+            self._granted.forget()
+            raise
+
+    def _run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
         segment: dict[Op, list[dict[str, Any]]] = {}
+        checks: list[Check] = []
         for op, parameters in rows:
             if op is Op.BARRIER:
-                self._run_segment(connection, segment)
+                self._run_segment(execute, segment, checks)
                 segment = {}
             else:
                 segment.setdefault(op, []).append(parameters)
-        self._run_segment(connection, segment)
+        self._run_segment(execute, segment, checks)
+        return checks
 
-    def _run_segment(self, connection: Connection, segment: dict[Op, list[dict[str, Any]]]) -> None:
+    def _run_segment(self, execute: Execute, segment: dict[Op, list[dict[str, Any]]], checks: list[Check]) -> None:
         for op in sorted(segment):
             rows = segment[op]
             if op is Op.INSERT_STUDY:
-                self._claim(connection, "studies", [row["study_id"] for row in rows])
+                checks += self._granted.claim(execute, "studies", [row["study_id"] for row in rows])
             elif op is Op.INSERT_TRIAL:
-                self._claim(connection, "trials", [row["trial_id"] for row in rows])
+                checks += self._granted.claim(execute, "trials", [row["trial_id"] for row in rows])
             elif op is Op.UPDATE_TRIAL:
-                guards.check_claims(connection, rows)
-            for statement in self._by_op[op]:
-                connection.execute(statement, rows)
+                checks += self._neighbours.claims(execute, rows)
+            for text in self._texts[op]:
+                execute(text, rows if len(rows) > 1 else rows[0])
             if op is Op.INSERT_TRIAL:
-                guards.check_numbers(connection, rows)
-
-    def _claim(self, connection: Connection, table: str, ids: Sequence[int]) -> None:
-        if self._dialect == "postgresql":
-            self._granted.claim(connection, table, ids)
+                checks += self._neighbours.numbers(execute, rows)
 
 
 def _is_generated(column: Any) -> bool:
     return bool(column.primary_key) and column.table.name not in (tables.trials.name,)
 
 
-def _insert(table: Table) -> Executable:
-    return insert(table).inline()
+def _insert(table: Table, *columns: str) -> _Statement:
+    return insert(table).values({name: bindparam(name) for name in columns}).inline()
 
 
-def _update(table: Table, key: str, *columns: str) -> Executable:
+def _update(table: Table, key: str, *columns: str) -> _Statement:
     return (
         update(table).where(table.c[key] == bindparam(f"of_{key}")).values({name: bindparam(name) for name in columns})
     )
 
 
-def _delete_study() -> Sequence[Executable]:
+def _delete_study() -> Sequence[_Statement]:
     of_study: BindParameter[int] = bindparam("of_study")
     ids = select(optuna.trials.c.trial_id).where(optuna.trials.c.study_id == of_study)
     return [

@@ -77,6 +77,35 @@ superseded_reports = Table(
 )
 """Reports of a lease that was lost or given back, past the checkpoint that the next one went on from."""
 
+range_tests = Table(
+    "lrtune_range_tests",
+    metadata,
+    Column("study_id", Integer, nullable=False, autoincrement=False),
+    Column("number", Integer, nullable=False, autoincrement=False),
+    Column("request_id", String(100)),
+    Column("digest", String(64), nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("curve", Text, nullable=False),
+    PrimaryKeyConstraint("study_id", "number"),
+)
+"""A study's range tests, numbered from 0: what they say, and their curves, as JSON."""
+
+history = Table(
+    "lrtune_history",
+    metadata,
+    Column("study_id", Integer, nullable=False, autoincrement=False),
+    Column("optimizer", String(200), nullable=False),
+    Column("family", String(200)),
+    Column("learning_rate", Double),
+    Column("batch_size", Integer),
+    Column("total_steps", Integer),
+    Column("trials", Integer, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    PrimaryKeyConstraint("study_id", "optimizer"),
+    Index(None, "optimizer", "updated_at"),
+)
+"""The best learning rate that a study found with an optimizer: what later studies start from."""
+
 adoption = Table(
     "lrtune_adoption",
     metadata,

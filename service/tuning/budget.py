@@ -1,6 +1,6 @@
 """Whether a study may start another trial."""
 
-from service.storage.mirror import StudyMirror
+from service.storage.mirror import StudyMirror, TrialMirror
 from service.wire.trials import NoTrial
 
 RETRY_SECONDS = 2.0
@@ -14,7 +14,9 @@ EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
 
 def is_finished(study: StudyMirror) -> bool:
     """Whether no trial will ever be handed out again, as things stand."""
-    return study.stopped or (not study.leased and not study.waiting and spent(study) is not None)
+    if study.stopped:
+        return True
+    return not study.leased and not study.waiting and not study.paused_trials and spent(study) is not None
 
 
 def state_of(study: StudyMirror) -> str:
@@ -25,10 +27,11 @@ def state_of(study: StudyMirror) -> str:
 
 
 def why_none(study: StudyMirror) -> NoTrial | None:
-    """Why an ask gets no trial now; None where it gets one.
+    """Why an ask gets no trial now; None where it gets one, or where it hangs on what the paused trials have earned.
 
     Budgets are exact: trials waiting and on lease have theirs reserved. A worker is told that all is done only when
-    nothing is on lease any more, since a trial on lease may come back to be trained again.
+    nothing is on lease any more, since a trial on lease may come back to be trained again, and when no trial is
+    paused any more.
     """
     if study.stopped:
         return NoTrial(done=True, reason="stopped")
@@ -41,7 +44,7 @@ def why_none(study: StudyMirror) -> NoTrial | None:
         if used_up == "max_total_steps" and (work is None or work.max_steps is None):
             return _later_or_done(study, "max_total_steps")
         return None
-    if used_up is not None:
+    if used_up is not None and not study.paused_trials:
         return _later_or_done(study, used_up)
     if study.paused:
         return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
@@ -66,6 +69,17 @@ def spent(study: StudyMirror) -> str | None:
     if study.system_attrs.get(EXHAUSTED_ATTR):
         return "search_space_exhausted"
     return None
+
+
+def affords(study: StudyMirror, trial: TrialMirror, *, resumable: bool) -> bool:
+    """Whether the steps that a paused trial needs to its end are left: from its checkpoint for a `resumable` trainer,
+    from its start for any other."""
+    work, spec = trial.work, study.spec
+    if study.max_total_steps is None or work is None or spec is None or spec.max_steps is None:
+        return True
+    begins = (work.checkpoint_step or 0) if resumable else 0
+    tally = study.tally
+    return tally.trained + tally.reserved + spec.max_steps - begins <= study.max_total_steps
 
 
 def steps_used_up(study: StudyMirror) -> bool:

@@ -4,8 +4,10 @@ TuningError
 ├── StudyNotFound
 ├── StudyExists       a study of that name exists, and is not to be loaded or differs
 ├── TrialNotFound
+├── RangeTestNotFound
 ├── LeaseLost         the lease is not the trial's current one: stop training it
 ├── BudgetSpent       the study takes no further trial
+├── RequestIdTaken    the request id came before, with another body
 └── InvalidField      a value that is well-formed but cannot be right here
 """
 
@@ -33,12 +35,24 @@ class TrialNotFound(TuningError):
         super().__init__(f"study {study!r} has no trial {number}; {known}")
 
 
+class RangeTestNotFound(TuningError):
+    """The study has no range test of that number."""
+
+    def __init__(self, study: str, number: int, tests: int) -> None:
+        known = f"it has range tests 0 to {tests - 1}" if tests else "it has none yet"
+        super().__init__(f"study {study!r} has no range test {number}; {known}")
+
+
 class LeaseLost(TuningError):
     """The lease is not the trial's current one."""
 
 
 class BudgetSpent(TuningError):
     """The study takes no further trial."""
+
+
+class RequestIdTaken(TuningError):
+    """The request id came before, with another body."""
 
 
 class InvalidField(TuningError):

@@ -1,8 +1,12 @@
 """The lease state machine: who may write to a trial, and what becomes of it.
 
     waiting ──lease──▶ running ──finish──▶ complete | pruned | diverged | failed
-       ▲                  │
-       └──requeue─────────┘   (expired: the next attempt; released: the same one)
+       ▲               │  ▲  │
+       └──requeue──────┘  │  └─requeue, told to pause─▶ paused ──finish──▶ pruned
+                          └────────promote────────────────┘
+
+    requeue: expired, the next attempt; released, the same one. A paused trial waits, too, but is leased again only
+    once it has earned more steps; it ends where no step is left for it.
 
 Every function here alters one trial within a change, under the engine's lock.
 """
@@ -16,7 +20,10 @@ from optuna.trial import TrialState
 from service.storage.changes import Change
 from service.storage.mirror import StudyMirror, TrialMirror, Work
 from service.storage.optuna_schema import DIVERGED_ATTR, OUTCOME_ATTR
+from service.storage.trial_mirror import PAUSED
+from service.tuning import past_rates
 from service.tuning.errors import LeaseLost, TrialNotFound
+from service.tuning.pausing import TARGET_ATTR
 from service.wire.trials import Ask, Checkpoint, LeasedTrial
 
 _STATES = {
@@ -91,6 +98,17 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
     change.set_state(trial, TrialState.RUNNING, work=renewed)
 
 
+def promote(
+    change: Change, trial: TrialMirror, ask: Ask, max_steps: int | None, ttl_seconds: float, target: int
+) -> None:
+    """Lease a paused trial, up to the step `target`. One who cannot resume it trains it from its start."""
+    assert trial.work is not None
+    if not ask.resumable:
+        change.set_work(trial, replace(trial.work, checkpoint_uri=None, checkpoint_step=None))
+    change.set_trial_attr(trial, TARGET_ATTR, target, system=True)
+    lease_again(change, trial, ask, max_steps, ttl_seconds)
+
+
 def finish(
     change: Change, trial: TrialMirror, outcome: str, value: float | None = None, error: str | None = None
 ) -> None:
@@ -106,15 +124,20 @@ def finish(
         change.set_trial_attr(trial, OUTCOME_ATTR, "diverged", system=True)
     work = replace(trial.work, leased=False, error=error, expires_at=math.inf) if trial.work else None
     change.set_state(trial, _STATES[outcome], values=values, work=work)
+    if outcome == "complete":
+        past_rates.note(change, trial)
 
 
 def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
     """Put a trial back into the queue: `lost` says how its attempt was lost, None that it was given back.
 
-    One that had been told to stop is over instead.
+    One that had been told to stop is over instead. One that had been told to pause waits for its promotion, in the
+    same attempt however it came back: all that was asked of that one was done.
     """
     assert trial.work is not None
-    if trial.work.stop_reason is not None:
+    if trial.work.stop_reason == PAUSED:
+        lost = None
+    elif trial.work.stop_reason is not None:
         finish(change, trial, "diverged" if trial.work.stop_reason == "diverged" else "pruned")
         return
     work = replace(trial.work, leased=False, error=lost, expires_at=math.inf)
@@ -124,7 +147,8 @@ def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
 def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
     """End a lease that was not renewed in time.
 
-    A trial that had been told to stop is over; any other is trained again, up to `max_attempts` times.
+    A trial that had been told to stop is over, one that had been told to pause is paused; any other is trained again,
+    up to `max_attempts` times.
     """
     work = trial.work
     assert work is not None

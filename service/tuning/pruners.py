@@ -5,23 +5,9 @@ from typing import Any
 
 import optuna.pruners as optuna
 
+from service.tuning.auto import AutoPruner
 from service.wire import methods
 from service.wire.studies import StudySpec
-
-AUTO_PERCENTILE = 75.0
-AUTO_STARTUP_TRIALS = 4
-
-
-class AutoPruner(optuna.PercentilePruner):
-    """Our default: stop a trial whose best value so far is worse, at its step, than three quarters of the complete
-    trials.
-
-    Halving rules stop the best learning rates early under annealing schedules, where they look bad at first; losing
-    only the worst quarter costs little and stops what does not learn at all.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(AUTO_PERCENTILE, n_startup_trials=AUTO_STARTUP_TRIALS)
 
 
 def build_pruner(spec: StudySpec) -> optuna.BasePruner:
@@ -30,6 +16,8 @@ def build_pruner(spec: StudySpec) -> optuna.BasePruner:
 
 
 def _build(pruner: methods.Pruner, max_steps: int | None) -> optuna.BasePruner:
+    if isinstance(pruner, methods.AutoPruner):
+        return AutoPruner(max_steps=max_steps)
     if isinstance(pruner, methods.HyperbandPruner):
         return optuna.HyperbandPruner(
             min_resource=pruner.min_resource,
@@ -45,7 +33,6 @@ def _build(pruner: methods.Pruner, max_steps: int | None) -> optuna.BasePruner:
 
 
 _BUILDERS: dict[str, Callable[..., Any]] = {
-    "auto": AutoPruner,
     "median": optuna.MedianPruner,
     "percentile": optuna.PercentilePruner,
     "asha": optuna.SuccessiveHalvingPruner,

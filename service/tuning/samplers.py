@@ -1,5 +1,6 @@
 """Samplers by name: how each is built for one draw, and how much of the history it is shown."""
 
+import contextlib
 import importlib.util
 import math
 from collections.abc import Mapping
@@ -8,23 +9,24 @@ from typing import Any
 
 import numpy as np
 import optuna.samplers as optuna
-from optuna.distributions import BaseDistribution
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.mirror import StudyMirror
-from service.storage.optuna_schema import FIXED_ATTR, OUTCOME_ATTR
+from service.storage.optuna_schema import OUTCOME_ATTR
 from service.tuning.auto import AutoSampler
+from service.tuning.budget import affords
 from service.tuning.errors import InvalidField
-from service.tuning.space import distribution_of
-from service.tuning.staging import Snapshot, snapshot_all, snapshot_window
+from service.tuning.grid import MAX_POINTS, Grid, GridWalk, count_values
+from service.tuning.rate_prior import rate_quantiles
+from service.tuning.staging import Snapshot, snapshot_all, snapshot_of_training, snapshot_window
 from service.wire import methods
-from service.wire.search_space import CategoricalParameter, IntParameter, Parameter
 from service.wire.studies import StudySpec
 
-_WINDOW_BEST = 100
-_WINDOW_LATEST = 100
-_MAX_GRID = 100_000
+_WINDOW_BEST = 65
+_WINDOW_LATEST = 65
+"""Of TPE and GP, whose draws take longer with each trial they are shown."""
+_AUTO_BEST, _AUTO_LATEST, _AUTO_PAUSED = 60, 100, 60
+_WALK = "grid walk"
 
 
 def check_sampler(spec: StudySpec) -> None:
@@ -33,28 +35,23 @@ def check_sampler(spec: StudySpec) -> None:
     if isinstance(sampler, methods.GpSampler) and importlib.util.find_spec("torch") is None:
         raise InvalidField(("sampler", "name"), "gp needs torch where the service runs: pip install torch")
     if isinstance(sampler, methods.GridSampler):
-        for name, parameter in spec.search_space.items():
-            if parameter.when:
-                raise InvalidField(
-                    ("sampler", "name"), f"grid cannot search {name}, which has a condition; use bruteforce"
-                )
-        points = math.prod(_count(parameter, sampler.points) for parameter in spec.search_space.values())
-        if points > _MAX_GRID:
-            raise InvalidField(
-                ("sampler", "points"), f"the grid has {points} points, the most is {_MAX_GRID}; take fewer"
-            )
+        try:
+            grid_of(spec)
+        except ValueError as error:
+            raise InvalidField(("sampler", "points"), f"the grid {error}; take fewer") from None
     if isinstance(sampler, methods.BruteForceSampler):
         for name, parameter in spec.search_space.items():
-            values = _values(parameter)
-            if values is None:
-                raise InvalidField(("search_space", name), "needs a step for bruteforce; or use the grid sampler")
-            if values > _MAX_GRID:
+            try:
+                values = count_values(parameter, None)
+            except ValueError as error:
+                raise InvalidField(("search_space", name), f"{error} for bruteforce; or use the grid sampler") from None
+            if values > MAX_POINTS:
                 raise InvalidField(
-                    ("search_space", name), f"has more than {_MAX_GRID} values; take a larger step for bruteforce"
+                    ("search_space", name), f"has more than {MAX_POINTS} values; take a larger step for bruteforce"
                 )
 
 
-def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
+def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] | None = None) -> optuna.BaseSampler:
     """A sampler for the draw of trial `number`.
 
     It is made anew for each draw, its seed from the study's seed and the number: what is drawn depends on the spec
@@ -64,7 +61,12 @@ def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
     own = int(np.random.SeedSequence([sampler.seed, number]).generate_state(1)[0])
     match sampler:
         case methods.AutoSampler():
-            return AutoSampler(seed=own)
+            return AutoSampler(
+                seed=sampler.seed,
+                max_steps=spec.max_steps,
+                rate_quantiles=rate_quantiles(spec, system_attrs or {}),
+                failed_counts=False,
+            )
         case methods.TpeSampler():
             return optuna.TPESampler(
                 seed=own, n_startup_trials=sampler.n_startup_trials, n_ei_candidates=sampler.n_ei_candidates
@@ -91,38 +93,21 @@ def build_sampler(spec: StudySpec, number: int) -> optuna.BaseSampler:
                 warn_asynchronous_seeding=False,
                 warn_independent_sampling=False,
             )
-        case methods.RandomSampler():
+        case methods.RandomSampler() | methods.GridSampler():  # A draw does without one: sampling.draws_at_once.
             return optuna.RandomSampler(seed=own)
-        case methods.GridSampler():
-            return _GridSampler(grid_points(spec), seed=sampler.seed)
         case methods.BruteForceSampler():
             return optuna.BruteForceSampler(seed=own)
 
 
-class _GridSampler(optuna.GridSampler):
-    """Optuna's grid, which also knows the points that were enqueued or recorded: it hands out each point once.
-
-    Where some parameters are fixed, the others come from a point of the grid that fits them, if one is left.
-    """
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        names = self._param_names
-        others = (other for other in study.get_trials(deepcopy=False) if other.number != trial.number)
-        taken = {tuple(other.params.get(name) for name in names) for other in others}
-        free = [index for index, point in enumerate(self._all_grids) if tuple(point) not in taken] or [0]
-        fixed = trial.system_attrs.get(FIXED_ATTR, {})
-        fitting = (
-            index
-            for index in free
-            if all(fixed.get(name, value) == value for name, value in zip(names, self._all_grids[index], strict=True))
-        )
-        study._storage.set_trial_system_attr(trial._trial_id, "grid_id", next(fitting, free[0]))
-
-
-def snapshot_for(spec: StudySpec, study: StudyMirror) -> Snapshot:
-    """What the study's sampler is shown. Under the engine's lock."""
+def snapshot_for(spec: StudySpec, study: StudyMirror, fixed: Mapping[str, Any] | None = None) -> Snapshot:
+    """What the study's sampler is shown, for a trial of which `fixed` is given. Under the engine's lock."""
+    walk = _walk(spec, study)
+    if walk is not None:
+        return replace(snapshot_window(study, best=0, latest=1), point=walk.next_point(study, fixed or {}))
     match spec.sampler:
-        case methods.AutoSampler() | methods.TpeSampler() | methods.GpSampler():
+        case methods.AutoSampler():
+            snapshot = snapshot_of_training(study, best=_AUTO_BEST, latest=_AUTO_LATEST, paused=_AUTO_PAUSED)
+        case methods.TpeSampler() | methods.GpSampler():
             snapshot = snapshot_window(study, best=_WINDOW_BEST, latest=_WINDOW_LATEST)
         case methods.RandomSampler():
             snapshot = snapshot_window(study, best=0, latest=1)
@@ -131,6 +116,14 @@ def snapshot_for(spec: StudySpec, study: StudyMirror) -> Snapshot:
     if isinstance(spec.sampler, methods.GpSampler | methods.CmaesSampler):
         return replace(snapshot, trials=with_divergence_as_worst(snapshot.trials, study.maximizes))
     return snapshot
+
+
+def snapshot_for_choice(spec: StudySpec, study: StudyMirror, *, resumable: bool) -> Snapshot:
+    """What is shown to whoever chooses between paused trials and a new one. Under the engine's lock."""
+    snapshot = snapshot_for(spec, study)
+    paused = [t.number for t in snapshot.trials if t.number in study.paused_trials]
+    promotable = frozenset(number for number in paused if affords(study, study.trials[number], resumable=resumable))
+    return replace(snapshot, promotable=promotable)
 
 
 def with_divergence_as_worst(trials: list[FrozenTrial], maximizes: bool) -> list[FrozenTrial]:
@@ -162,52 +155,19 @@ def with_divergence_as_worst(trials: list[FrozenTrial], maximizes: bool) -> list
     return shown
 
 
-def grid_points(spec: StudySpec) -> dict[str, list[Any]]:
-    """The values of each parameter on the grid."""
+def grid_of(spec: StudySpec) -> Grid:
+    """The points that a grid or bruteforce sampler walks through. Raises ValueError where there are too many."""
     sampler = spec.sampler
-    assert isinstance(sampler, methods.GridSampler)
-    return {name: _points(parameter, sampler.points) for name, parameter in spec.search_space.items()}
+    return Grid(spec.search_space, sampler.points if isinstance(sampler, methods.GridSampler) else None, sampler.seed)
 
 
-def _values(parameter: Parameter) -> int | None:
-    """How many values the parameter has; None for a float without step."""
-    if isinstance(parameter, CategoricalParameter):
-        return len(parameter.choices)
-    if isinstance(parameter, IntParameter):
-        return (parameter.high - parameter.low) // parameter.step + 1
-    return None if parameter.step is None else math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
-
-
-def _count(parameter: Parameter, points: int) -> int:
-    """How many of the parameter's values are on the grid, without listing them."""
-    values = _values(parameter)
-    if values is None or isinstance(parameter, IntParameter):
-        return min(points, values or points)
-    return values
-
-
-def _points(parameter: Parameter, count: int) -> list[Any]:
-    if isinstance(parameter, CategoricalParameter):
-        return list(parameter.choices)
-    if isinstance(parameter, IntParameter):
-        whole = range(parameter.low, parameter.high + 1, parameter.step)
-        if len(whole) <= count:
-            return list(whole)
-        spread = np.geomspace if parameter.log else np.linspace
-        return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
-    if parameter.step is not None:
-        steps = math.floor((parameter.high - parameter.low) / parameter.step + 1e-9)
-        return [parameter.low + index * parameter.step for index in range(steps + 1)]
-    spread = np.geomspace if parameter.log else np.linspace
-    inner = [float(value) for value in spread(parameter.low, parameter.high, count)[1:-1]]
-    return [parameter.low, *inner, parameter.high]
-
-
-def _on_grid(value: float, parameter: IntParameter) -> int:
-    steps = round((float(value) - parameter.low) / parameter.step)
-    return min(parameter.low + steps * parameter.step, parameter.high)
-
-
-def distributions_of(space: Mapping[str, Parameter]) -> dict[str, BaseDistribution]:
-    """The Optuna distributions of a space, by name."""
-    return {name: distribution_of(parameter) for name, parameter in space.items()}
+def _walk(spec: StudySpec, study: StudyMirror) -> GridWalk | None:
+    """The study's walk through its grid, where it has one; None too where the grid is too large to be listed."""
+    if _WALK not in study.cache:
+        walk = None
+        if isinstance(spec.sampler, methods.GridSampler | methods.BruteForceSampler):
+            with contextlib.suppress(ValueError):
+                walk = GridWalk(grid_of(spec))
+        study.cache[_WALK] = walk
+    walked: GridWalk | None = study.cache[_WALK]
+    return walked

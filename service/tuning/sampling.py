@@ -10,8 +10,10 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import FIXED_ATTR
+from service.tuning.pausing import choose
 from service.tuning.pruners import build_pruner
-from service.tuning.samplers import build_sampler, distributions_of
+from service.tuning.random_draw import generator, random_value
+from service.tuning.samplers import build_sampler
 from service.tuning.space import drawing_order
 from service.tuning.staging import Snapshot, StagedStorage, Written
 from service.wire import methods
@@ -30,6 +32,10 @@ class Draw:
     written: Written
     exhausted: bool = False
     """The sampler enumerates the space, and has nothing left: this point was there before."""
+    promoted: int | None = None
+    """The paused trial that goes on instead of a new one."""
+    target: int | None = None
+    """The step at which the trial is paused, where it can be."""
 
 
 def draw(
@@ -45,6 +51,8 @@ def draw(
     Pure in its arguments: the same spec, snapshot and number give the same parameters. With `random` the study's
     sampler is left aside.
     """
+    if random or draws_at_once(spec, snapshot):
+        return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
     staged = FrozenTrial(
         number=number,
         state=TrialState.RUNNING,
@@ -59,11 +67,9 @@ def draw(
         trial_id=trial_id,
     )
     storage = StagedStorage(snapshot, staged)
-    if random:
-        spec = spec.model_copy(update={"sampler": methods.RandomSampler(name="random", seed=spec.sampler.seed)})
-    study = storage.study(build_sampler(spec, number), build_pruner(spec))
+    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), build_pruner(spec))
     trial = optuna.Trial(study, trial_id)
-    distributions = distributions_of(spec.search_space)
+    distributions = snapshot.distributions
     for name in drawing_order(spec.search_space):
         if is_active(spec.search_space[name], staged.params):
             _suggest(trial, name, distributions[name])
@@ -71,6 +77,25 @@ def draw(
     chosen = {name: distributions[name] for name in params}
     exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
     return Draw(params, chosen, storage.written, exhausted)
+
+
+def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:
+    """Whether a draw takes microseconds: random values, or a point that is known already. It needs no thread then."""
+    return snapshot.point is not None or isinstance(spec.sampler, methods.RandomSampler)
+
+
+def _draw_at_once(
+    spec: StudySpec, snapshot: Snapshot, number: int, fixed: Mapping[str, Any], point: Mapping[str, Any] | None
+) -> Draw:
+    given = {**(point or {}), **fixed}
+    source = generator(spec.sampler.seed, number)
+    params: dict[str, Any] = {}
+    for name in drawing_order(spec.search_space):
+        parameter = spec.search_space[name]
+        if is_active(parameter, params):
+            params[name] = given[name] if name in given else random_value(parameter, source)
+    chosen = {name: snapshot.distributions[name] for name in params}
+    return Draw(params, chosen, Written(), exhausted=point is not None and not point and not fixed)
 
 
 def draw_or_random(
@@ -87,6 +112,18 @@ def draw_or_random(
             snapshot.name,
         )
         return draw(spec, snapshot, number, trial_id, fixed, random=True)
+
+
+def choose_or_draw(spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, fresh: bool) -> Draw:
+    """A paused trial that goes on, or the parameters of trial `number`; see `pausing.choose`. Where that fails, the
+    parameters are drawn as for a trial that cannot be paused."""
+    try:
+        choice = choose(spec, snapshot, number, fresh=fresh)
+    except Exception:
+        _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
+        return draw_or_random(spec, snapshot, number, trial_id)
+    chosen = {name: snapshot.distributions[name] for name in choice.params}
+    return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

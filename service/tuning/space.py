@@ -10,6 +10,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 
+from service.storage.mirror import StudyMirror
 from service.tuning.errors import InvalidField
 from service.wire.search_space import (
     CategoricalParameter,
@@ -29,6 +30,15 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
     if isinstance(parameter, IntParameter):
         return IntDistribution(parameter.low, parameter.high, log=parameter.log, step=parameter.step)
     return CategoricalDistribution(parameter.choices)
+
+
+def study_distributions(study: StudyMirror) -> Mapping[str, BaseDistribution]:
+    """The Optuna distributions of a study's search space, by name; the same objects as long as it is in memory."""
+    kept: dict[str, BaseDistribution] | None = study.cache.get("distributions")
+    if kept is None:
+        space = study.spec.search_space if study.spec else {}
+        kept = study.cache["distributions"] = {name: distribution_of(space[name]) for name in space}
+    return kept
 
 
 def drawing_order(space: Mapping[str, Parameter]) -> list[str]:

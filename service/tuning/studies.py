@@ -9,6 +9,8 @@ from service.storage.engine import Engine
 from service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
 from service.storage.mirror import StudyMirror
 from service.tuning.errors import InvalidField, StudyExists, StudyNotFound
+from service.tuning.history import remember
+from service.tuning.rate_prior import CHOSEN_ATTR, PRIOR_ATTR
 from service.tuning.samplers import check_sampler
 from service.wire.studies import NewStudy, StudyPatch, StudySpec
 
@@ -47,11 +49,14 @@ class Studies:
         """Create a study; return it and whether it is new. Raises StudyExists, InvalidField."""
         spec = StudySpec.model_validate(body.model_dump(exclude={"if_exists"}))
         check_sampler(spec)
+        remembered = await asyncio.to_thread(remember, self._engine, spec)
         try:
             with self._engine.lock:
                 study = self._engine.new_study(spec.name, [_DIRECTIONS[spec.direction]])
                 with self._engine.change(study) as change:
                     change.create_study(spec)
+                    if remembered:
+                        change.set_study_attr(PRIOR_ATTR, remembered, system=True)
         except StudyNameTaken:
             return await self._existing(body), False
         await change.on_disk()
@@ -80,7 +85,7 @@ class Studies:
         return study
 
     async def patch(self, name: str, body: StudyPatch) -> StudyMirror:
-        """Change what is given of budget, pause, stop and description. Raises InvalidField."""
+        """Change what is given of budget, pause, stop, prior and description. Raises InvalidField."""
         study = await self.get(name)
         settings: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
         spec = study.spec
@@ -88,8 +93,16 @@ class Studies:
         total = settings.get("max_total_steps")
         if total is not None and spec.max_steps is None:
             raise InvalidField(("max_total_steps",), "needs a study with max_steps; this one has none")
+        prior = settings.pop("prior", None)
+        remembered = {} if prior != "auto" else await asyncio.to_thread(remember, self._engine, spec, chosen=True)
         with self._engine.change(study) as change:
             change.update_study(**settings)
+            if prior is not None:
+                shown = prior if isinstance(prior, str) else prior.model_dump()
+                change.set_study_attr(CHOSEN_ATTR, shown, system=True)
+                if remembered and PRIOR_ATTR not in study.system_attrs:
+                    change.set_study_attr(PRIOR_ATTR, remembered, system=True)
+                study.cache.pop("suggestion", None)
         await change.on_disk()
         return study
 

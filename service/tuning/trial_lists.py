@@ -11,6 +11,7 @@ _COLUMNS = (
     "number",
     "state",
     "value",
+    "standard_error",
     "attempt",
     "worker",
     "step",
@@ -22,17 +23,23 @@ _COLUMNS = (
 )
 
 
+def ended_after(study: StudyMirror, after: str | None, limit: int) -> tuple[list[int], str | None]:
+    """Up to `limit` numbers of trials that are over, those after number `after`, and the number to go on after."""
+    found: list[int] = []
+    for trial in study.trials[_begin(after) :]:
+        if trial.state.is_finished():
+            if len(found) == limit:
+                return found, str(found[-1])
+            found.append(trial.number)
+    return found, None
+
+
 def trials_after(
     study: StudyMirror, after: str | None, limit: int, state: str | None
 ) -> tuple[list[TrialMirror], str | None]:
     """Up to `limit` trials by number, those after number `after`, and the number to go on after."""
-    begin = 0
-    if after is not None:
-        if not (after.isascii() and after.isdigit()):
-            raise InvalidField(("cursor",), "is not one of this list; leave it out to begin anew")
-        begin = int(after) + 1
     found: list[TrialMirror] = []
-    for trial in study.trials[begin:]:
+    for trial in study.trials[_begin(after) :]:
         if state is not None and trial.outcome != state:
             continue
         if len(found) == limit:
@@ -59,3 +66,12 @@ def csv_of(study: StudyMirror) -> str:
 def _safe(cell: object) -> object:
     """Text that a spreadsheet would run as a formula is quoted (CWE-1236)."""
     return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") and cell != "-inf" else cell
+
+
+def _begin(after: str | None) -> int:
+    """The number of the first trial of a page."""
+    if after is None:
+        return 0
+    if not (after.isascii() and after.isdigit()):
+        raise InvalidField(("cursor",), "is not one of this list; leave it out to begin anew")
+    return int(after) + 1

@@ -2,29 +2,19 @@
 
 import asyncio
 import contextlib
-import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 from weakref import WeakValueDictionary
-
-from optuna.trial import TrialState
 
 from service.storage.changes import Change
 from service.storage.engine import Engine
-from service.storage.mirror import StudyMirror, TrialMirror, Work
-from service.storage.optuna_schema import FIXED_ATTR
-from service.tuning import leases
-from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, spent, why_none
-from service.tuning.errors import BudgetSpent, InvalidField
-from service.tuning.samplers import distributions_of, snapshot_for
-from service.tuning.sampling import Draw, draw_or_random, enumerates
-from service.tuning.space import check_params
-from service.tuning.staging import Snapshot
+from service.storage.mirror import StudyMirror, TrialMirror
+from service.tuning import asking, leases, points
+from service.tuning.budget import RETRY_SECONDS
+from service.tuning.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from service.tuning.studies import Studies
 from service.tuning.verdicts import judge
-from service.wire.studies import StudySpec
 from service.wire.trials import (
     Ask,
     Checkpoint,
@@ -34,24 +24,12 @@ from service.wire.trials import (
     NoTrial,
     Record,
     Release,
-    Report,
     Reports,
     Result,
     Verdict,
 )
 
 _DRAWING_TIMEOUT_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class _Undrawn:
-    """A trial whose parameters have yet to be drawn: a waiting one, or none yet."""
-
-    snapshot: Snapshot
-    number: int
-    trial_id: int
-    fixed: dict[str, Any] | None
-    waiting: TrialMirror | None
 
 
 class Trials:
@@ -95,69 +73,18 @@ class Trials:
         spec = study.spec
         assert spec is not None
         with self._engine.change(study) as change:
-            step = self._first_step(change, ask, spec)
-        if isinstance(step, _Undrawn):
-            drawn = await asyncio.get_running_loop().run_in_executor(
-                self._drawers, draw_or_random, spec, step.snapshot, step.number, step.trial_id, step.fixed
-            )
+            step = asking.begin(self._engine, change, ask, spec)
+        if isinstance(step, asking.Undrawn):
+            drawing = step.drawing(spec)
+            if step.draws_at_once(spec):
+                drawn = drawing()
+            else:
+                drawn = await asyncio.get_running_loop().run_in_executor(self._drawers, drawing)
             if self._engine.neighbours.busy:
                 await asyncio.to_thread(self._engine.neighbours.catch_up)
             with self._engine.change(study) as change:
-                step = self._take(change, ask, spec, step, drawn)
+                step = asking.take(self._engine, change, ask, spec, step, drawn)
         return change, step
-
-    def _first_step(self, change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial | _Undrawn:
-        study = change.study
-        known = study.requests.get(ask.request_id)
-        if known is not None:
-            work = study.trials[known].work
-            if work is not None and work.request_id == ask.request_id and work.lease is not None:
-                return leases.leased_view(study.trials[known], spec.lease_ttl_seconds)
-        nothing = why_none(study)
-        if nothing is not None:
-            return nothing
-        if not study.waiting:
-            number = len(study.trials)
-            return _Undrawn(snapshot_for(spec, study), number, self._engine.new_trial_id(), None, None)
-        trial = study.trials[next(iter(study.waiting))]
-        if trial.params:
-            steps = trial.work.max_steps if trial.work and trial.work.leases else spec.max_steps
-            leases.lease_again(change, trial, ask, steps, spec.lease_ttl_seconds)
-            return leases.leased_view(trial, spec.lease_ttl_seconds)
-        fixed = dict(trial.system_attrs.get(FIXED_ATTR, {}))
-        return _Undrawn(snapshot_for(spec, study), trial.number, trial.trial_id, fixed, trial)
-
-    def _take(self, change: Change, ask: Ask, spec: StudySpec, undrawn: _Undrawn, drawn: Draw) -> LeasedTrial | NoTrial:
-        """Lease what was drawn, unless the study changed meanwhile so that it takes no trial."""
-        study = change.study
-        if drawn.exhausted:
-            change.set_study_attr(EXHAUSTED_ATTR, True, system=True)
-        nothing = why_none(study)
-        if nothing is not None:
-            return nothing
-        moved = undrawn.waiting is None and len(study.trials) != undrawn.number
-        taken = undrawn.waiting is not None and undrawn.number not in study.waiting
-        if taken or (moved and enumerates(spec)):
-            return NoTrial(done=False, retry_after_seconds=0.1)
-        for key, value in drawn.written.study_attrs.items():
-            change.set_study_attr(key, value, system=True)
-        work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
-        if undrawn.waiting is not None:
-            trial = undrawn.waiting
-            for name, distribution in drawn.distributions.items():
-                change.set_param(trial, name, distribution, drawn.params[name])
-            for key, value in drawn.written.trial_attrs.items():
-                change.set_trial_attr(trial, key, value, system=True)
-            study.remember_request(ask.request_id, trial.number)
-            change.set_state(trial, TrialState.RUNNING, work=work)
-        else:
-            trial_id = self._engine.new_trial_id() if moved else undrawn.trial_id
-            trial = TrialMirror(trial_id, len(study.trials), TrialState.RUNNING)
-            trial.params, trial.distributions = drawn.params, drawn.distributions
-            trial.system_attrs = drawn.written.trial_attrs
-            trial.started_at, trial.work = change.now, work
-            change.add_trial(trial)
-        return leases.leased_view(trial, spec.lease_ttl_seconds)
 
     # On lease
 
@@ -167,16 +94,16 @@ class Trials:
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
             assert trial.work is not None
-            _check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
+            check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
             self._renew(change, trial)
-            fresh = []
+            fresh, before = [], trial.last_step or 0
             for report in body.reports:
                 if report.step not in trial.intermediate:
                     change.report(trial, report.step, report.value)
                     fresh.append(report)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            verdict = judge(change, trial, fresh)
+            verdict = judge(change, trial, fresh, before)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return verdict
 
@@ -195,20 +122,22 @@ class Trials:
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
             trial = leases.find_trial(study, number)
-            if not _ended_it(trial, body):
+            if not ended_by(trial, body):
                 trial = leases.held_trial(study, number, body.lease)
-                outcome, value = _outcome(trial, body.state, body.value)
+                outcome, value = outcome_of(trial, body.state, body.value)
                 leases.finish(change, trial, outcome, value, body.error)
+                keep_standard_error(change, trial, body.standard_error)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return study, trial
 
     async def release(self, name: str, number: int, body: Release) -> tuple[StudyMirror, TrialMirror]:
-        """Give a trial back; it is leased again in the same attempt. Raises LeaseLost, InvalidField."""
+        """Give a trial back; it is leased again in the same attempt, one told to pause once it has earned more steps.
+        Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
             assert trial.work is not None
-            _check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
+            check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
             leases.requeue(change, trial, lost=None)
@@ -222,44 +151,22 @@ class Trials:
 
     # From outside
 
-    async def enqueue(self, name: str, body: Enqueue) -> tuple[StudyMirror, TrialMirror]:
-        """Put a point into the queue, to be tried next. Raises InvalidField, BudgetSpent."""
+    async def enqueue(self, name: str, body: Enqueue) -> tuple[TrialMirror, bool]:
+        """Put a point into the queue, to be tried next; with whether it is new. A replay of the same request id changes
+        nothing. Raises InvalidField, BudgetSpent, RequestIdTaken."""
         study = await self._studies.get(name)
-        assert study.spec is not None
-        params = check_params(study.spec.search_space, body.params, complete=False)
-        with self._engine.change(study) as change:
-            if study.stopped:
-                raise BudgetSpent(f"study {name!r} was stopped; PATCH it with stopped: false first")
-            used_up = spent(study)
-            if used_up in ("max_trials", "max_total_steps"):
-                raise BudgetSpent(f"study {name!r} takes no further trial: its {used_up} is spent; raise that first")
-            trial = TrialMirror(self._engine.new_trial_id(), len(study.trials), TrialState.WAITING)
-            trial.system_attrs = {FIXED_ATTR: params}
-            trial.work = Work(max_steps=study.spec.max_steps)
-            change.add_trial(trial)
-        await change.on_disk()
-        return study, trial
+        return await self._on_disk(study, *points.enqueue(self._engine, study, body))
 
-    async def record(self, name: str, body: Record) -> tuple[StudyMirror, TrialMirror]:
-        """Keep a training done elsewhere. It counts as evidence, not against the budget. Raises InvalidField."""
+    async def record(self, name: str, body: Record) -> tuple[TrialMirror, bool]:
+        """Keep a training done elsewhere; with whether it is new. It counts as evidence, not against the budget. A
+        replay of the same request id changes nothing. Raises InvalidField, RequestIdTaken."""
         study = await self._studies.get(name)
-        spec = study.spec
-        assert spec is not None
-        params = check_params(spec.search_space, body.params, complete=True)
-        _check_steps(spec.max_steps, "the study's", body.reports, None)
-        distributions = distributions_of(spec.search_space)
-        with self._engine.change(study) as change:
-            trial = TrialMirror(self._engine.new_trial_id(), len(study.trials), TrialState.RUNNING)
-            trial.params = params
-            trial.distributions = {name: distributions[name] for name in params}
-            trial.intermediate = {report.step: report.value for report in body.reports}
-            trial.measure_curve()
-            trial.started_at = change.now
-            outcome, value = _outcome(trial, body.state, body.value)
-            change.add_trial(trial)
-            leases.finish(change, trial, outcome, value)
-        await change.on_disk()
-        return study, trial
+        return await self._on_disk(study, *points.record(self._engine, study, body))
+
+    async def _on_disk(self, study: StudyMirror, change: Change, trial: TrialMirror) -> tuple[TrialMirror, bool]:
+        fresh = bool(change.rows)
+        await (change.on_disk() if fresh else self._studies.settled(study))
+        return trial, fresh
 
     # In the background
 
@@ -279,41 +186,7 @@ class Trials:
         return count
 
 
-def _check_steps(max_steps: int | None, whose: str, reports: Sequence[Report], checkpoint: Checkpoint | None) -> None:
-    if max_steps is None:
-        return
-    beyond = f"is beyond {whose} max_steps, {max_steps}; steps count from 0 to that"
-    for index, report in enumerate(reports):
-        if report.step > max_steps:
-            raise InvalidField(("reports", index, "step"), f"{report.step} {beyond}")
-    if checkpoint is not None and checkpoint.step > max_steps:
-        raise InvalidField(("checkpoint", "step"), f"{checkpoint.step} {beyond}")
-
-
 def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint) -> None:
     assert trial.work is not None
     work = replace(trial.work, checkpoint_uri=checkpoint.uri, checkpoint_step=checkpoint.step)
     change.set_work(trial, work)
-
-
-def _ended_it(trial: TrialMirror, body: Result) -> bool:
-    """Whether the trial has ended by this very result, of which this is a replay."""
-    work = trial.work
-    if work is None or work.lease != body.lease or not trial.state.is_finished():
-        return False
-    if body.state == "complete" and (body.value is not None or trial.last_step is not None):
-        outcome, value = _outcome(trial, body.state, body.value)
-        return trial.outcome == outcome and trial.value == value
-    return trial.outcome == body.state
-
-
-def _outcome(trial: TrialMirror, state: str, value: float | None) -> tuple[str, float | None]:
-    """The outcome to record: a complete trial takes its last report where it brings no value, and is diverged where
-    that is not finite. Raises InvalidField."""
-    if state != "complete":
-        return state, None
-    if value is None:
-        if trial.last_step is None:
-            raise InvalidField(("value",), "is missing: a complete trial without reports needs its final value")
-        value = trial.intermediate[trial.last_step]
-    return ("complete", value) if math.isfinite(value) else ("diverged", None)

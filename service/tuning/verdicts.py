@@ -1,7 +1,6 @@
 """Whether a training goes on."""
 
 import math
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -11,8 +10,12 @@ from optuna.samplers import RandomSampler
 
 from service.storage.changes import Change
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.storage.trial_mirror import PAUSED
+from service.tuning import pausing, standings
 from service.tuning.budget import steps_used_up
-from service.tuning.pruners import AUTO_PERCENTILE, AUTO_STARTUP_TRIALS, build_pruner
+from service.tuning.folds import steps_are_folds
+from service.tuning.outcomes import explain, explanation_of
+from service.tuning.pruners import build_pruner
 from service.tuning.staging import StagedStorage, snapshot_window
 from service.wire import methods
 from service.wire.trials import Report, Verdict
@@ -20,21 +23,23 @@ from service.wire.trials import Report, Verdict
 _WINDOW_LATEST = 500
 
 
-def judge(change: Change, trial: TrialMirror, fresh: Sequence[Report] = ()) -> Verdict:
-    """The verdict on a trial on lease, after its `fresh` reports were taken in (none: on a heartbeat).
+def judge(change: Change, trial: TrialMirror, fresh: Sequence[Report] = (), before: int = 0) -> Verdict:
+    """The verdict on a trial on lease, after its `fresh` reports were taken in (none: on a heartbeat); `before` was the
+    last step until then.
 
-    Once a trial was told to stop, that stands.
+    Once a trial was told to stop or to pause, that stands.
     """
     work = trial.work
     assert work is not None
     assert change.study.spec is not None
     ttl = change.study.spec.lease_ttl_seconds
     if work.stop_reason is not None:
-        return _stop(work.stop_reason, "it was told to stop before", ttl)
-    reason, explanation = _reason_to_stop(change, trial, fresh)
+        return _stop(work.stop_reason, explanation_of(trial) or "it was told so before", ttl)
+    reason, explanation = _reason_to_stop(change, trial, fresh, before)
     if reason is None:
         return _go_on(explanation, ttl)
     change.set_work(trial, replace(work, stop_reason=reason))
+    explain(change, trial, explanation)
     return _stop(reason, explanation, ttl)
 
 
@@ -44,11 +49,12 @@ def _go_on(explanation: str, ttl_seconds: float) -> Verdict:
 
 
 def _stop(reason: str, explanation: str, ttl_seconds: float) -> Verdict:
-    verdict = {"verdict": "stop", "reason": reason, "explanation": explanation, "lease_ttl_seconds": ttl_seconds}
+    told = "pause" if reason == PAUSED else "stop"
+    verdict = {"verdict": told, "reason": reason, "explanation": explanation, "lease_ttl_seconds": ttl_seconds}
     return Verdict.model_validate(verdict)
 
 
-def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report]) -> tuple[str | None, str]:
+def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report], before: int) -> tuple[str | None, str]:
     study = change.study
     last = trial.last_step
     for report in fresh:
@@ -68,39 +74,23 @@ def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report])
         case methods.NoPruner():
             return None, ""
         case methods.AutoPruner():
-            return _ask_auto(study, trial, last)
+            return _ask_auto(study, trial, last, before)
         case _:
             return _ask_pruner(change, trial, last)
 
 
-def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int) -> tuple[str | None, str]:
-    """`service.tuning.pruners.AutoPruner`, from the values that the mirror keeps sorted by step: the cost does not
-    grow with the number of trials."""
-    if study.step_values is None:
-        study.index_curves()
-    assert study.step_values is not None
-    values = study.step_values.get(last)
-    if not values or len(study.ranking) < AUTO_STARTUP_TRIALS:
+def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int, before: int) -> tuple[str | None, str]:
+    """A trial that can be paused goes on to where it is to; any other is judged by `standings`."""
+    assert study.spec is not None
+    if steps_are_folds(study.spec):
         return None, ""
-    share = AUTO_PERCENTILE / 100
-    if study.maximizes:
-        prune, seen = trial.highest < percentile(values, 1 - share), trial.highest
-        worse_than = len(values) - bisect_right(values, seen)
-    else:
-        prune, seen = trial.lowest > percentile(values, share), trial.lowest
-        worse_than = bisect_left(values, seen)
-    if not prune:
-        return None, ""
-    return "pruned", f"auto at step {last}: {seen:.6g}, its best so far, is worse than {worse_than} of {len(values)}"
-
-
-def percentile(ordered: Sequence[float], share: float) -> float:
-    """The value at `share` (0 to 1) of an ascending sequence, between two neighbours linearly, as numpy's default."""
-    place = share * (len(ordered) - 1)
-    below = math.floor(place)
-    above = min(below + 1, len(ordered) - 1)
-    low, high = ordered[below], ordered[above]
-    return low if low == high else low + (high - low) * (place - below)
+    target = pausing.target_of(trial)
+    if target is not None:
+        return (PAUSED, pausing.why_paused(study, trial, last)) if last >= target else (None, "")
+    call = standings.judge(study, trial, before)
+    if not call.stop:
+        return None, call.explanation
+    return "pruned", f"auto at step {last}: {call.explanation}"
 
 
 def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | None, str]:
@@ -110,7 +100,7 @@ def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | No
     if not isinstance(pruner, BasePruner):
         pruner = study.cache["pruner"] = build_pruner(study.spec)
     frozen = trial.freeze()
-    storage = StagedStorage(snapshot_window(study, best=0, latest=_WINDOW_LATEST), frozen)
+    storage = StagedStorage(snapshot_window(study, best=1, latest=_WINDOW_LATEST), frozen)
     prune = pruner.prune(storage.study(_NO_SAMPLER, pruner), frozen)
     for key, value in storage.written.trial_attrs.items():
         change.set_trial_attr(trial, key, value, system=True)

@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning.budget import state_of
+from service.tuning.diagnosis import diagnose_trial
 from service.tuning.leases import find_trial
-from service.tuning.suggestion import suggest
+from service.tuning.outcomes import explanation_of, standard_error_of
+from service.tuning.rate_prior import prior_of
+from service.tuning.replicates import repeated_by
+from service.tuning.suggestion import latest
 from service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
 from service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
 
@@ -20,6 +24,7 @@ def study_view(study: StudyMirror) -> Study:
         "max_trials": study.max_trials,
         "max_total_steps": study.max_total_steps,
         "description": study.description,
+        "prior": prior_of(spec, study.system_attrs),
         "paused": study.paused,
         "stopped": study.stopped,
         "state": state_of(study),
@@ -34,7 +39,9 @@ def status_view(study: StudyMirror) -> StudyStatus:
     best, tally = study.best, study.tally
     shown = None
     if best is not None and best.value is not None:
-        shown = BestTrial(trial=best.number, value=best.value, params=best.params)
+        shown = BestTrial(
+            trial=best.number, value=best.value, standard_error=standard_error_of(best), params=best.params
+        )
     updated_at = _time(study.updated_at)
     assert updated_at is not None
     return StudyStatus.model_validate(
@@ -44,7 +51,7 @@ def status_view(study: StudyMirror) -> StudyStatus:
             "state": state_of(study),
             "trials": TrialCounts(**tally.outcomes),
             "best": shown,
-            "suggestion": suggest(study),
+            "suggestion": latest(study),
             "workers": len({t.work.worker for t in study.leased.values() if t.work is not None}),
             "steps": StepCounts(
                 trained=tally.trained,
@@ -62,10 +69,11 @@ def trial_view(trial: TrialMirror) -> Trial:
 
 
 def trial_with_curve(study: StudyMirror, number: int) -> TrialWithCurve:
-    """A trial with its curve, by step. Raises TrialNotFound."""
+    """A trial with its curve, by step, and what that says. Raises TrialNotFound."""
     trial = find_trial(study, number)
     curve = [Report(step=step, value=value) for step, value in sorted(trial.intermediate.items())]
-    return TrialWithCurve.model_validate({**_trial_fields(trial), "curve": curve})
+    fields = {**_trial_fields(trial), "curve": curve, "diagnosis": diagnose_trial(study, trial)}
+    return TrialWithCurve.model_validate(fields)
 
 
 def _trial_fields(trial: TrialMirror) -> dict[str, object]:
@@ -81,12 +89,15 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
         "state": trial.outcome,
         "params": trial.params or dict(trial.system_attrs.get(FIXED_ATTR, {})),
         "value": trial.value,
+        "standard_error": standard_error_of(trial),
         "attempt": work.attempt if work is not None else 0,
+        "repeats": repeated_by(trial),
         "worker": work.worker if work is not None else None,
         "step": trial.last_step,
         "max_steps": work.max_steps if work is not None else None,
         "checkpoint": checkpoint,
         "error": work.error if work is not None else None,
+        "explanation": explanation_of(trial) if work is not None and work.stop_reason is not None else None,
         "started_at": _time(trial.started_at),
         "finished_at": _time(trial.finished_at),
         "duration_seconds": duration,

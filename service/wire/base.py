@@ -42,7 +42,8 @@ Loss = Annotated[
     BeforeValidator(_read_number, json_schema_input_type=float | str),
     PlainSerializer(_show_number, return_type=float | str, when_used="json"),
 ]
-"""A number that may be non-finite: on the wire a JSON number or one of "nan", "inf", "-inf"."""
+"""A number that may be non-finite: on the wire a JSON number or one of "nan", "inf", "-inf". What Python's json.dumps
+writes for them, NaN, Infinity and -Infinity, is read too, and never written."""
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A JSON number; "nan" and infinities are refused."""

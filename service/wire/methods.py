@@ -18,7 +18,9 @@ class _Sampler(Body):
 
 
 class AutoSampler(_Sampler):
-    """Our default: Optuna's TPE, kept off learning rates that are likely to diverge."""
+    """Our default: a Gaussian process on log(learning rate) and the rest from the second trial on, kept off rates that
+    are likely to diverge. With the pruner `auto` and `max_steps`, trials of resumable trainers are paused and promoted.
+    """
 
     name: Literal["auto"] = "auto"
 
@@ -82,7 +84,8 @@ Sampler = Annotated[
 
 
 class AutoPruner(Body):
-    """Our default: stop a trial that is, at its step, worse than three quarters of the finished ones."""
+    """Our default: stop what loses the race against the finished trials, as far as their own curves say that early
+    ranks can be trusted, and what learns nothing. Where only the rate is searched nothing is raced."""
 
     name: Literal["auto"] = "auto"
 

@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from service.wire.base import Body, Finite, Loss, ParameterValue, Reply, Storable, StudyName, Time
 from service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
+from service.wire.priors import Prior
 from service.wire.search_space import Parameter, SearchSpace, default_search_space
 
 Text = Annotated[Storable, StringConstraints(max_length=4000)]
@@ -32,6 +33,10 @@ class StudySpec(Body):
     lease_ttl_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False, strict=False)] = 60.0
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     tags: Annotated[dict[Tag, Tag], Field(max_length=50)] = Field(default_factory=dict)
+    prior: Prior = "auto"
+    """What is taken to be known of the learning rate beforehand."""
+    replicates: Annotated[int, Field(ge=0, le=20)] = 0
+    """How often each of the best configurations is trained again at the end, within `max_trials`; 0: not at all."""
     description: Text = ""
 
     @model_validator(mode="after")
@@ -43,6 +48,8 @@ class StudySpec(Body):
                 raise ValueError(
                     f"max_total_steps must be at least max_steps ({self.max_steps}), or no trial can start"
                 )
+        if self.replicates and (self.max_trials is None or self.max_trials < 2 * self.replicates):
+            raise ValueError(f"replicates needs max_trials, and of {2 * self.replicates} at least")
         return self
 
 
@@ -62,6 +69,8 @@ class StudyPatch(Body):
     """A paused study hands out no trial; running ones go on."""
     stopped: bool = False
     """A stopped study is finished: its running trials are told to stop at their next report."""
+    prior: Prior = "auto"
+    """Takes the place of the study's prior, for trials drawn from now on."""
     description: Text = ""
 
 
@@ -80,6 +89,8 @@ class Study(Reply):
     lease_ttl_seconds: float
     max_attempts: int
     tags: dict[str, str]
+    prior: Prior = "auto"
+    replicates: int = 0
     description: str
     paused: bool
     stopped: bool
@@ -119,6 +130,8 @@ class BestTrial(Reply):
 
     trial: int
     value: Loss
+    standard_error: Finite | None = None
+    """Of the value, where the trainer told it."""
     params: dict[str, ParameterValue]
 
 
@@ -136,6 +149,8 @@ class Suggestion(Reply):
     trials: int
     """Finished trials the answer rests on."""
     explanation: str
+    warnings: list[str] = Field(default_factory=list)
+    """What to do about it: widen a bound at which the best lies, say."""
 
 
 class StudyStatus(Reply):

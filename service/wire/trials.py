@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from service.wire.base import Body, Choice, Loss, ParameterName, ParameterValue, Reply, Storable, Time
+from service.wire.base import Body, Choice, Finite, Loss, ParameterName, ParameterValue, Reply, Storable, Time
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
@@ -13,12 +13,15 @@ Step = Annotated[int, Field(ge=0, lt=2**31)]
 """How many steps have been trained; 0 is before the first."""
 
 
+RequestId = Annotated[Storable, StringConstraints(min_length=1, max_length=100)]
+
+
 class Ask(Body):
     """The body of `POST …/trials`: ask for a trial and lease it."""
 
     worker: Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
     """Who asks, for people to read: `host:pid`."""
-    request_id: Annotated[Storable, StringConstraints(min_length=1, max_length=100)]
+    request_id: RequestId
     """The same id gets the same trial again: repeat it when a reply was lost."""
     anneals: bool = False
     """This trainer ends its schedule at the lease's own `max_steps`."""
@@ -95,6 +98,8 @@ class Result(Body):
     state: Outcome
     value: Loss | None = None
     """The final value of a complete trial; where it is left out, the last reported one."""
+    standard_error: Annotated[Finite, Field(ge=0)] | None = None
+    """Of the value, where it is a mean: over the folds of a cross-validation, say."""
     error: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)] | None = None
 
 
@@ -112,6 +117,8 @@ class Enqueue(Body):
     """The body of `POST …/trials/enqueue`: a point to try next; what is left out is sampled."""
 
     params: Annotated[Params, Field(min_length=1)]
+    request_id: RequestId | None = None
+    """The same id gets the same trial again: repeat it when a reply was lost."""
 
 
 class Record(Body):
@@ -121,6 +128,8 @@ class Record(Body):
     state: Outcome = "complete"
     value: Loss | None = None
     reports: Annotated[list[Report], Field(max_length=100_000)] = Field(default_factory=list)
+    request_id: RequestId | None = None
+    """The same id gets the same trial again: repeat it when a reply was lost."""
 
     @model_validator(mode="after")
     def _some_value(self) -> Self:
@@ -136,22 +145,38 @@ class Trial(Reply):
     state: TrialState
     params: dict[str, ParameterValue]
     value: Loss | None
+    standard_error: Finite | None = None
+    """Of the value, where the trainer told it."""
     attempt: int
+    repeats: int | None = None
+    """The trial whose training this one repeats, with another seed; null where it repeats none."""
     worker: str | None
     step: int | None
     """The last step reported."""
     max_steps: int | None
     checkpoint: Checkpoint | None
     error: str | None
+    explanation: str | None = None
+    """Why it was stopped or paused, where it was."""
     started_at: Time | None
     finished_at: Time | None
     duration_seconds: float | None
+
+
+class Diagnosis(Reply):
+    """What a trial's curve says about its learning rate."""
+
+    verdict: Literal["too_high", "diverged", "too_low", "good", "unclear"]
+    evidence: list[str]
+    """Numbers and steps that speak for the verdict."""
 
 
 class TrialWithCurve(Trial):
     """A trial with its curve, by step."""
 
     curve: list[Report]
+    diagnosis: Diagnosis | None = None
+    """Null from a service that is older than this."""
 
 
 class TrialPage(Reply):

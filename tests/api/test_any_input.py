@@ -67,6 +67,15 @@ CALLS: dict[str, Json] = {
     "/trials/0/result": {"lease": "LEASE", "state": "complete", "value": 0.5, "error": "e"},
     "/trials/0/release": {"lease": "LEASE", "checkpoint": CHECKPOINT},
     "/trials/enqueue": {"params": PARAMS},
+    "/range-tests": {
+        "learning_rates": [1e-4, 1e-3, 1e-2],
+        "losses": [1.0, 0.5, "nan"],
+        "other_seeds": [[1.0, 0.5]],
+        "smoothing": 0.9,
+        "batch_size": 64,
+        "optimizer": "sgd",
+        "request_id": "r",
+    },
     "/trials/record": {"params": PARAMS, "state": "complete", "value": 0.5, "reports": REPORTS},
 }
 PATCH: Json = {"max_trials": 60, "max_total_steps": 300, "paused": False, "stopped": False, "description": "d"}

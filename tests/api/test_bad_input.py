@@ -73,7 +73,6 @@ BAD_STUDIES: list[tuple[Json, list[str]]] = [
     ({"sampler": {"name": "tpe", "n_startup": 1}}, ["sampler", "n_startup"]),
     ({"sampler": {"name": "cmaes", "sigma0": 0}}, ["sampler", "sigma0"]),
     ({"sampler": {"name": "bruteforce"}}, LR),
-    ({"sampler": {"name": "grid"}, **space(x=CHOICE, y={**CHOICE, "when": {"x": ["a"]}})}, ["sampler", "name"]),
     ({"sampler": {"name": "grid", "points": 1000}, **space(x=RATE, y=RATE)}, ["sampler", "points"]),
     (
         {"sampler": {"name": "grid"}, **space(x={"type": "float", "low": 0, "high": 1, "step": 1e-11})},
@@ -173,6 +172,8 @@ BAD_CALLS: list[tuple[str, Json, list[str | int]]] = [
     ("/0/release", {"checkpoint": "u"}, ["checkpoint"]),
     ("/enqueue", {"params": {}}, ["params"]),
     ("/enqueue", {}, ["params"]),
+    ("/enqueue", {"params": {"learning_rate": 0.1}, "request_id": ""}, ["request_id"]),
+    ("/record", {"params": {"learning_rate": 0.1}, "value": 1, "request_id": "r" * 101}, ["request_id"]),
     ("/enqueue", {"params": {"learning_rate": [0.1]}}, ["params", "learning_rate"]),
     ("/record", {"params": {"learning_rate": 0.1}, "state": "running", "value": 1}, ["state"]),
     ("/record", {"params": {"learning_rate": 0.1}, "reports": [{"step": -1, "value": 1}]}, ["reports", 0, "step"]),

@@ -3,6 +3,8 @@ import pytest
 from tests.api.calls import Clock, Json, StudyCalls, assert_problem, in_threads
 from tests.api.conftest import NewStudy
 
+JSON = {"Content-Type": "application/json"}
+
 
 def test_a_reported_curve_is_shown(each_study: NewStudy) -> None:
     study = each_study(max_steps=5, pruner={"name": "none"})
@@ -60,6 +62,25 @@ def test_a_diverged_training_is_told_to_stop_and_that_stands(each_study: NewStud
     for again in (study.verdict(trial, (1, value)), study.verdict(trial, (2, 0.5)), study.heartbeat(trial).json()):
         assert (again["verdict"], again["reason"]) == ("stop", "diverged")
     assert study.finish(trial, "diverged")["state"] == "diverged"
+
+
+@pytest.mark.parametrize(("token", "shown"), [("NaN", "nan"), ("Infinity", "inf"), ("-Infinity", "-inf")])
+def test_the_tokens_that_python_writes_for_what_json_has_no_number_for_are_taken_for_the_strings(
+    study: StudyCalls, token: str, shown: str
+) -> None:
+    """json.dumps(float("nan")) is NaN: a training that diverged in a script without our SDK is not to be lost."""
+    trial = study.lease()
+    body = f'{{"lease": "{trial["lease"]}", "reports": [{{"step": 1, "value": {token}}}]}}'
+    answer = study.client.post(f"{study.path}/trials/0/reports", content=body, headers=JSON)
+    assert (answer.status_code, answer.json().get("reason")) == (200, "diverged"), answer.text
+    assert study.trial(0)["curve"] == [{"step": 1, "value": shown}]
+    result = f'{{"lease": "{trial["lease"]}", "state": "complete", "value": {token}}}'
+    ended = study.client.post(f"{study.path}/trials/0/result", content=result, headers=JSON)
+    assert (ended.status_code, ended.json()["state"]) == (200, "diverged")
+    recorded = f'{{"params": {{"learning_rate": 0.1}}, "value": {token}}}'
+    assert (
+        study.client.post(f"{study.path}/trials/record", content=recorded, headers=JSON).json()["state"] == "diverged"
+    )
 
 
 def test_nan_in_the_middle_of_a_batch_of_reports_is_noticed(study: StudyCalls) -> None:

@@ -23,7 +23,7 @@ def test_status_counts_trials_workers_and_steps(each_study: NewStudy) -> None:
     assert status["state"] == "running"
     counts = {"complete": 1, "pruned": 1, "diverged": 1, "failed": 1, "running": 1, "waiting": 1}
     assert status["trials"] == counts
-    assert status["best"] == {"trial": good["number"], "value": 0.25, "params": good["params"]}
+    assert status["best"] == {"trial": good["number"], "value": 0.25, "standard_error": None, "params": good["params"]}
     assert status["steps"] == {"trained": 5 + 2 + 3 + 1, "saved_by_pruning": 3, "spent_on_divergence": 3}
     assert status["workers"] == 1
     assert status["suggestion"] == study.get("/suggestion")

@@ -81,7 +81,8 @@ def test_a_terminal_shows_outcomes_best_suggestion_and_workers() -> None:
 
 def test_the_picture_is_a_png_whatever_the_losses(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
-    from service.cli.demo_plot import Point, draw, save
+    from service.cli.demo_plot import Point, draw
+    from service.cli.pictures import save
 
     wild = [
         Point(1e-3, 0.2, "complete"),

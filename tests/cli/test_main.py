@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -33,6 +34,15 @@ def test_each_command_explains_its_options(lrtune: Lrtune, arguments: list[str],
     assert ran.code == 0
     for word in words:
         assert word in ran.out
+
+
+@pytest.mark.parametrize("command", [["worker"], ["find"], ["bench", "finder"]])
+def test_explanations_fill_the_width_of_the_terminal(lrtune: Lrtune, command: list[str]) -> None:
+    above = lrtune(*command, "--help").out.split("╭")[0]
+    paragraphs = [part.split("\n") for part in re.split(r"\n\s*\n", above.strip()) if "\n" in part]
+    assert paragraphs
+    for lines in paragraphs:
+        assert all(len(line.strip()) > 90 for line in lines[:-1]), lines
 
 
 def test_an_unknown_command_is_refused(lrtune: Lrtune) -> None:

@@ -1,11 +1,12 @@
 import json
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from service.cli.spec_flags import parse_param, search_space
 from tests.cli.conftest import Lrtune
-from tests.fake_service import FakeService, problem
+from tests.fake_service import STATUS, STUDY, SUGGESTION, FakeService, problem
 
 
 def test_create_sends_what_its_flags_say(lrtune: Lrtune, service: FakeService, address: str) -> None:
@@ -85,6 +86,23 @@ def test_a_refused_spec_names_the_field_in_one_line(lrtune: Lrtune, service: Fak
 def test_list_shows_a_table_or_json(lrtune: Lrtune, address: str) -> None:
     assert "learning_rate" in lrtune("study", "list").out
     assert [study["name"] for study in json.loads(lrtune("study", "list", "--json").out)] == ["s"]
+
+
+def test_a_study_without_a_learning_rate_is_shown_without_one(
+    lrtune: Lrtune, service: FakeService, address: str
+) -> None:
+    suggestion = {**SUGGESTION, "learning_rate": None, "interval": None, "params": {"max_depth": 16}, "trials": 1}
+    status = httpx2.Response(200, json={**STATUS, "suggestion": suggestion})
+    service.fault = lambda request: status if request.url.path.endswith("/status") else None
+    out = lrtune("study", "show", "s").out
+    assert out.splitlines()[-1] == "suggested max_depth=16 after 1 trial"
+    assert "learning rate" not in out
+
+
+def test_a_cross_validated_study_says_nothing_of_its_curves(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    study = httpx2.Response(200, json={**STUDY, "tags": {"folds": "5"}})
+    service.fault = lambda request: study if request.url.path.endswith("/s") else None
+    assert "learning rate too_low" not in lrtune("study", "show", "s").out
 
 
 def test_show_gives_the_state_or_json(lrtune: Lrtune, address: str) -> None:

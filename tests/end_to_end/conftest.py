@@ -3,11 +3,14 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import new_postgres
 from tests.support.processes import Program, Programs
 from trainers.client import Client
 
@@ -46,6 +49,15 @@ class Service:
         self.program.wait(10)
 
 
+@dataclass(frozen=True)
+class Shared:
+    """A service, a client of it, and its database."""
+
+    service: Service
+    client: Client
+    url: str
+
+
 @pytest.fixture
 def programs(tmp_path: Path) -> Iterator[Programs]:
     with Programs(tmp_path / "programs") as started:
@@ -55,6 +67,18 @@ def programs(tmp_path: Path) -> Iterator[Programs]:
 @pytest.fixture
 def service(programs: Programs, storage_url: str) -> Service:
     return Service(programs, storage_url)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    """A service on each kind of database in turn, for all tests of a module that leave it running."""
+    folder = tmp_path_factory.mktemp("shared")
+    with ExitStack() as stack:
+        url = f"sqlite:///{folder}/lrtune.db"
+        if request.param == "postgresql":
+            url = stack.enter_context(new_postgres(request.getfixturevalue("postgres_admin_url")))
+        service = Service(stack.enter_context(Programs(folder / "programs")), url)
+        yield Shared(service, stack.enter_context(Client(service.address, retry_seconds=30)), url)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.end_to_end.conftest import Service, start_worker
+from tests.end_to_end.conftest import Service, Shared, start_worker
 from tests.support.mirrors import read_by_optuna
 from tests.support.processes import Programs
 from trainers.client import Client
@@ -51,34 +51,34 @@ def until(what: Callable[[], bool], seconds: float = 40.0) -> None:
 
 
 def test_a_killed_workers_trial_is_trained_again_and_its_late_report_is_refused(
-    programs: Programs, service: Service, client: Client, storage_url: str, script: Path
+    programs: Programs, shared: Shared, script: Path
 ) -> None:
+    service, client = shared.service, shared.client
     (script.parent / "slow").touch()
-    client.create_study("s", max_trials=8, max_steps=3, lease_ttl_seconds=2, pruner={"name": "none"})
-    workers = [start_worker(programs, service, "s", f"{script}:train") for _ in range(2)]
+    client.create_study("killed", max_trials=8, max_steps=3, lease_ttl_seconds=2, pruner={"name": "none"})
+    workers = [start_worker(programs, service, "killed", f"{script}:train") for _ in range(2)]
     held = script.parent / "1.1.json"
     until(held.exists)
     note = json.loads(held.read_text())
     os.kill(note["pid"], 9)
     (script.parent / "slow").unlink()
 
-    until(lambda: client.status("s").state == "finished")
-    again = client.trial("s", 1)
+    until(lambda: client.status("killed").state == "finished")
+    again = client.trial("killed", 1)
     assert (again.state, again.attempt) == ("complete", 2)
     late = {"lease": note["lease"], "reports": [{"step": 3, "value": 0.0}]}
-    answer = httpx2.post(f"{service.address}/v1/studies/s/trials/1/reports", json=late)
+    answer = httpx2.post(f"{service.address}/v1/studies/killed/trials/1/reports", json=late)
     assert answer.status_code == 409
     assert answer.json()["type"] == "lease-lost"
     assert "stop training" in answer.json()["detail"]
 
-    status = client.status("s")
+    status = client.status("killed")
     assert status.trials.complete == 8
     assert status.steps.trained == 8 * 3 + 1, "the step that the killed worker trained was trained twice"
     survivors = [worker for worker in workers if worker.poll() is None or worker.poll() == 0]
     assert len(survivors) == 1
     assert survivors[0].wait(20) == 0
-    service.program.terminate(20)
-    trials = read_by_optuna(storage_url, "s")
+    trials = read_by_optuna(shared.url, "killed")
     assert [trial["number"] for trial in trials] == list(range(8))
     assert all(trial["state"] == "COMPLETE" and list(trial["curve"]) == [1, 2, 3] for trial in trials)
 
@@ -89,6 +89,7 @@ def test_workers_ride_out_a_service_that_is_killed_and_started_again(
     (script.parent / "slow").touch()
     client.create_study("s", max_trials=6, max_steps=4, pruner={"name": "none"})
     workers = [start_worker(programs, service, "s", f"{script}:train") for _ in range(2)]
+    until(lambda: client.status("s").workers == 2)
     until((script.parent / "1.1.json").exists)
     service.kill()
     (script.parent / "slow").unlink()
@@ -105,20 +106,19 @@ def test_workers_ride_out_a_service_that_is_killed_and_started_again(
         assert trial["values"] == [expected[4]]
 
 
-def test_a_worker_that_is_asked_to_end_gives_its_trial_back(
-    programs: Programs, service: Service, client: Client, script: Path
-) -> None:
+def test_a_worker_that_is_asked_to_end_gives_its_trial_back(programs: Programs, shared: Shared, script: Path) -> None:
+    service, client = shared.service, shared.client
     (script.parent / "slow").touch()
-    client.create_study("s", max_trials=3, max_steps=3, pruner={"name": "none"})
-    worker = start_worker(programs, service, "s", f"{script}:train")
+    client.create_study("asked", max_trials=3, max_steps=3, pruner={"name": "none"})
+    worker = start_worker(programs, service, "asked", f"{script}:train")
     until((script.parent / "1.1.json").exists)
     assert worker.terminate(20) == 0
-    released = client.trial("s", 1)
+    released = client.trial("asked", 1)
     assert (released.state, released.attempt, released.error) == ("waiting", 1, None)
     (script.parent / "slow").unlink()
-    successor = start_worker(programs, service, "s", f"{script}:train")
+    successor = start_worker(programs, service, "asked", f"{script}:train")
     assert successor.wait(40) == 0
-    done = client.trial("s", 1)
+    done = client.trial("asked", 1)
     assert (done.state, done.attempt) == ("complete", 1), "giving it back cost no attempt"
     assert [report.step for report in done.curve] == [1, 2, 3]
 
@@ -152,9 +152,11 @@ def test_a_service_that_is_asked_to_end_commits_what_it_has_and_exits_with_0(
     assert set(acknowledged) <= numbers
 
 
+@pytest.mark.parametrize("shared", ["sqlite"], indirect=True)  # The tests above have workers on both databases.
 def test_digits_are_trained_by_two_workers_and_the_suggestion_is_a_rate_one_would_use(
-    programs: Programs, service: Service, client: Client
+    programs: Programs, shared: Shared
 ) -> None:
+    service, client = shared.service, shared.client
     space = {
         "learning_rate": {"type": "float", "low": 1e-5, "high": 10.0, "log": True},
         "batch_size": {"type": "categorical", "choices": [64, 128]},
@@ -169,7 +171,7 @@ def test_digits_are_trained_by_two_workers_and_the_suggestion_is_a_rate_one_woul
     assert status.state == "finished"
     assert sum(status.trials.model_dump().values()) == 12
     suggestion = client.suggestion("digits")
-    assert suggestion.basis == "best_trial"
+    assert suggestion.basis in ("posterior", "best_trial")
     assert suggestion.interval is not None
     assert suggestion.learning_rate is not None
     assert suggestion.interval[0] <= suggestion.learning_rate <= suggestion.interval[1]

@@ -1,6 +1,7 @@
 """One writer at a time: a deposed one cannot commit and is told, a silent one is deposed, a healthy one never is."""
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -93,7 +94,7 @@ def test_a_standby_deposes_a_writer_that_has_fallen_silent(
         standby.acquire()
     threading.Event().wait(1.1)
     standby.acquire()
-    assert "has said nothing for 1 s" in caplog.text
+    assert re.search(r"has said nothing for \d+ s", caplog.text)
     with pytest.raises(StorageUnavailable):
         silent.write([(Op.INSERT_STUDY, {"study_id": 1, "study_name": "too late"})])
     with pytest.raises(WriterBusy):

@@ -13,9 +13,10 @@ from zoneinfo import ZoneInfo
 import optuna
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 
-from service.storage import adoption, optuna_schema
+from service.storage import adoption, optuna_schema, schema
 from service.storage.adopt import Outcome, Wanted, adopt, plan
 from service.storage.database import Database
 from service.storage.engine import open_engine
@@ -23,6 +24,7 @@ from service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from service.storage.integrity import check
 from service.storage.local_times import Converter, Zones, parse_zones
 from service.wire.trials import Ask, LeasedTrial
+from tests.conftest import new_postgres
 from tests.support.filled import content, fill, load_old
 from tests.support.tuning import Tuning
 
@@ -30,11 +32,23 @@ BERLIN = Wanted(zones=parse_zones(["Europe/Berlin"]))
 NOW = 1_800_000_000.0
 
 
-@pytest.fixture
-def old_url(storage_url: str) -> str:
+@pytest.fixture(scope="module")
+def old_postgres(postgres_admin_url: str) -> Iterator[str]:
+    with new_postgres(postgres_admin_url) as url:
+        load_old("optuna-4.9.sql", url)
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """What Optuna 4.9 wrote in Berlin, in the night when clocks went back."""
-    load_old("optuna-4.9.sql", storage_url)
-    return storage_url
+    if request.param == "sqlite":
+        load_old("optuna-4.9.sql", f"sqlite:///{tmp_path}/lrtune.db")
+        yield f"sqlite:///{tmp_path}/lrtune.db"
+        return
+    original = make_url(request.getfixturevalue("old_postgres")).database
+    with new_postgres(request.getfixturevalue("postgres_admin_url"), original) as url:
+        yield url
 
 
 @pytest.fixture(params=["UTC", "Asia/Kolkata", "America/New_York"])
@@ -125,18 +139,36 @@ def test_a_plan_says_the_same_and_changes_nothing(old_url: str) -> None:
     assert (planned.example.stored.hour, planned.example.utc.hour) == (0, 22)
 
 
-def test_an_adoption_that_was_cut_short_is_finished_by_the_next(old_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def cut(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr("service.storage.adopt._insert_spec", cut)
-        with pytest.raises(KeyboardInterrupt):
-            adopt(old_url, BERLIN, NOW)
+def test_an_adoption_that_fails_half_way_is_finished_by_the_next(old_url: str) -> None:
+    """The database refuses the first spec, after all times have been made UTC in the same transaction."""
+    refusing = REFUSE_SPECS[make_url(old_url).get_backend_name()]
+    engine = create_engine(old_url)
+    with engine.begin() as connection:
+        schema.upgrade_ours(connection)
+        for statement in refusing:
+            connection.exec_driver_sql(statement)
+    with pytest.raises(DBAPIError, match="no specs today"):
+        adopt(old_url, BERLIN, NOW)
     with pytest.raises(SchemaMismatch, match="lrtune db adopt"):
         open_engine(old_url)
+    with engine.begin() as connection:
+        on_table = " on lrtune_studies" if engine.dialect.name == "postgresql" else ""
+        connection.exec_driver_sql(f"drop trigger refusing{on_table}")
+    engine.dispose()
     adopt(old_url, BERLIN, NOW)
     assert_times_are_true(old_url)
+
+
+REFUSE_SPECS = {
+    "sqlite": [
+        "create trigger refusing before insert on lrtune_studies begin select raise(abort, 'no specs today'); end"
+    ],
+    "postgresql": [
+        "create function refuse() returns trigger language plpgsql as "
+        "$$ begin raise exception 'no specs today'; end $$",
+        "create trigger refusing before insert on lrtune_studies for each row execute function refuse()",
+    ],
+}
 
 
 def test_a_database_of_an_older_schema_is_upgraded_by_optuna_and_its_times_are_still_known_to_be_local(

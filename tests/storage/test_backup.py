@@ -1,8 +1,10 @@
 """Backups of a database in use, and what becomes of them."""
 
+import resource
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -10,8 +12,8 @@ import pytest
 from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from service.storage import backup as saving
 from service.storage import schema
 from service.storage.backup import backup
 from service.storage.engine import open_engine
@@ -19,7 +21,8 @@ from service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from service.storage.integrity import check
 from service.storage.mirror import TrialMirror
 from service.storage.restore import restore
-from tests.support.filled import content, fill, load_old
+from tests.conftest import new_postgres
+from tests.support.filled import content, load_old
 
 RATE = FloatDistribution(1e-5, 1.0, log=True)
 
@@ -30,23 +33,15 @@ def other_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/other.db"
         return
-    import psycopg
-    from sqlalchemy import make_url
-
-    admin_url = request.getfixturevalue("postgres_admin_url")
-    with psycopg.connect(admin_url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE restored")
-        url = make_url(admin_url).set(drivername="postgresql+psycopg", database="restored")
-        yield url.render_as_string(hide_password=False)
-        admin.execute("DROP DATABASE restored WITH (FORCE)")
+    with new_postgres(request.getfixturevalue("postgres_admin_url")) as url:
+        yield url
 
 
 def test_a_backup_restores_to_the_same_rows_on_the_same_and_the_other_kind_of_database(
-    storage_url: str, other_url: str, tmp_path: Path
+    filled_url: str, other_url: str, tmp_path: Path
 ) -> None:
-    fill(storage_url)
-    before = content(storage_url)
-    saved = backup(storage_url, tmp_path / "b.backup")
+    before = content(filled_url)
+    saved = backup(filled_url, tmp_path / "b.backup")
     assert (saved.studies, saved.trials) == (len(before["studies"]), len(before["trials"]))
     assert content(f"sqlite:///{saved.file}") == before
     restored = restore(saved.file, other_url)
@@ -66,9 +61,8 @@ def test_a_backup_restores_to_the_same_rows_on_the_same_and_the_other_kind_of_da
     assert check(other_url).findings == []
 
 
-def test_a_backup_of_a_database_in_use_is_one_moment_of_it(storage_url: str, tmp_path: Path) -> None:
-    fill(storage_url)
-    engine = open_engine(storage_url)
+def test_a_backup_of_a_database_in_use_is_one_moment_of_it(filled_url: str, tmp_path: Path) -> None:
+    engine = open_engine(filled_url)
     study = engine.load_name("of-optuna")
     done = threading.Event()
     written = threading.Semaphore(0)
@@ -90,7 +84,7 @@ def test_a_backup_of_a_database_in_use_is_one_moment_of_it(storage_url: str, tmp
         for number in range(5):
             for _ in range(20):
                 assert written.acquire(timeout=30)
-            saved = backup(storage_url, tmp_path / f"{number}.backup")
+            saved = backup(filled_url, tmp_path / f"{number}.backup")
             assert check(f"sqlite:///{saved.file}").findings == []
             with sqlite3.connect(saved.file) as file:
                 assert file.execute(
@@ -106,42 +100,43 @@ def test_a_backup_of_a_database_in_use_is_one_moment_of_it(storage_url: str, tmp
     assert saved.trials > 100
 
 
-def test_a_file_that_exists_is_not_replaced_unless_forced(storage_url: str, tmp_path: Path) -> None:
-    fill(storage_url)
+def test_a_file_that_exists_is_not_replaced_unless_forced(filled_url: str, tmp_path: Path) -> None:
     file = tmp_path / "b.backup"
     file.write_text("precious")
     with pytest.raises(StorageError, match="--force"):
-        backup(storage_url, file)
+        backup(filled_url, file)
     assert file.read_text() == "precious"
-    backup(storage_url, file, force=True)
-    assert content(f"sqlite:///{file}") == content(storage_url)
+    backup(filled_url, file, force=True)
+    assert content(f"sqlite:///{file}") == content(filled_url)
 
 
-def test_a_database_is_never_taken_for_a_backup_to_replace(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
+def test_a_database_is_never_taken_for_a_backup_to_replace(filled_sqlite_url: str, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="the database itself"):
-        backup(url, tmp_path / "lrtune.db", force=True)
+        backup(filled_sqlite_url, tmp_path / "lrtune.db", force=True)
     other = open_engine(f"sqlite:///{tmp_path}/other.db")
     with pytest.raises(StorageError, match="a database in use"):
-        backup(url, tmp_path / "other.db", force=True)
+        backup(filled_sqlite_url, tmp_path / "other.db", force=True)
     other.close()
 
 
-def test_a_backup_that_fails_leaves_nothing_behind(
-    storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(storage_url)
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Within the block, what this process writes to a file past `size` bytes is refused, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_backup_that_fails_leaves_nothing_behind(filled_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
-
-    def full(path: Path) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(saving, "_sync", full)
-    with pytest.raises(OSError, match="No space left"):
-        backup(storage_url, folder / "b.backup")
+    with no_file_larger_than(100_000), pytest.raises((StorageError, sqlite3.Error, SQLAlchemyError)):
+        backup(filled_url, folder / "b.backup")
     assert list(folder.iterdir()) == []
+    assert backup(filled_url, folder / "b.backup").size_bytes > 100_000
 
 
 def test_what_is_no_database_is_not_saved(tmp_path: Path, postgres_url: str) -> None:
@@ -151,20 +146,16 @@ def test_what_is_no_database_is_not_saved(tmp_path: Path, postgres_url: str) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_that_has_studies_is_not_restored_into(storage_url: str, tmp_path: Path) -> None:
-    fill(storage_url)
-    saved = backup(storage_url, tmp_path / "b.backup")
-    before = content(storage_url)
+def test_a_database_that_has_studies_is_not_restored_into(filled_url: str, tmp_path: Path) -> None:
+    saved = backup(filled_url, tmp_path / "b.backup")
+    before = content(filled_url)
     with pytest.raises(StorageError, match=r"2 studies already.*--storage"):
-        restore(saved.file, storage_url)
-    assert content(storage_url) == before
+        restore(saved.file, filled_url)
+    assert content(filled_url) == before
 
 
-def test_a_database_that_a_service_writes_is_not_restored_into(
-    storage_url: str, other_url: str, tmp_path: Path
-) -> None:
-    fill(storage_url)
-    saved = backup(storage_url, tmp_path / "b.backup")
+def test_a_database_that_a_service_writes_is_not_restored_into(filled_url: str, other_url: str, tmp_path: Path) -> None:
+    saved = backup(filled_url, tmp_path / "b.backup")
     engine = open_engine(other_url)
     with pytest.raises(WriterBusy, match="stop it"):
         restore(saved.file, other_url)
@@ -172,14 +163,14 @@ def test_a_database_that_a_service_writes_is_not_restored_into(
     restore(saved.file, other_url)
 
 
-def test_a_restore_that_fails_half_way_restores_nothing(postgres_url: str, tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
-    file = create_engine(url)
+def test_a_restore_that_fails_half_way_restores_nothing(
+    postgres_url: str, filled_sqlite_url: str, tmp_path: Path
+) -> None:
+    file = create_engine(filled_sqlite_url)
     with file.begin() as connection:  # More than PostgreSQL's integer holds; in one of the last tables.
         connection.execute(text("update trial_intermediate_values set step = 3000000000 where step = 2"))
     file.dispose()
-    saved = backup(url, tmp_path / "b.backup")
+    saved = backup(filled_sqlite_url, tmp_path / "b.backup")
     with pytest.raises(StorageError, match=r"trial_intermediate_values.*nothing was restored"):
         restore(saved.file, postgres_url)
     assert not any(rows for name, rows in content(postgres_url).items() if name != "version_info")
@@ -187,16 +178,15 @@ def test_a_restore_that_fails_half_way_restores_nothing(postgres_url: str, tmp_p
 
 @pytest.mark.parametrize("revision", [None, *schema.revisions()[:-1]])
 def test_a_backup_of_an_older_lrtune_is_upgraded_when_it_is_restored(
-    storage_url: str, other_url: str, tmp_path: Path, revision: str | None
+    filled_url: str, other_url: str, tmp_path: Path, revision: str | None
 ) -> None:
-    fill(storage_url)
-    before = content(storage_url)
-    engine = create_engine(storage_url)
+    before = content(filled_url)
+    engine = create_engine(filled_url)
     with engine.connect() as connection:
         schema.downgrade_ours(connection, revision or "base")
         connection.commit()
     engine.dispose()
-    saved = backup(storage_url, tmp_path / "b.backup")
+    saved = backup(filled_url, tmp_path / "b.backup")
     bytes_before = saved.file.read_bytes()
     assert restore(saved.file, other_url).upgraded_from == (revision or "none")
     assert saved.file.read_bytes() == bytes_before
@@ -206,10 +196,8 @@ def test_a_backup_of_an_older_lrtune_is_upgraded_when_it_is_restored(
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
 
 
-def test_a_backup_of_a_newer_lrtune_or_an_older_optuna_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
-    file = backup(url, tmp_path / "b.backup").file
+def test_a_backup_of_a_newer_lrtune_or_an_older_optuna_is_refused(filled_sqlite_url: str, tmp_path: Path) -> None:
+    file = backup(filled_sqlite_url, tmp_path / "b.backup").file
     with sqlite3.connect(file) as saved:
         saved.execute("update lrtune_alembic_version set version_num = '9999'")
     with pytest.raises(SchemaMismatch, match="newer lrtune"):
@@ -220,10 +208,8 @@ def test_a_backup_of_a_newer_lrtune_or_an_older_optuna_is_refused(tmp_path: Path
     assert not (tmp_path / "new.db").exists()
 
 
-def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
-    file = backup(url, tmp_path / "b.backup").file
+def test_what_is_no_backup_is_refused(filled_sqlite_url: str, tmp_path: Path) -> None:
+    file = backup(filled_sqlite_url, tmp_path / "b.backup").file
     whole = file.read_bytes()
     for damaged in (b"", b"not a database", whole[: len(whole) // 2], whole[:8192] + b"\xff" * 4096 + whole[12288:]):
         file.write_bytes(damaged)

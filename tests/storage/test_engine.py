@@ -34,8 +34,8 @@ RATE = FloatDistribution(1e-5, 1.0, log=True)
 
 
 @pytest.fixture
-def engine(storage_url: str) -> Iterator[Engine]:
-    opened = open_engine(storage_url)
+def engine(migrated_url: str) -> Iterator[Engine]:
+    opened = open_engine(migrated_url)
     yield opened
     opened.close()
 
@@ -58,8 +58,8 @@ def running_trial(engine: Engine, study: StudyMirror, rate: float = 0.1) -> Tria
 # What Optuna sees
 
 
-def test_optuna_sees_the_very_same_trials_field_by_field(storage_url: str) -> None:
-    with Tuning(storage_url) as tuning:
+def test_optuna_sees_the_very_same_trials_field_by_field(migrated_url: str) -> None:
+    with Tuning(migrated_url) as tuning:
         tuning.create(
             name="s",
             max_steps=4,
@@ -87,7 +87,7 @@ def test_optuna_sees_the_very_same_trials_field_by_field(storage_url: str) -> No
                 tuning.run(trials.result("s", leased.number, body))
         study = tuning.run(tuning.studies.get("s"))
         held = [fields_of(trial.freeze()) for trial in study.trials]
-        assert read_by_optuna(storage_url, "s") == held
+        assert read_by_optuna(migrated_url, "s") == held
         tuning.forget("s")
         reread = tuning.run(tuning.studies.get("s"))
         assert [fields_of(trial.freeze()) for trial in reread.trials] == held
@@ -99,7 +99,7 @@ def test_optuna_sees_the_very_same_trials_field_by_field(storage_url: str) -> No
 # On disk before answered
 
 
-def test_what_is_answered_is_on_disk(engine: Engine, storage_url: str) -> None:
+def test_what_is_answered_is_on_disk(engine: Engine, migrated_url: str) -> None:
     study = new_study(engine)
     for number in range(20):
         with engine.change(study) as change:
@@ -107,7 +107,7 @@ def test_what_is_answered_is_on_disk(engine: Engine, storage_url: str) -> None:
             change.add_trial(trial)
             change.report(trial, 1, 0.5 * number)
         change.wait()
-        reader = create_engine(storage_url)
+        reader = create_engine(migrated_url)
         with reader.connect() as connection:
             assert connection.execute(text("select count(*) from trials")).scalar() == number + 1
             assert connection.execute(text("select count(*) from trial_intermediate_values")).scalar() == number + 1
@@ -173,8 +173,8 @@ def test_a_change_that_fails_half_way_leaves_no_trace(engine: Engine) -> None:
     assert engine.load(study.study_id).trials == []
 
 
-def test_a_deleted_study_is_gone_with_all_its_rows(storage_url: str) -> None:
-    with Tuning(storage_url) as tuning:
+def test_a_deleted_study_is_gone_with_all_its_rows(migrated_url: str) -> None:
+    with Tuning(migrated_url) as tuning:
         tuning.create(name="kept", max_steps=3)
         tuning.create(name="gone", max_steps=3)
         for name in ("kept", "gone"):
@@ -183,7 +183,7 @@ def test_a_deleted_study_is_gone_with_all_its_rows(storage_url: str) -> None:
             report = Reports(lease=leased.lease, reports=[Report(step=1, value=1.0)])
             tuning.run(tuning.trials.report(name, leased.number, report))
         tuning.run(tuning.studies.delete("gone"))
-    reader = create_engine(storage_url)
+    reader = create_engine(migrated_url)
     with reader.connect() as connection:
         for table in ("studies", "trials", "trial_params", "trial_intermediate_values", "lrtune_trials"):
             assert connection.execute(text(f"select count(*) from {table}")).scalar() == 1, table
@@ -193,16 +193,16 @@ def test_a_deleted_study_is_gone_with_all_its_rows(storage_url: str) -> None:
 # One writer
 
 
-def test_a_second_writer_is_told_that_there_is_one(engine: Engine, storage_url: str) -> None:
+def test_a_second_writer_is_told_that_there_is_one(engine: Engine, migrated_url: str) -> None:
     assert engine.state == "active"
     with pytest.raises(WriterBusy):
-        open_engine(storage_url)
+        open_engine(migrated_url)
 
 
-def test_a_standby_takes_over_when_the_writer_ends(storage_url: str) -> None:
-    first = open_engine(storage_url)
+def test_a_standby_takes_over_when_the_writer_ends(migrated_url: str) -> None:
+    first = open_engine(migrated_url)
     new_study(first, "of-the-first")
-    second = Engine(Database(storage_url))
+    second = Engine(Database(migrated_url))
     second.start()
     with pytest.raises(WriterBusy):
         second.wait_started()
@@ -218,18 +218,18 @@ def test_a_standby_takes_over_when_the_writer_ends(storage_url: str) -> None:
     second.close()
 
 
-def test_the_lock_dies_with_its_process(storage_url: str) -> None:
+def test_the_lock_dies_with_its_process(migrated_url: str) -> None:
     program = (
         "import os, sys; from service.storage.engine import open_engine; "
         "open_engine(sys.argv[1]); print('holding', flush=True); os.kill(os.getpid(), 9)"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", program, storage_url], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program, migrated_url], capture_output=True, text=True, timeout=60, check=False
     )
     assert "holding" in ended.stdout, ended.stderr
     for _ in range(50):  # PostgreSQL notices a broken connection a moment later.
         try:
-            engine = open_engine(storage_url)
+            engine = open_engine(migrated_url)
         except WriterBusy:
             threading.Event().wait(0.1)
         else:
@@ -274,9 +274,9 @@ def test_a_cut_connection_answers_503_then_the_engine_resumes_and_nothing_acknow
 # Schema
 
 
-def test_autogenerate_finds_nothing_to_change(engine: Engine, storage_url: str) -> None:
+def test_autogenerate_finds_nothing_to_change(engine: Engine, migrated_url: str) -> None:
     assert engine.state == "active"
-    reader = create_engine(storage_url)
+    reader = create_engine(migrated_url)
     with reader.connect() as connection:
         context = MigrationContext.configure(
             connection,
@@ -290,14 +290,14 @@ def test_autogenerate_finds_nothing_to_change(engine: Engine, storage_url: str) 
     reader.dispose()
 
 
-def test_a_database_of_a_newer_lrtune_is_refused_in_clear_words(storage_url: str) -> None:
-    open_engine(storage_url).close()
-    writer = create_engine(storage_url)
+def test_a_database_of_a_newer_lrtune_is_refused_in_clear_words(migrated_url: str) -> None:
+    open_engine(migrated_url).close()
+    writer = create_engine(migrated_url)
     with writer.begin() as connection:
         connection.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
     writer.dispose()
     with pytest.raises(SchemaMismatch, match="newer lrtune"):
-        open_engine(storage_url)
+        open_engine(migrated_url)
 
 
 def test_a_database_that_optuna_made_is_taken_over_with_its_studies(storage_url: str) -> None:

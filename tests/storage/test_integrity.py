@@ -6,26 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from service.storage.backup import backup
 from service.storage.engine import open_engine
 from service.storage.errors import StorageUnavailable
 from service.storage.integrity import check
-from service.storage.restore import restore
-from tests.support.filled import content, fill, load_old
-
-
-@pytest.fixture(scope="module")
-def filled_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled")
-    fill(f"sqlite:///{folder}/lrtune.db")
-    return backup(f"sqlite:///{folder}/lrtune.db", folder / "filled.backup").file
-
-
-@pytest.fixture
-def filled_url(storage_url: str, filled_backup: Path) -> str:
-    """A database with something of everything in it."""
-    restore(filled_backup, storage_url)
-    return storage_url
+from tests.support.filled import content, load_old
 
 
 @pytest.mark.parametrize(
@@ -63,27 +47,24 @@ def test_what_is_wrong_is_found_and_the_check_changes_nothing(filled_url: str, d
     assert check(filled_url) == checked
 
 
-def test_rows_of_optunas_whose_trial_is_gone_are_found(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
+def test_rows_of_optunas_whose_trial_is_gone_are_found(filled_sqlite_url: str, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "lrtune.db") as database:  # PostgreSQL keeps such rows out by itself.
         database.execute("delete from trials where trial_id = 1")
-    found = {finding.found for finding in check(url).findings if finding.check == "orphans"}
+    found = {finding.found for finding in check(filled_sqlite_url).findings if finding.check == "orphans"}
     for table in ("trial_params", "trial_values", "trial_intermediate_values", "lrtune_trials"):
         assert any(f"rows of {table} belong to no trial" in text for text in found), table
 
 
-def test_a_sequence_that_would_give_a_taken_id_is_found(postgres_url: str) -> None:
-    fill(postgres_url)
-    engine = create_engine(postgres_url)
+def test_a_sequence_that_would_give_a_taken_id_is_found(filled_postgres_url: str) -> None:
+    engine = create_engine(filled_postgres_url)
     with engine.begin() as connection:
         connection.execute(text("select setval('trials_trial_id_seq', 2)"))
-        assert [finding.check for finding in check(postgres_url).findings] == ["sequences"]
-    remedy = check(postgres_url).findings[0].remedy
+        assert [finding.check for finding in check(filled_postgres_url).findings] == ["sequences"]
+    remedy = check(filled_postgres_url).findings[0].remedy
     with engine.begin() as connection:
         connection.execute(text(remedy))
     engine.dispose()
-    assert check(postgres_url).findings == []
+    assert check(filled_postgres_url).findings == []
 
 
 def test_a_lowered_budget_is_no_finding(filled_url: str) -> None:
@@ -94,9 +75,7 @@ def test_a_lowered_budget_is_no_finding(filled_url: str) -> None:
     assert check(filled_url).findings == []
 
 
-def test_a_damaged_file_is_found(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/lrtune.db"
-    fill(url)
+def test_a_damaged_file_is_found(filled_sqlite_url: str, tmp_path: Path) -> None:
     path = tmp_path / "lrtune.db"
     with sqlite3.connect(path) as database:
         database.execute("pragma journal_mode = delete")
@@ -108,7 +87,7 @@ def test_a_damaged_file_is_found(tmp_path: Path) -> None:
         file.seek((root - 1) * size + size - 40)
         file.write(b"\x00" * 40)
     try:
-        findings = [finding.check for finding in check(url).findings]
+        findings = [finding.check for finding in check(filled_sqlite_url).findings]
     except StorageUnavailable:
         return
     assert "file" in findings

@@ -27,18 +27,18 @@ SPACE = {"learning_rate": {"type": "float", "low": 1e-5, "high": 1.0, "log": Tru
 
 
 @pytest.fixture
-def ours(storage_url: str) -> Iterator[Tuning]:
+def ours(migrated_url: str) -> Iterator[Tuning]:
     """The service's side; it looks for neighbours when the test says so."""
-    with Tuning(storage_url) as tuning:
+    with Tuning(migrated_url) as tuning:
         tuning.engine.neighbours.close()
         tuning.create(name="s", search_space=SPACE, sampler={"name": "tpe"}, pruner={"name": "none"}, max_steps=5)
         yield tuning
 
 
 @pytest.fixture
-def theirs(ours: Tuning, storage_url: str) -> Iterator[RDBStorage]:
+def theirs(ours: Tuning, migrated_url: str) -> Iterator[RDBStorage]:
     """The neighbour's side."""
-    storage = RDBStorage(storage_url)
+    storage = RDBStorage(migrated_url)
     yield storage
     storage.remove_session()
     storage.engine.dispose()
@@ -95,7 +95,7 @@ def test_studies_that_a_neighbour_makes_and_deletes_come_and_go(ours: Tuning, th
     assert not look(ours)
 
 
-def test_trials_of_a_neighbour_are_taken_in_field_by_field(ours: Tuning, theirs: RDBStorage, storage_url: str) -> None:
+def test_trials_of_a_neighbour_are_taken_in_field_by_field(ours: Tuning, theirs: RDBStorage, migrated_url: str) -> None:
     finish(ours, ask(ours))
     version = study_of(ours).version
     study = theirs_named(theirs)
@@ -116,7 +116,7 @@ def test_trials_of_a_neighbour_are_taken_in_field_by_field(ours: Tuning, theirs:
     )
     assert look(ours)
     mirror = study_of(ours)
-    assert held(ours) == read_by_optuna(storage_url, "s")
+    assert held(ours) == read_by_optuna(migrated_url, "s")
     assert [trial.number for trial in mirror.trials] == list(range(6))
     assert mirror.user_attrs["note"] == "from outside"
     assert +mirror.tally.outcomes == {"complete": 4, "pruned": 1, "failed": 1}
@@ -133,7 +133,7 @@ def test_trials_of_a_neighbour_are_taken_in_field_by_field(ours: Tuning, theirs:
 
 
 def test_a_running_trial_of_a_neighbour_is_followed_to_its_end(
-    ours: Tuning, theirs: RDBStorage, storage_url: str
+    ours: Tuning, theirs: RDBStorage, migrated_url: str
 ) -> None:
     study = theirs_named(theirs)
     trial = study.ask()
@@ -150,7 +150,7 @@ def test_a_running_trial_of_a_neighbour_is_followed_to_its_end(
     best = study_of(ours).best
     assert best is not None
     assert best.value == 0.25
-    assert held(ours) == read_by_optuna(storage_url, "s")
+    assert held(ours) == read_by_optuna(migrated_url, "s")
 
 
 def test_what_we_write_ourselves_is_not_taken_for_a_neighbours(ours: Tuning, theirs: RDBStorage) -> None:
@@ -184,7 +184,7 @@ def test_many_trials_at_once_are_taken_in_over_several_looks(ours: Tuning, their
 
 
 def test_an_id_that_a_neighbour_took_first_costs_a_second_try_and_nothing_else(
-    ours: Tuning, theirs: RDBStorage, storage_url: str
+    ours: Tuning, theirs: RDBStorage, migrated_url: str
 ) -> None:
     finish(ours, ask(ours, "before"))
     theirs_named(theirs).ask()  # Takes the id that we would choose next.
@@ -194,13 +194,13 @@ def test_an_id_that_a_neighbour_took_first_costs_a_second_try_and_nothing_else(
     leased = ask(ours, "r")
     assert leased.number == 2
     finish(ours, leased)
-    assert [trial["number"] for trial in read_by_optuna(storage_url, "s")] == [0, 1, 2]
-    assert stored_numbers(storage_url) == [0, 1, 2]
-    assert held(ours) == read_by_optuna(storage_url, "s")
+    assert [trial["number"] for trial in read_by_optuna(migrated_url, "s")] == [0, 1, 2]
+    assert stored_numbers(migrated_url) == [0, 1, 2]
+    assert held(ours) == read_by_optuna(migrated_url, "s")
 
 
 def test_a_number_that_a_neighbour_took_first_is_not_given_twice(
-    ours: Tuning, theirs: RDBStorage, storage_url: str
+    ours: Tuning, theirs: RDBStorage, migrated_url: str
 ) -> None:
     """Our next id is free, but an earlier one, set aside for a draw that came to nothing, is the neighbour's."""
     finish(ours, ask(ours, "before"))
@@ -211,7 +211,7 @@ def test_a_number_that_a_neighbour_took_first_is_not_given_twice(
     with pytest.raises(StorageUnavailable, match="another process added a trial"):
         ask(ours, "r")
     assert ask(ours, "r").number == 2
-    assert stored_numbers(storage_url) == [0, 1, 2]
+    assert stored_numbers(migrated_url) == [0, 1, 2]
 
 
 def test_only_the_study_in_which_the_neighbour_was_faster_has_to_try_again(ours: Tuning, theirs: RDBStorage) -> None:
@@ -252,7 +252,7 @@ def test_a_waiting_trial_is_trained_by_one_side_only(ours: Tuning, theirs: RDBSt
 
 
 def test_a_trial_on_lease_that_a_neighbour_ends_is_lost_to_its_worker(
-    ours: Tuning, theirs: RDBStorage, storage_url: str
+    ours: Tuning, theirs: RDBStorage, migrated_url: str
 ) -> None:
     leased = ask(ours)
     theirs_named(theirs).tell(leased.number, 0.125)
@@ -265,11 +265,11 @@ def test_a_trial_on_lease_that_a_neighbour_ends_is_lost_to_its_worker(
     assert not look(ours)
     ours.clock.now += 10_000
     assert ours.trials.expire() == 0
-    assert read_by_optuna(storage_url, "s")[0]["values"] == [0.125]
+    assert read_by_optuna(migrated_url, "s")[0]["values"] == [0.125]
 
 
 def test_one_that_ended_while_the_study_was_not_in_memory_has_no_lease_either(
-    ours: Tuning, theirs: RDBStorage, storage_url: str
+    ours: Tuning, theirs: RDBStorage, migrated_url: str
 ) -> None:
     leased = ask(ours)
     theirs_named(theirs).tell(leased.number, 0.125)
@@ -279,32 +279,32 @@ def test_one_that_ended_while_the_study_was_not_in_memory_has_no_lease_either(
     pending = ours.engine.pending(study_of(ours))
     if pending is not None:
         pending.wait()
-    reader = create_engine(storage_url)
+    reader = create_engine(migrated_url)
     with reader.connect() as connection:
         assert connection.execute(text("select count(*) from lrtune_trials where leased")).scalar() == 0
     reader.dispose()
 
 
-def test_numbers_that_do_not_follow_the_ids_are_set_right(ours: Tuning, theirs: RDBStorage, storage_url: str) -> None:
+def test_numbers_that_do_not_follow_the_ids_are_set_right(ours: Tuning, theirs: RDBStorage, migrated_url: str) -> None:
     for index in range(4):
         finish(ours, ask(ours, str(index)))
     with theirs.engine.begin() as connection:
         connection.execute(text("update trials set number = 1 where number = 2"))
     ours.forget("s")
     assert ask(ours, "next").number == 4
-    assert stored_numbers(storage_url) == [0, 1, 2, 3, 4]
+    assert stored_numbers(migrated_url) == [0, 1, 2, 3, 4]
 
 
 # Side by side
 
 
-def test_both_sides_work_on_one_study_at_the_same_time(ours: Tuning, storage_url: str) -> None:
+def test_both_sides_work_on_one_study_at_the_same_time(ours: Tuning, migrated_url: str) -> None:
     """Nobody's trial is lost or given twice, and Optuna never meets an error."""
     over, failures = threading.Event(), list[BaseException]()
     told: dict[int, float] = {}
 
     def neighbour(name: str) -> None:
-        storage = RDBStorage(storage_url)
+        storage = RDBStorage(migrated_url)
         try:
             study = theirs_named(storage, name)
             while not over.is_set():
@@ -346,20 +346,20 @@ def test_both_sides_work_on_one_study_at_the_same_time(ours: Tuning, storage_url
     while look(ours):
         pass
     for name in ("s", "another"):
-        in_database = read_by_optuna(storage_url, name)
+        in_database = read_by_optuna(migrated_url, name)
         assert [trial["number"] for trial in in_database] == list(range(len(in_database)))
         mirror = ours.run(ours.studies.get(name))
         assert [fields_of(trial.freeze()) for trial in mirror.trials] == in_database
-    in_database = read_by_optuna(storage_url, "s")
+    in_database = read_by_optuna(migrated_url, "s")
     assert {number: in_database[number]["values"] for number in told} == {n: [value] for n, value in told.items()}
     assert len(in_database) > len(told)
 
 
-def test_the_thread_looks_by_itself_within_seconds(storage_url: str) -> None:
-    storage = open_storage(storage_url)
+def test_the_thread_looks_by_itself_within_seconds(migrated_url: str) -> None:
+    storage = open_storage(migrated_url)
     try:
         optuna.create_study(study_name="s", storage=storage)
-        theirs = RDBStorage(storage_url)
+        theirs = RDBStorage(migrated_url)
         theirs_named(theirs).add_trial(
             optuna.create_trial(params={"learning_rate": 0.1}, distributions={"learning_rate": RATE}, value=1.0)
         )

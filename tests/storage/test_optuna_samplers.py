@@ -3,11 +3,12 @@
 The suites make their studies without naming a storage; a fixture makes the engine the default. Each class shares one
 database, in which every test has studies of its own.
 
-Left out, for time: the 36 combinations of `test_combination_of_different_distributions_objective` and of
-`test_sample_relative_numerical`, whose calls of the storage are those of the other tests; on PostgreSQL the tests that
-draw a hundred times, and all samplers but two; and the samplers not named here (`gp` alone takes minutes, and asks the
-storage for nothing that TPE does not ask for). `auto` draws each parameter by itself, as TPE does by default, so the
-suite of the samplers that draw them together is not for it.
+One suite of independent draws and one of joint draws for each database; those of several objectives, and of samplers
+with a state of their own (CMA-ES, QMC, NSGA-II), where they cost little. Left out, for time: the 36 combinations of
+`test_combination_of_different_distributions_objective` and of `test_sample_relative_numerical`, whose calls of the
+storage are those of the other tests; on PostgreSQL the tests that draw a hundred times; and samplers that ask the
+storage for nothing that these do not ask for (`tpe`, `gp`). `auto` draws each parameter by itself, so the suite of the
+samplers that draw them together is not for it.
 `optuna.testing.pruners` holds a pruner that prunes always or never: it is run below, beside Optuna's own pruners.
 """
 
@@ -19,11 +20,10 @@ import pytest
 from optuna.importance import (
     BaseImportanceEvaluator,
     FanovaImportanceEvaluator,
-    MeanDecreaseImpurityImportanceEvaluator,
     PedAnovaImportanceEvaluator,
 )
 from optuna.pruners import BasePruner
-from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, QMCSampler, TPESampler
+from optuna.samplers import BaseSampler, CmaEsSampler, NSGAIISampler, QMCSampler, RandomSampler
 from optuna.testing.pruners import DeterministicPruner
 from optuna.testing.pytest_importance import (
     BasicImportanceEvaluatorTestCase,
@@ -111,19 +111,12 @@ class TestAuto(_Basic, MultiObjectiveSamplerTestCase):
 
 
 @pytest.mark.usefixtures("on_postgres")
-class TestAutoOnPostgres(_Basic):
+class TestRandomOnPostgres(_Basic):
     test_float = test_int = test_categorical = None  # type: ignore[assignment]
 
     @pytest.fixture
     def sampler(self) -> SamplerOf:
-        return lambda: AutoSampler(seed=0)
-
-
-@pytest.mark.usefixtures("on_sqlite")
-class TestTpe(_Basic, _Relative):
-    @pytest.fixture
-    def sampler(self) -> SamplerOf:
-        return lambda: TPESampler(n_startup_trials=0, multivariate=True, seed=0)
+        return lambda: RandomSampler(seed=0)
 
 
 @pytest.mark.usefixtures("on_sqlite")
@@ -203,13 +196,6 @@ class TestFanova(_Importance):
     @pytest.fixture
     def evaluator(self) -> Callable[..., BaseImportanceEvaluator]:
         return lambda: FanovaImportanceEvaluator(n_trees=8, max_depth=8, seed=0)
-
-
-@pytest.mark.usefixtures("on_sqlite")
-class TestMeanDecrease(_Importance):
-    @pytest.fixture
-    def evaluator(self) -> Callable[..., BaseImportanceEvaluator]:
-        return lambda: MeanDecreaseImpurityImportanceEvaluator(n_trees=8, max_depth=8, seed=0)
 
 
 @pytest.mark.usefixtures("on_postgres")

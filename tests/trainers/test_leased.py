@@ -17,7 +17,9 @@ def test_a_training_that_ends_is_complete_with_its_last_value(client: Client, se
         for step in (1, 2, 3):
             trial.report(step, 1.0 / step)
     assert [body["reports"] for body in service.bodies("/reports")][-1] == [{"step": 3, "value": 1 / 3}]
-    assert service.bodies("/result") == [{"lease": "lease-0", "state": "complete", "value": 1 / 3, "error": None}]
+    assert service.bodies("/result") == [
+        {"lease": "lease-0", "state": "complete", "value": 1 / 3, "standard_error": None, "error": None}
+    ]
 
 
 def test_the_final_value_comes_before_the_last_reported(client: Client, service: FakeService) -> None:

@@ -46,6 +46,20 @@ def test_each_ask_has_a_request_id_of_its_own(client: Client, service: FakeServi
     assert len({body["request_id"] for body in service.bodies("/trials")}) == 3
 
 
+def test_a_point_whose_reply_was_lost_is_sent_again_with_the_same_request_id(
+    client: Client, service: FakeService
+) -> None:
+    for ending, send in (
+        ("/enqueue", lambda: client.enqueue("s", {"learning_rate": 0.1})),
+        ("/record", lambda: client.record("s", {"learning_rate": 0.1}, value=0.5)),
+    ):
+        service.fault = times(2, broken)
+        send()
+        send()
+        ids = [body["request_id"] for body in service.bodies(ending)]
+        assert (len(ids), len(set(ids)), len(set(ids[:3]))) == (4, 2, 1)
+
+
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_passing_refusal_is_retried(client: Client, service: FakeService, slept: list[float], status: int) -> None:
     service.fault = times(3, lambda: problem(status))
@@ -116,7 +130,7 @@ def test_what_cannot_be_repeated_is_not_sent_again_once_it_may_have_arrived(
 ) -> None:
     service.fault = lambda _: broken()
     with pytest.raises(ServiceUnreachable):
-        client.enqueue("s", {"learning_rate": 0.1})
+        client.create_study("t")
     assert len(service.calls) == 1
 
 

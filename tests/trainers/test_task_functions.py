@@ -10,6 +10,13 @@ def test_a_task_in_a_module_is_found() -> None:
     assert load_task("trainers.task_functions:load_task") is load_task
 
 
+def test_a_built_in_task_is_found_by_its_short_name() -> None:
+    pytest.importorskip("sklearn")
+    from trainers.tasks.decision_tree import train
+
+    assert load_task("decision-tree") is train
+
+
 def test_a_task_in_a_script_is_found_with_what_lies_beside_it(tmp_path: Path) -> None:
     (tmp_path / "beside_the_script.py").write_text("LOSS = 0.25\n")
     script = tmp_path / "my_script.py"
@@ -28,6 +35,7 @@ def test_a_module_in_the_working_directory_is_found(tmp_path: Path, monkeypatch:
     ("name", "message"),
     [
         ("my_script.py", "names no function: write module:function"),
+        ("digit", "or one of digits, digits-cnn, breast-cancer, diabetes, characters, decision-tree, random-forest"),
         ("module:", "names no function"),
         ("nowhere.py:train", "there is no file nowhere.py"),
         ("no_such_module_at_all:train", "there is no module 'no_such_module_at_all' here"),

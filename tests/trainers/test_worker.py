@@ -5,7 +5,7 @@ import signal
 import httpx2
 import pytest
 
-from tests.fake_service import FakeService, problem
+from tests.fake_service import STUDY, FakeService, problem
 from trainers import Client, LeasedTrial, ServiceUnreachable, task
 from trainers.errors import TaskKeepsFailing
 from trainers.retry import Retry
@@ -33,6 +33,27 @@ def test_what_a_task_says_about_itself_reaches_the_service(client: Client, servi
     client.study("s").run(train, worker="me")
     ask = service.bodies("/trials")[0]
     assert (ask["worker"], ask["anneals"], ask["resumable"]) == ("me", True, True)
+
+
+def test_a_paused_training_is_given_back_with_its_checkpoint_and_the_worker_goes_on(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    explanation = "paused at step 1 of 3, rank 2 of 2 paused trials"
+    service.verdict = {"verdict": "pause", "reason": "paused", "explanation": explanation}
+
+    @task(resumable=True)
+    def train(trial: LeasedTrial) -> None:
+        trial.report(1, 0.5, checkpoint=f"file:///{trial.number}")
+        pytest.fail("the report must raise")
+
+    with caplog.at_level(logging.INFO, "trainers"), Signals() as signals:
+        assert work(client.study("s"), train, signals=signals) == 2
+    assert [body["checkpoint"] for body in service.bodies("/release")] == [
+        {"uri": "file:///0", "step": 1},
+        {"uri": "file:///1", "step": 1},
+    ]
+    assert service.bodies("/result") == []
+    assert explanation in caplog.text
 
 
 def test_a_failing_task_fails_its_trial_and_the_worker_goes_on(
@@ -138,3 +159,25 @@ def test_a_signal_shortens_the_wait_for_a_service_that_is_away(service: FakeServ
             with pytest.raises(Shutdown):
                 work(study, lambda _: 0.5, signals=signals)
     assert len(service.bodies("/trials")) == 1
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_closing_line_says_what_the_curve_says_of_the_rate(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, direction: str
+) -> None:
+    sign = 1.0 if direction == "minimize" else -1.0
+
+    def study(request: httpx2.Request) -> httpx2.Response | None:
+        read = request.method == "GET" and request.url.path == "/v1/studies/s"
+        return httpx2.Response(200, json={**STUDY, "direction": direction}) if read else None
+
+    def train(trial: LeasedTrial) -> None:
+        for step in range(1, 13):
+            trial.report(step, sign * (2.3 - 0.01 * step if trial.number == 0 else 0.5))
+
+    service.fault = study
+    with caplog.at_level(logging.INFO, "trainers"):
+        client.study("s").run(train)
+    closing = [line for line in caplog.messages if "complete" in line]
+    assert "; learning rate too_low: falls slowly and steadily" in closing[0]
+    assert closing[1] == f"trial 1: complete, {sign * 0.5:g}"

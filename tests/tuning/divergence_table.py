@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import DIVERGED_ATTR, OUTCOME_ATTR
 from service.tuning.sampling import draw
+from service.tuning.space import distribution_of
 from service.tuning.staging import Snapshot
 from service.wire.studies import StudySpec
 
@@ -50,8 +51,10 @@ def past_edge(
     noise = np.random.default_rng(seed)
     trials: list[FrozenTrial] = []
     count = 0
+    distributions = {name: distribution_of(parameter) for name, parameter in spec.search_space.items()}
     for number in range(60):
-        drawn = draw(spec, Snapshot(1, "edge", [StudyDirection.MINIMIZE], {}, {}, list(trials)), number, number + 1)
+        snapshot = Snapshot(1, "edge", [StudyDirection.MINIMIZE], {}, {}, list(trials), distributions)
+        drawn = draw(spec, snapshot, number, number + 1)
         rate, edge = float(drawn.params["learning_rate"]), edge_of(drawn.params)
         diverged = rate > edge
         count += diverged and number >= 20

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from service.tuning.errors import BudgetSpent, LeaseLost
+from service.tuning.pausing import TARGET_ATTR
 from service.wire.trials import (
     Ask,
     Checkpoint,
@@ -63,10 +64,14 @@ class Model:
     resumed: int | None = None
     curve: dict[int, float] = field(default_factory=dict)
     told_to_stop: str | None = None
+    resumable: bool = False
+    target: int | None = None
     value: float | None = None
 
 
 class LeaseMachine(RuleBasedStateMachine):
+    spec: ClassVar[dict[str, Any]] = {"sampler": {"name": "random"}, "pruner": {"name": "threshold", "upper": 100.0}}
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="lrtune-machine-")
@@ -78,8 +83,7 @@ class LeaseMachine(RuleBasedStateMachine):
             max_steps=MAX_STEPS,
             max_attempts=MAX_ATTEMPTS,
             lease_ttl_seconds=TTL,
-            sampler={"name": "random"},
-            pruner={"name": "threshold", "upper": 100.0},
+            **self.spec,
         )
         self.models: list[Model] = []
         self.stale: list[tuple[int, str]] = []
@@ -97,26 +101,36 @@ class LeaseMachine(RuleBasedStateMachine):
 
     # What workers do
 
-    def ask_once(self, request: str) -> LeasedTrial | NoTrial:
-        return self.tuning.run(self.tuning.trials.ask(NAME, Ask(worker="w", request_id=request)))
+    def ask_once(self, request: str, resumable: bool = False) -> LeasedTrial | NoTrial:
+        ask = Ask(worker="w", request_id=request, resumable=resumable)
+        return self.tuning.run(self.tuning.trials.ask(NAME, ask))
 
-    @rule()
-    def ask(self) -> None:
+    @rule(resumable=st.sampled_from([True, True, False]))
+    def ask(self, resumable: bool) -> None:
         self.requests += 1
         request = f"r{self.requests}"
-        reply = self.ask_once(request)
+        reply = self.ask_once(request, resumable)
         waiting = [m for m in self.models if m.state == "waiting"]
         budgeted = sum(m.budgeted for m in self.models)
         if isinstance(reply, NoTrial):
             assert not waiting
             assert budgeted == MAX_TRIALS
             assert reply.done == (not any(m.state == "running" for m in self.models))
+            for model in self.models:
+                if reply.done and model.state == "paused":
+                    model.state = "pruned"
             return
         if reply.number == len(self.models):
             assert not waiting, "a waiting trial goes before a new one"
             assert budgeted < MAX_TRIALS, "the budget is exact"
             self.models.append(Model("new"))
         model = self.models[reply.number]
+        if model.state == "paused":
+            assert not waiting, "a trial that was cut short goes before one that is promoted"
+            assert resumable or budgeted == MAX_TRIALS
+            if not resumable:
+                model.checkpoint = None
+            model.state = "waiting"
         assert model.state in ("waiting", "new")
         if model.attempt == 0 or model.lost:
             model.attempt += 1
@@ -125,7 +139,8 @@ class LeaseMachine(RuleBasedStateMachine):
         kept = -1 if model.checkpoint is None else model.checkpoint
         model.curve = {s: v for s, v in model.curve.items() if s <= kept}
         model.state, model.lost, model.lease, model.request = "running", False, reply.lease, request
-        model.told_to_stop, model.resumed = None, model.checkpoint
+        model.told_to_stop, model.resumed, model.resumable = None, model.checkpoint, resumable
+        model.target = self.tuning.run(self.tuning.studies.get(NAME)).trials[reply.number].system_attrs.get(TARGET_ATTR)
         model.expires_at = self.tuning.clock.now + TTL
 
     @precondition(lambda self: any(m.request for m in self.models if m.state == "running"))
@@ -145,6 +160,9 @@ class LeaseMachine(RuleBasedStateMachine):
     )
     def report(self, data: st.DataObject, steps: list[int], value: float, checkpoint: bool) -> None:
         number, model = self.pick(data, "running")
+        self.report_steps(number, model, steps, value, checkpoint)
+
+    def report_steps(self, number: int, model: Model, steps: list[int], value: float, checkpoint: bool) -> None:
         kept = Checkpoint(uri=f"file:///{number}", step=max(steps)) if checkpoint else None
         body = Reports(lease=str(model.lease), reports=[Report(step=s, value=value) for s in steps], checkpoint=kept)
         verdict = self.tuning.run(self.tuning.trials.report(NAME, number, body))
@@ -157,10 +175,14 @@ class LeaseMachine(RuleBasedStateMachine):
             last = max(model.curve)
             if not math.isfinite(value):
                 model.told_to_stop = "diverged"
-            elif last < MAX_STEPS and (model.curve[last] > 100 or math.isnan(model.curve[last])):
-                model.told_to_stop = "pruned"
+            elif last < MAX_STEPS:
+                model.told_to_stop = self.judged(model, last)
         assert verdict.reason == model.told_to_stop
-        assert verdict.verdict == ("stop" if model.told_to_stop else "continue")
+        told = "pause" if model.told_to_stop == "paused" else "stop"
+        assert verdict.verdict == (told if model.told_to_stop else "continue")
+
+    def judged(self, model: Model, last: int) -> str | None:
+        return "pruned" if model.curve[last] > 100 or math.isnan(model.curve[last]) else None
 
     @precondition(lambda self: any(m.state == "running" for m in self.models))
     @rule(data=st.data())
@@ -190,6 +212,9 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(data=st.data(), step=st.none() | st.integers(0, MAX_STEPS))
     def release(self, data: st.DataObject, step: int | None) -> None:
         number, model = self.pick(data, "running")
+        self.give_back(number, model, step)
+
+    def give_back(self, number: int, model: Model, step: int | None) -> None:
         checkpoint = None if step is None else Checkpoint(uri="file:///c", step=step)
         body = Release(lease=str(model.lease), checkpoint=checkpoint)
         self.tuning.run(self.tuning.trials.release(NAME, number, body))
@@ -237,7 +262,7 @@ class LeaseMachine(RuleBasedStateMachine):
             with pytest.raises(BudgetSpent):
                 self.tuning.run(self.tuning.trials.enqueue(NAME, body))
             return
-        _, trial = self.tuning.run(self.tuning.trials.enqueue(NAME, body))
+        trial, _ = self.tuning.run(self.tuning.trials.enqueue(NAME, body))
         assert trial.number == len(self.models)
         self.models.append(Model("waiting"))
 
@@ -245,7 +270,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(value=st.sampled_from([0.3, math.nan]))
     def record(self, value: float) -> None:
         body = Record(params={"learning_rate": 0.01}, reports=[Report(step=1, value=1.0)], value=value)
-        _, trial = self.tuning.run(self.tuning.trials.record(NAME, body))
+        trial, _ = self.tuning.run(self.tuning.trials.record(NAME, body))
         assert trial.number == len(self.models)
         done = "complete" if math.isfinite(value) else "diverged"
         model = Model(done, budgeted=False, curve={1: 1.0})
@@ -267,7 +292,11 @@ class LeaseMachine(RuleBasedStateMachine):
     @invariant()
     def the_study_is_what_the_model_says(self) -> None:
         study = self.tuning.run(self.tuning.studies.get(NAME))
-        assert [trial.outcome for trial in study.trials] == [model.state for model in self.models]
+        states = ["waiting" if model.state == "paused" else model.state for model in self.models]
+        assert [trial.outcome for trial in study.trials] == states
+        assert set(study.paused_trials) == {n for n, model in enumerate(self.models) if model.state == "paused"}
+        assert sorted(study.paused_trials.values()) == study.paused_ranking
+        assert set(study.waiting) == {n for n, model in enumerate(self.models) if model.state == "waiting"}
         assert [trial.number for trial in study.trials] == list(range(len(self.models)))
         for trial, model in zip(study.trials, self.models, strict=True):
             assert {s: repr(v) for s, v in trial.intermediate.items()} == {s: repr(v) for s, v in model.curve.items()}
@@ -275,7 +304,6 @@ class LeaseMachine(RuleBasedStateMachine):
                 assert trial.value == model.value
             assert (trial.number in study.leased) == (model.state == "running")
         counts = {state: n for state, n in study.tally.outcomes.items() if n}
-        states = [model.state for model in self.models]
         assert counts == {state: states.count(state) for state in set(states)}
         assert study.tally.spent_trials == sum(m.budgeted for m in self.models) <= MAX_TRIALS
 
@@ -289,3 +317,37 @@ LeaseMachine.TestCase.settings = settings(
     max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestLeases = LeaseMachine.TestCase
+
+
+class PausingMachine(LeaseMachine):
+    """The same where trials are paused and promoted, among workers that can resume and others."""
+
+    spec: ClassVar[dict[str, Any]] = {"sampler": {"name": "auto"}, "pruner": {"name": "auto"}, "max_total_steps": 1000}
+
+    def judged(self, model: Model, last: int) -> str | None:
+        return "paused" if model.resumable and model.target is not None and last >= model.target else None
+
+    @precondition(lambda self: any(m.state == "running" and m.told_to_stop is None for m in self.models))
+    @rule(data=st.data(), value=st.sampled_from([0.5, 0.25, 1000.0]), keeps=st.booleans())
+    def a_worker_trains_until_it_is_told_otherwise(self, data: st.DataObject, value: float, keeps: bool) -> None:
+        running = [n for n, m in enumerate(self.models) if m.state == "running" and m.told_to_stop is None]
+        number = data.draw(st.sampled_from(running))
+        model = self.models[number]
+        step = max(model.curve, default=0)
+        while step < MAX_STEPS and model.told_to_stop is None:
+            step += 1
+            self.report_steps(number, model, [step], value, keeps)
+        if model.told_to_stop is not None:
+            self.give_back(number, model, None)
+
+    @invariant()
+    def paused_trials_keep_no_steps_from_others(self) -> None:
+        study = self.tuning.run(self.tuning.studies.get(NAME))
+        unfinished = [t for t in study.trials if t.outcome in ("running", "waiting") and not t.paused]
+        assert study.tally.reserved == sum(MAX_STEPS - (t.last_step or 0) for t in unfinished)
+
+
+PausingMachine.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestPausing = PausingMachine.TestCase

@@ -1,58 +1,161 @@
 """The verdicts of `auto` are those of the pruner it says it is, at a cost that does not grow with the history."""
 
-import optuna
+import random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.distributions import FloatDistribution
+from optuna.samplers import RandomSampler
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from service.storage.mirror import StudyMirror, TrialMirror, Work
-from service.tuning.pruners import AutoPruner
-from service.tuning.verdicts import _ask_auto, percentile
+from service.tuning import standings
+from service.tuning.auto import AutoPruner
+from service.tuning.staging import StagedStorage, snapshot_all
+from service.wire.studies import StudySpec
 
-curves = st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75, 1.0, 2.0, float("nan")]), min_size=1, max_size=4)
+DISTRIBUTIONS = {"learning_rate": FloatDistribution(1e-5, 1, log=True), "momentum": FloatDistribution(0, 1)}
+FULL = 20
 
 
-@given(finished=st.lists(curves, max_size=12), own=curves, maximize=st.booleans())
-@settings(max_examples=300, deadline=None)
-def test_auto_judges_as_optunas_percentile_pruner(
-    finished: list[list[float]], own: list[float], maximize: bool
+def new_study(direction: str, max_steps: int | None) -> StudyMirror:
+    study = StudyMirror(1, "s", [StudyDirection.MAXIMIZE if direction == "maximize" else StudyDirection.MINIMIZE])
+    study.spec = StudySpec.model_validate({"name": "s", "direction": direction, "max_steps": max_steps})
+    return study
+
+
+def begin(study: StudyMirror) -> TrialMirror:
+    number = len(study.trials)
+    trial = TrialMirror(number, number, TrialState.RUNNING, work=Work(leased=True, max_steps=FULL))
+    trial.params = {"learning_rate": 0.01, "momentum": 0.5}
+    trial.distributions = dict(DISTRIBUTIONS)
+    study.enter(trial)
+    return trial
+
+
+def report(trial: TrialMirror, step: int, value: float) -> int:
+    before = trial.last_step or 0
+    trial.touch()
+    trial.intermediate[step] = value
+    trial.measure_curve()
+    return before
+
+
+def end(study: StudyMirror, trial: TrialMirror, state: TrialState) -> None:
+    study.count_out(trial)
+    trial.touch()
+    trial.state, trial.work = state, Work(max_steps=FULL)
+    if state is not TrialState.FAIL and trial.last_step is not None:
+        trial.values = [trial.intermediate[trial.last_step]]
+    study.count_in(trial)
+    study.rank(trial)
+
+
+def asked_of_the_pruner(study: StudyMirror, trial: TrialMirror, max_steps: int | None) -> tuple[bool, str]:
+    pruner = AutoPruner(max_steps=max_steps)
+    frozen = trial.freeze()
+    storage = StagedStorage(snapshot_all(study), frozen)
+    return pruner.prune(storage.study(RandomSampler(), pruner), frozen), pruner.explanation
+
+
+@given(
+    seed=st.integers(0, 2**32),
+    workers=st.integers(1, 20),
+    direction=st.sampled_from(["minimize", "maximize"]),
+    max_steps=st.sampled_from([FULL, FULL, None]),
+    noise=st.sampled_from([0.0, 0.3, 3.0]),
+    leap=st.sampled_from([1, 1, 3]),
+)
+@settings(max_examples=25, deadline=None)
+def test_auto_judges_as_the_pruner_does(
+    seed: int, workers: int, direction: str, max_steps: int | None, noise: float, leap: int
 ) -> None:
-    study = StudyMirror(1, "s", [StudyDirection.MAXIMIZE if maximize else StudyDirection.MINIMIZE])
-    stock = optuna.create_study(direction="maximize" if maximize else "minimize")
-    for number, curve in enumerate(finished):
-        values = dict(enumerate(curve))
-        trial = TrialMirror(number, number, TrialState.COMPLETE, values=[0.5], intermediate=values, work=Work())
-        study.enter(trial)
-        stock.add_trial(optuna.trial.create_trial(value=0.5, intermediate_values=values))
-    judged = TrialMirror(len(finished), len(finished), TrialState.RUNNING, intermediate=dict(enumerate(own)))
-    judged.measure_curve()
-    study.index_curves()
-    if all(value != value for value in own):
-        return  # A value that is not finite has diverged before any pruner is asked.
-    reason, _ = _ask_auto(study, judged, len(own) - 1)
-    assert (reason == "pruned") == AutoPruner().prune(stock, judged.freeze())
+    """Whatever the order in which trials begin, report, stop, fail and end."""
+    source = random.Random(seed)
+    study = new_study(direction, max_steps)
+    sign = -1.0 if direction == "maximize" else 1.0
+    running: list[TrialMirror] = []
+    quality: list[float] = []
+    for _ in range(350):
+        if len(running) < workers:
+            running.append(begin(study))
+            quality.append(source.choice([0.1, 0.1, 0.4, 1.0, 5.0]))
+        trial = source.choice(running)
+        step = min((trial.last_step or 0) + source.randint(1, leap), FULL)
+        value = quality[trial.number] + 1.0 / step + noise * source.random()
+        before = report(trial, step, sign * value)
+        over = step == FULL
+        if not over:
+            call = standings.judge(study, trial, before)
+            stop, explanation = asked_of_the_pruner(study, trial, max_steps)
+            assert (call.stop, call.explanation) == (stop, explanation)
+        if over or call.stop or source.random() < 0.01:
+            end(study, trial, TrialState.COMPLETE if over else TrialState.PRUNED if call.stop else TrialState.FAIL)
+            running.remove(trial)
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), st.floats(0, 1))
-@settings(deadline=None)
-def test_percentile_is_numpys(values: list[float], share: float) -> None:
-    import numpy as np
+def test_a_race_is_lost_against_what_finished_and_says_so() -> None:
+    study = new_study("minimize", FULL)
+    for quality in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
+        trial = begin(study)
+        for step in range(1, FULL + 1):
+            report(trial, step, quality + 1 / step)
+        end(study, trial, TrialState.COMPLETE)
+    late = begin(study)
+    told = []
+    for step in range(1, 10):
+        before = report(late, step, 9.0)
+        told.append(standings.judge(study, late, before))
+    lost = next(call for call in told if call.stop)
+    assert "rank 7 of 7" in lost.explanation
+    assert "trust" in lost.explanation
 
-    ordered = sorted(values)
-    assert abs(percentile(ordered, share) - float(np.percentile(ordered, share * 100))) <= 1e-6 * max(
-        1.0, *map(abs, ordered)
-    )
+
+@pytest.mark.parametrize("full", [1, 3, 9, 12])
+def test_a_short_training_is_not_stopped_at_its_first_report_for_having_learned_nothing_since(full: int) -> None:
+    study = new_study("minimize", full)
+    for _ in range(4):
+        trial = begin(study)
+        for step in range(1, full + 1):
+            before = report(trial, step, 1 / step - trial.number / 100)
+            assert not standings.judge(study, trial, before).stop
+        end(study, trial, TrialState.COMPLETE)
 
 
-def test_the_sorted_values_follow_each_trial_that_completes() -> None:
-    study = StudyMirror(1, "s", [StudyDirection.MINIMIZE])
-    study.index_curves()
-    for number, value in enumerate([0.5, 0.1, 0.3]):
-        study.enter(
-            TrialMirror(number, number, TrialState.COMPLETE, values=[value], intermediate={1: value}, work=Work())
-        )
-    kept = study.step_values
-    assert kept == {1: [0.1, 0.3, 0.5]}
-    study.index_curves()
-    assert study.step_values == kept
+def test_of_a_large_first_wave_the_worst_do_not_train_to_the_end() -> None:
+    study = new_study("minimize", 100)
+    wave = [begin(study) for _ in range(40)]
+    ranks = random.Random(0).sample(range(40), 40)
+    stopped: dict[int, str] = {}
+    for step in range(1, 100):
+        for trial in wave:
+            if trial.number in stopped:
+                continue
+            before = report(trial, step, ranks[trial.number] + 100 / step)
+            call = standings.judge(study, trial, before)
+            if call.stop:
+                stopped[trial.number] = call.explanation
+                end(study, trial, TrialState.PRUNED)
+    assert 5 <= len(stopped) <= 20
+    assert min(ranks[number] for number in stopped) >= 20, "only the worse half"
+    assert "nothing finished" in next(iter(stopped.values()))
+
+
+@pytest.mark.parametrize("trials", [50, 2000])
+def test_a_verdict_keeps_a_bounded_number_of_curves(trials: int) -> None:
+    study = new_study("minimize", 40)
+    for number in range(trials):
+        trial = begin(study)
+        for step in (4, 40):
+            before = report(trial, step, 1.0 + number % 7 + 1 / step)
+            if step == 4 and number % 10 == 0:
+                standings.judge(study, trial, before)
+        end(study, trial, TrialState.COMPLETE)
+    late = begin(study)
+    assert standings.judge(study, late, report(late, 4, 50.0)).stop
+    known = study.cache["standings"]
+    assert len(known._finished) <= 80
+    best = {number for _, number in study.ranking[:20]}
+    assert best <= set(known._finished), "the best are kept, the rest are the latest"

@@ -1,0 +1,35 @@
+"""`/v1/studies/{study}/replays` and `…/trials/{number}/replay`: what `auto` would have stopped."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from service.api.container import Parts
+from service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from service.tuning.replays import MOST, look
+from service.tuning.trial_lists import ended_after
+from service.wire.replays import Replay, ReplayPage
+
+router = APIRouter(prefix="/v1/studies/{study}", tags=["trials"])
+
+
+@router.get("/replays")
+async def list_replays(study: str, parts: Parts, limit: Limit = MOST, cursor: Cursor = None) -> ReplayPage:
+    """Where `auto` would have stopped the trials that are over, by number; at most 100 a page."""
+    found = await parts.studies.get(study)
+    await parts.studies.settled(found)
+    with parts.engine.lock:
+        numbers, after = ended_after(found, read_cursor(cursor), min(limit, MOST))
+        replaying = look(found, numbers)
+    return ReplayPage(items=await asyncio.to_thread(replaying.run), next_cursor=show_cursor(after))
+
+
+@router.get("/trials/{number}/replay")
+async def get_replay(study: str, number: Annotated[int, Path(ge=0, lt=2**31)], parts: Parts) -> Replay:
+    """Where `auto` would have stopped a trial that is over."""
+    found = await parts.studies.get(study)
+    await parts.studies.settled(found)
+    with parts.engine.lock:
+        replaying = look(found, [number])
+    return (await asyncio.to_thread(replaying.run))[0]

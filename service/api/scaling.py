@@ -1,0 +1,20 @@
+"""`/v1/scaling`."""
+
+import dataclasses
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+
+from service.rates.scaling import scale
+from service.tuning.range_tests import refusals
+from service.wire.scaling import ScalingBody, ScalingReply
+
+router = APIRouter(tags=["learning rates"])
+
+
+@router.post("/v1/scaling")
+async def post_scaling(body: Annotated[ScalingBody, Body()]) -> ScalingReply:
+    """Move a learning rate to another batch size or training length: the rate, the rule, its reason, its limits."""
+    with refusals():
+        scaled = scale(**body.model_dump())
+    return ScalingReply.model_validate(dataclasses.asdict(scaled))

@@ -1,0 +1,1 @@
+"""`lrtune bench search`: search methods compared on tabulated learning curves."""

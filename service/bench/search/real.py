@@ -1,0 +1,102 @@
+"""`lrtune bench search --real`: what methods cost and find on real trainings."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.bench.processes import BenchError
+from service.bench.search.real_tables import Table, chosen, plan_of, read_tables, train_tables
+
+WITHIN = (1.1, 2.0)
+
+
+@dataclass(frozen=True)
+class RealComparison:
+    """What is compared: trainings in `data`, or on the built-in tasks, kept in the file `results`."""
+
+    data: Path | None = None
+    methods: tuple[str, ...] = ()
+    """None given: all."""
+    tasks: str = "all"
+    seeds: int = 3
+    quick: bool = False
+    workers: int = 2
+    results: Path | None = None
+    only: tuple[str, ...] = ()
+    """Of the built-in tasks, only these; none given: all."""
+
+
+@dataclass(frozen=True)
+class RealRow:
+    """A method over all cells (a task with an optimizer), each with so many seeds. `cost` is in full trainings.
+
+    `within`: the share of answers whose mean loss is within each factor of `WITHIN` of the best of the grid, and its
+    standard error over cells. `median` and `worst`: the multiple of the best loss; no answer counts as inf.
+    """
+
+    method: str
+    cells: int
+    seeds: int
+    cost: float
+    most: float
+    within: tuple[float, ...]
+    within_error: tuple[float, ...]
+    median: float
+    worst: float
+
+
+def compare_real(comparison: RealComparison, say: Callable[[str], None]) -> list[RealRow]:
+    """A row a method. Raises BenchError where a name or the data is wrong."""
+    from service.bench.search.real_methods import METHODS  # noqa: PLC0415 – Optuna
+
+    for name in comparison.methods:
+        if name not in METHODS:
+            raise BenchError(f"there is no method {name!r}: use one of {', '.join(METHODS)}")
+    if comparison.data is not None:
+        tables = read_tables(comparison.data)
+    else:
+        tables = train_tables(plan_of(comparison.only, comparison.quick), comparison.workers, comparison.results, say)
+    tables = chosen(tables, comparison.tasks)
+    if not tables:
+        raise BenchError("fewer than three tasks: none is kept aside, leave --tasks out")
+    if any((table.losses <= 0).any() for table in tables):
+        raise BenchError("final losses must be > 0, to be compared by their ratio")
+    names = comparison.methods or tuple(METHODS)
+    return [_row(name, *_results(tables, METHODS[name], comparison.seeds)) for name in names]
+
+
+def as_json(rows: Sequence[RealRow], comparison: RealComparison) -> dict[str, Any]:
+    """The comparison for programs."""
+    return {"tasks": comparison.tasks, "within": WITHIN, "rows": [asdict(row) for row in rows]}
+
+
+def _results(
+    tables: Sequence[Table], method: Callable[[Table, int], tuple[float | None, float]], seeds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Multiples of the best loss, and costs, (cells, seeds) each."""
+    found = [[method(table, seed) for seed in range(seeds)] for table in tables]
+    over = [
+        [np.inf if rate is None else table.over_best(rate) for rate, _ in row]
+        for table, row in zip(tables, found, strict=True)
+    ]
+    return np.array(over), np.array([[cost for _, cost in row] for row in found])
+
+
+def _row(name: str, over: NDArray[np.float64], costs: NDArray[np.float64]) -> RealRow:
+    shares = [(over <= factor + 1e-9).mean(axis=1) for factor in WITHIN]
+    error = [float(s.std(ddof=1) / np.sqrt(len(s))) if len(s) > 1 else float("nan") for s in shares]
+    return RealRow(
+        method=name,
+        cells=over.shape[0],
+        seeds=over.shape[1],
+        cost=float(costs.mean()),
+        most=float(costs.max()),
+        within=tuple(float(share.mean()) for share in shares),
+        within_error=tuple(error),
+        median=float(np.median(over)),
+        worst=float(over.max()),
+    )

@@ -1,0 +1,45 @@
+"""`lrtune bench search --real`: search methods compared on small real trainings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from service.cli.output import fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from service.bench.search.real import RealComparison, RealRow
+
+
+def search_real(comparison: "RealComparison", *, as_json: bool) -> None:
+    """Compare, and print a table or JSON."""
+    from service.bench.processes import BenchError
+    from service.bench.search.real import as_json as to_json
+    from service.bench.search.real import compare_real
+    from service.cli.bench_storage import _say
+    from trainers.shutdown import Shutdown, Signals
+
+    try:
+        with Signals() as signals, signals.interrupting():
+            rows = compare_real(comparison, _say)
+    except BenchError as error:
+        fail(str(error))
+    except Shutdown as shutdown:
+        raise typer.Exit(128 + shutdown.signal_number) from None
+    if as_json:
+        print_json(to_json(rows, comparison))
+        return
+    title = f"{rows[0].cells} tasks × optimizers, {rows[0].seeds} seeds: loss over the best one (± standard error)"
+    columns = ("method", "full trainings", "≤ 1.1×", "≤ 2×", "median", "worst")
+    print_table(columns, [_line(row) for row in rows], title=title)
+
+
+def results_file(folder: Path, quick: bool) -> Path:
+    """Where trainings on the built-in tasks are kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / ("real-quick.jsonl" if quick else "real.jsonl")
+
+
+def _line(row: "RealRow") -> tuple[str, ...]:
+    shares = [f"{100 * share:.0f} ± {100 * se:.0f} %" for share, se in zip(row.within, row.within_error, strict=True)]
+    return (row.method, f"{row.cost:.2f}", *shares, f"{row.median:.2f}", f"{row.worst:.3g}")

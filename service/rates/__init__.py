@@ -1,0 +1,1 @@
+"""The mathematics of learning rates: pure functions, without torch and without I/O, shared with the trainers."""

@@ -1,0 +1,213 @@
+"""From a schedule's JSON form to its function: step → rate, on the schedule's own clock."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from service.rates.schedules import cycles, decay
+from service.rates.schedules.plateau import PlateauState
+from service.rates.schedules.training import Span, Watched, short_warmup
+from service.wire import schedules as wire
+from service.wire.schedules.base import ScheduleModel, WarmedSchedule
+
+RateFunction = Callable[[int], float]
+"""Step ≥ 0 → learning rate."""
+
+_SHAPES: dict[str, Callable[[int, float, int, float], float]] = {
+    "linear": lambda t, rate, steps, low: decay.polynomial(t, rate, steps, min_lr=low),
+    "cosine": decay.cosine,
+    "1-sqrt": decay.one_minus_sqrt,
+}
+_WSD_DECAY = 0.2
+_SMALL = 0.01
+"""Where open-ended decays are after the whole training, unless told otherwise."""
+
+
+def build(schedule: ScheduleModel, span: Span) -> RateFunction:
+    """The function of `schedule` over `span`. Raises ScheduleError where the two do not fit."""
+    if not isinstance(schedule, WarmedSchedule):
+        return _BUILDERS[type(schedule)](schedule, span)
+    if schedule.lr is not None:
+        span = replace(span, learning_rate=schedule.lr)
+    steps = _warmup_steps(schedule, span)
+    if not steps:
+        return _BUILDERS[type(schedule)](schedule, span)
+    then = _BUILDERS[type(schedule)](schedule, span.after(steps))
+    return _warmed(steps, schedule.warmup_kind, None, then)
+
+
+def _warmup_steps(schedule: WarmedSchedule, span: Span) -> int:
+    if isinstance(schedule, wire.Wsd) and schedule.warmup_steps is None and schedule.warmup_fraction is None:
+        return short_warmup(span.total_steps)
+    return span.warmup_of(schedule)
+
+
+def _warmed(steps: int, kind: str, start_factor: float | None, then: RateFunction) -> RateFunction:
+    target = then(0)
+    return lambda t: decay.warmup(t, target, steps, kind, start_factor) if t < steps else then(t - steps)
+
+
+def _constant(_: wire.Constant, span: Span) -> RateFunction:
+    rate = span.learning_rate
+    return lambda t: rate
+
+
+def _step(s: wire.Step, span: Span) -> RateFunction:
+    steps = s.decay_steps or -(-span.horizon("decay_steps") // 3)
+    return lambda t: decay.step_decay(t, span.learning_rate, steps, s.gamma)
+
+
+def _multistep(s: wire.MultiStep, span: Span) -> RateFunction:
+    if s.milestones is None:
+        total = span.horizon("milestones")
+        milestones = [max(1, total // 2), max(2, total * 3 // 4)]
+    else:
+        milestones = s.milestones
+    return lambda t: decay.multistep(t, span.learning_rate, milestones, s.gamma)
+
+
+def _exponential(s: wire.Exponential, span: Span) -> RateFunction:
+    rate, steps, staircase = span.learning_rate, s.decay_steps, s.staircase
+    if s.k is not None:
+        k = s.k
+        return lambda t: decay.exponential_in_k(t, rate, k, steps, staircase)
+    gamma = s.gamma
+    if gamma is None:
+        gamma = _SMALL ** (steps / max(span.horizon("gamma"), steps))
+    return lambda t: decay.exponential(t, rate, gamma, steps, staircase)
+
+
+def _inverse_time(s: wire.InverseTime, span: Span) -> RateFunction:
+    k = 9.0 / span.horizon("k") if s.k is None else s.k
+    return lambda t: decay.inverse_time(t, span.learning_rate, k)
+
+
+def _inverse_sqrt(s: wire.InverseSqrt, span: Span) -> RateFunction:
+    timescale = s.timescale or max(span.warmup_steps, 1)
+    return lambda t: decay.inverse_sqrt(t, span.learning_rate, timescale)
+
+
+def _polynomial(s: wire.Polynomial | wire.Linear, span: Span) -> RateFunction:
+    steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
+    power = s.power if isinstance(s, wire.Polynomial) else 1.0
+    return lambda t: decay.polynomial(t, span.learning_rate, steps, power, low)
+
+
+def _cosine(s: wire.Cosine, span: Span) -> RateFunction:
+    steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
+    return lambda t: decay.cosine(t, span.learning_rate, steps, low)
+
+
+def _cosine_restarts(s: wire.CosineRestarts, span: Span) -> RateFunction:
+    rate, low, count = span.learning_rate, span.floor(s), s.num_cycles
+    if s.decay_steps is not None:
+        first = s.decay_steps
+    else:
+        count = count or 3
+        first = cycles.first_cycle(span.horizon("decay_steps"), count, s.multiplier)
+    return lambda t: cycles.cosine_restarts(t, rate, first, s.multiplier, low, s.gamma, count)
+
+
+def _cyclical(s: wire.Cyclical, span: Span) -> RateFunction:
+    rate = span.learning_rate
+    low = rate / 10 if s.min_lr is None else span.at_most_the_rate(s.min_lr)
+    up = s.step_size_up or -(-span.horizon("step_size_up") // (2 * (s.num_cycles or 3)))
+    down = s.step_size_down or up
+    gamma = s.gamma
+    if gamma is None:
+        gamma = _SMALL ** (1.0 / span.horizon("gamma")) if s.mode == "exp_range" else 1.0
+    return lambda t: cycles.cyclical(t, rate, low, up, down, s.mode, gamma)
+
+
+def _one_cycle(s: wire.OneCycle, span: Span) -> RateFunction:
+    total = s.total_steps or span.horizon("total_steps")
+    shape = (s.pct_start, s.div_factor, s.final_div_factor, s.anneal, s.three_phase)
+    return lambda t: cycles.one_cycle(t, span.learning_rate, total, *shape)
+
+
+def _wsd(s: wire.Wsd, span: Span) -> RateFunction:
+    low, rate = span.floor(s), span.learning_rate
+    if span.total_steps is None and s.stable_steps is None:
+        return lambda t: rate
+    steps = _wsd_decay_steps(s, span)
+    stable = span.horizon("stable_steps") - steps if s.stable_steps is None else s.stable_steps
+    if span.total_steps is not None and (stable < 0 or stable + steps > span.total_steps):
+        whole = span.warmup_steps + span.total_steps
+        need = f"{span.warmup_steps} + {s.stable_steps or 0} + {steps}"
+        raise span.error("decay_steps", f"warm-up, stable and decay overlap: {need} steps do not fit into {whole}")
+    shape = _SHAPES[s.decay]
+    return lambda t: rate if t < stable else shape(t - stable, rate, steps, low)
+
+
+def _wsd_decay_steps(s: wire.Wsd, span: Span) -> int:
+    if s.decay_steps is not None:
+        return s.decay_steps
+    share = _WSD_DECAY if s.decay_fraction is None else s.decay_fraction
+    return max(1, round(share * (span.warmup_steps + span.horizon("decay_steps"))))
+
+
+def _plateau(s: wire.Plateau, span: Span) -> RateFunction:
+    end = None if span.total_steps is None else span.first_step + span.total_steps
+    start = PlateauState(span.learning_rate)
+    span.at_most_the_rate(s.min_lr)
+    watched = Watched(s, span.first_step, end, start)
+    span.plateaus.append(watched)
+    return lambda t: watched.state.learning_rate
+
+
+def _warmup(s: wire.Warmup, span: Span) -> RateFunction:
+    steps = span.checked_warmup("steps", s.steps)
+    return _warmed(steps, s.kind, s.start_factor, build(s.then, span.after(steps, "then")))
+
+
+def _join(s: wire.Join, span: Span) -> RateFunction:
+    milestones = s.milestones
+    if span.total_steps is not None and milestones and milestones[-1] >= span.total_steps:
+        last = milestones[-1]
+        raise span.error("milestones", f"the last schedule has no step: {last} must be less than {span.total_steps}")
+    starts, ends = [0, *milestones], [*milestones, span.total_steps]
+    parts = [
+        build(inner, span.part(start, end, "schedules", index))
+        for index, (inner, start, end) in enumerate(zip(s.schedules, starts, ends, strict=True))
+    ]
+
+    def rate(t: int) -> float:
+        index = bisect_right(milestones, t)
+        return parts[index](t - starts[index])
+
+    return rate
+
+
+def default_schedule(total_steps: int | None) -> wire.Schedule:
+    """What to train with unless there is a reason for another: a short warm-up, then linear to zero; while the
+    number of steps is open (None), warm-up and stable, with a decay of 1 − √ once it is known.
+    """
+    if total_steps is None:
+        return wire.Wsd(warmup_steps=short_warmup(None))
+    return wire.Linear(warmup_steps=short_warmup(total_steps))
+
+
+def _default(_: wire.Default, span: Span) -> RateFunction:
+    return build(default_schedule(span.total_steps), span)
+
+
+_BUILDERS: dict[type[ScheduleModel], Callable[[Any, Span], RateFunction]] = {
+    wire.Constant: _constant,
+    wire.Step: _step,
+    wire.MultiStep: _multistep,
+    wire.Exponential: _exponential,
+    wire.InverseTime: _inverse_time,
+    wire.InverseSqrt: _inverse_sqrt,
+    wire.Polynomial: _polynomial,
+    wire.Linear: _polynomial,
+    wire.Cosine: _cosine,
+    wire.CosineRestarts: _cosine_restarts,
+    wire.Cyclical: _cyclical,
+    wire.OneCycle: _one_cycle,
+    wire.Warmup: _warmup,
+    wire.Wsd: _wsd,
+    wire.Plateau: _plateau,
+    wire.Join: _join,
+    wire.Default: _default,
+}

@@ -1,0 +1,55 @@
+"""What a study has seen so far, as arrays."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+
+FRACTIONS: Floats = np.array([0.02, 0.04, 0.06, 0.09, 0.12, 0.16, 0.22, 0.3, 0.45, 0.6, 0.8, 1.0])
+"""The shares of a full training at which curves are compared: closer together early, where most is decided."""
+
+
+def steps_at(fraction: float, full: float) -> int:
+    """The steps that make this share of a full training, at least one."""
+    return max(math.floor(fraction * full + 1e-9), 1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """n trials over d coordinates; losses are lower-is-better.
+
+    `cube` (n, d): the parameters in the unit cube. `curves` (n, K): the best loss until each of `FRACTIONS`, NaN past
+    what was trained. `final` (n,): the loss of those that finished, else NaN. `diverged` (n,). A trial with none of
+    these is pending: it runs, and has reported nothing yet.
+    """
+
+    cube: Floats
+    curves: Floats
+    final: Floats
+    diverged: Bools
+
+    @property
+    def finished(self) -> Bools:
+        """Trained to the end, shape (n,)."""
+        return np.isfinite(self.final) & ~self.diverged
+
+    @property
+    def reached(self) -> Ints:
+        """The last checkpoint each trial has passed, −1 where none, shape (n,)."""
+        passed: Ints = np.isfinite(self.curves).sum(axis=1) - 1
+        return passed
+
+    @property
+    def partial(self) -> Bools:
+        """Neither finished nor diverged, with some of a curve, shape (n,)."""
+        return ~self.finished & ~self.diverged & (self.reached >= 0)
+
+    @property
+    def pending(self) -> Bools:
+        """Running, with nothing reported, shape (n,)."""
+        return ~self.finished & ~self.diverged & (self.reached < 0)

@@ -1,0 +1,140 @@
+"""Optuna's trials as evidence."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from service.storage.optuna_schema import DIVERGED_ATTR
+from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
+from service.tuning.auto.space import Space
+
+_BEST, _LATEST = 100, 150
+
+
+@dataclass(frozen=True)
+class Length:
+    """How steps are counted: the first one's number, and how many make a full training."""
+
+    first: int
+    full: float
+
+
+def has_diverged(trial: FrozenTrial, failed_counts: bool = True) -> bool:
+    """Whether a finished trial tells of divergence: marked so, or its result or its last report is not finite.
+
+    Optuna records a result of `nan` as FAIL and keeps no reason: with `failed_counts`, a FAIL without any report
+    is taken for one.
+    """
+    if DIVERGED_ATTR in trial.system_attrs:
+        return True
+    if trial.state is TrialState.COMPLETE:
+        return trial.value is None or not math.isfinite(trial.value)
+    if trial.state not in (TrialState.PRUNED, TrialState.FAIL):
+        return False
+    reported = trial.intermediate_values
+    if reported:
+        return not math.isfinite(reported[max(reported)])
+    return failed_counts and trial.state is TrialState.FAIL and bool(trial.params)
+
+
+def length_of(trials: Sequence[FrozenTrial], max_steps: int | None) -> Length:
+    """By the longest curve of a complete trial, else of any, unless `max_steps` is given."""
+    curves = [t.intermediate_values for t in trials if t.intermediate_values]
+    first = min((min(curve) for curve in curves), default=1)
+    first = min(first, 1)
+    complete = [t.intermediate_values for t in trials if t.state is TrialState.COMPLETE and t.intermediate_values]
+    longest = max((max(curve) for curve in complete or curves), default=first)
+    return Length(first, float(max_steps) if max_steps is not None else float(longest - first + 1))
+
+
+def window(trials: Sequence[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
+    """All running trials, the latest and the best: what a decision looks at, however long the history."""
+    if len(trials) <= _BEST + _LATEST:
+        return list(trials)
+    sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
+    complete = [(sign * t.value, t.number) for t in trials if t.state is TrialState.COMPLETE and t.value is not None]
+    chosen = {number for _, number in sorted(complete)[:_BEST]}
+    earlier = [t for t in trials[:-_LATEST] if t.number in chosen or t.state is TrialState.RUNNING]
+    return [*earlier, *trials[-_LATEST:]]
+
+
+def observe(
+    trials: Sequence[FrozenTrial],
+    space: Space,
+    direction: StudyDirection,
+    length: Length,
+    failed_counts: bool = True,
+    curves_of: int | None = None,
+) -> Evidence:
+    """The trials that say something about the space: neither waiting nor failed by accident.
+
+    `curves_of`: only so many of the latest complete trials have their curves looked at; the others' are left NaN.
+    """
+    complete_ones = [t.number for t in trials if t.state is TrialState.COMPLETE]
+    from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
+    rows, curves, finals, diverged = [], [], [], []
+    sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
+    needed = _needed(length)
+    for trial in trials:
+        bad = has_diverged(trial, failed_counts)
+        if not bad and not _tells(trial):
+            continue
+        rows.append(space.encode(trial.params))
+        looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
+        curves.append(curve_of(trial, sign, needed, length.first) if looked_at else [math.nan] * len(needed))
+        complete = trial.state is TrialState.COMPLETE and not bad
+        finals.append(sign * trial.value if complete and trial.value is not None else math.nan)
+        diverged.append(bad)
+    count = len(rows)
+    return Evidence(
+        cube=np.array(rows).reshape(count, space.columns),
+        curves=np.array(curves).reshape(count, len(FRACTIONS)),
+        final=np.array(finals, dtype=float),
+        diverged=np.array(diverged, dtype=bool),
+    )
+
+
+def curve_of(trial: FrozenTrial, sign: float, needed: Sequence[int], first: int) -> list[float]:
+    """The trial's best loss until each checkpoint, NaN past what was trained."""
+    values = [math.nan] * len(needed)
+    steps = sorted(trial.intermediate_values)
+    if not steps:
+        return values
+    lowest, place = math.inf, 0
+    for step in steps:
+        while place < len(needed) and needed[place] + first - 1 < step:
+            values[place] = lowest if math.isfinite(lowest) else math.nan
+            place += 1
+        lowest = min(lowest, sign * trial.intermediate_values[step])
+    for late in range(place, len(needed)):
+        if needed[late] + first - 1 == steps[-1] and math.isfinite(lowest):
+            values[late] = lowest
+    return _filled(values)
+
+
+def _filled(values: list[float]) -> list[float]:
+    """Curves begin at the first checkpoint: where the first report came later, its value stands for those before."""
+    known = [index for index, value in enumerate(values) if math.isfinite(value)]
+    if known:
+        values[: known[0]] = [values[known[0]]] * known[0]
+    return values
+
+
+def _needed(length: Length) -> list[int]:
+    return [max(math.floor(share * length.full + 1e-9), 1) for share in FRACTIONS.tolist()]
+
+
+def as_curve(trial: FrozenTrial, direction: StudyDirection, length: Length) -> Floats:
+    """`curve_of` with everything derived, shape (K,)."""
+    sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
+    return np.array(curve_of(trial, sign, _needed(length), length.first))
+
+
+def _tells(trial: FrozenTrial) -> bool:
+    return trial.state in (TrialState.COMPLETE, TrialState.RUNNING) or (
+        trial.state is TrialState.PRUNED and bool(trial.intermediate_values)
+    )

@@ -1,0 +1,95 @@
+"""`AutoPruner`: the default pruner, as Optuna's."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from optuna.pruners import BasePruner
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from service.tuning.auto import race
+from service.tuning.auto.evidence import FRACTIONS, steps_at
+from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
+from service.tuning.auto.space import Space
+
+_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+
+
+class AutoPruner(BasePruner):
+    """Stops what diverged, what learns nothing and, in spaces of several parameters, what loses the race against the
+    finished trials: as far as their own curves say that early ranks can be trusted (`service.tuning.auto.race`).
+
+    A trial is judged at fixed shares of a full training; the length of one is that of the longest complete trial
+    unless `max_steps` is given, and until a trial is complete nothing is stopped without it.
+
+    Args:
+        max_steps: Length of a full training in reports.
+    """
+
+    def __init__(self, *, max_steps: int | None = None) -> None:
+        self._max_steps = max_steps
+        self.explanation = ""
+        """Why the last trial that was asked about goes on or stops."""
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        step = trial.last_step
+        if step is None:
+            return False
+        if not np.isfinite(trial.intermediate_values[step]):
+            self.explanation = f"the value at step {step} is {trial.intermediate_values[step]}"
+            return True
+        trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
+        length = self._length(trials, trial)
+        if length is None or not _is_checkpoint(trial, step, length):
+            return False
+        others = [other for other in trials if other.number != trial.number]
+        call = judge(others, trial, study.direction, length)
+        self.explanation = call.explanation
+        return call.stop
+
+    def _length(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
+        complete = [t for t in trials if t.state is TrialState.COMPLETE and t.intermediate_values]
+        if self._max_steps is None and not complete:
+            return None
+        return length_of([*complete[-20:], trial], self._max_steps)
+
+
+def judge(others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, length: Length) -> race.Call:
+    """The decision on a trial at the last step it reported, given the other trials."""
+    evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
+    in_a_row = unfinished_in_a_row(others)
+    return race.decide(evidence, as_curve(trial, direction, length), trial.number, in_a_row, length.full)
+
+
+def replay(
+    others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, max_steps: int | None = None
+) -> tuple[int, str] | None:
+    """The step where the trial would have been stopped, judged against all `others`, and why; None where nowhere."""
+    length = length_of([*others, trial], max_steps)
+    evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
+    curve = as_curve(trial, direction, length)
+    for checkpoint in range(len(FRACTIONS) - 1):
+        if not np.isfinite(curve[checkpoint]):
+            return None
+        seen = np.where(np.arange(len(FRACTIONS)) <= checkpoint, curve, np.nan)
+        call = race.decide(evidence, seen, trial.number, 0, length.full)
+        if call.stop:
+            return steps_at(float(FRACTIONS[checkpoint]), length.full) + length.first - 1, call.explanation
+    return None
+
+
+def unfinished_in_a_row(trials: Sequence[FrozenTrial]) -> int:
+    """How many of the latest trials were stopped since the last one that finished."""
+    count = 0
+    for trial in reversed(trials):
+        if trial.state is TrialState.COMPLETE:
+            break
+        count += trial.state is TrialState.PRUNED and not has_diverged(trial)
+    return count
+
+
+def _is_checkpoint(trial: FrozenTrial, step: int, length: Length) -> bool:
+    """Whether a checkpoint lies between the last two reports: steps may be reported in leaps."""
+    before = max((other for other in trial.intermediate_values if other < step), default=length.first - 1)
+    done, done_before = step - length.first + 1, before - length.first + 1
+    return any(done_before < steps_at(share, length.full) <= done for share in FRACTIONS[:-1].tolist())

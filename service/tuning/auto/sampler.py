@@ -1,0 +1,152 @@
+"""`AutoSampler`: the default sampler, as Optuna's."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.search_space import intersection_search_space
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from service.storage.optuna_schema import DIVERGED_ATTR
+from service.tuning.auto.evidence import Floats
+from service.tuning.auto.extrapolation import LATEST as CURVES
+from service.tuning.auto.observed import length_of, observe, window
+from service.tuning.auto.proposal import propose
+from service.tuning.auto.space import Space
+from service.tuning.stability import Run
+
+_STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
+
+
+class AutoSampler(BaseSampler):
+    """A Gaussian process on log(learning rate) and the rest, from the second trial on.
+
+    The first points are spread, not random. Stopped and running trials count by where their curves are heading;
+    running ones without a report as if they had ended as expected (Ginsbourger 2010). Diverged runs are evidence
+    about the largest stable rate, not losses. Expected improvement in logs (Ament 2023, arXiv:2310.20708).
+    Deterministic: the parameters depend on the seed, the trial's number and the history alone. Studies with several
+    objectives are left to Optuna's TPE. What was tried and lost: docs/decisions/0005-auto-search.md.
+
+    Args:
+        seed: None draws one.
+        max_steps: Length of a full training in reports; by default that of the longest complete trial.
+        rate_quantiles: A prior on the learning rate: its quantiles at an even grid from 0 to 1, as rates.
+        failed_counts: Whether a FAIL without a report is a diverged run: Optuna records a result of `nan` so.
+    """
+
+    def __init__(
+        self,
+        seed: int | None = None,
+        *,
+        max_steps: int | None = None,
+        rate_quantiles: Sequence[float] | None = None,
+        failed_counts: bool = True,
+    ) -> None:
+        self._seed = _draw_seed() if seed is None else seed
+        self._max_steps = max_steps
+        self._rate_quantiles = rate_quantiles
+        self._failed_counts = failed_counts
+        self._several = TPESampler(seed=seed)
+
+    def reseed_rng(self) -> None:
+        self._seed = _draw_seed()
+        self._several.reseed_rng()
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        if len(study.directions) > 1:
+            return self._several.infer_relative_search_space(study, trial)
+        others = [t for t in self._others(study, trial) if t.state is not TrialState.FAIL]
+        ended = [t for t in others if t.state is not TrialState.RUNNING]
+        return {
+            name: distribution
+            for name, distribution in intersection_search_space(ended, include_pruned=True).items()
+            if not distribution.single()
+        }
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        if len(study.directions) > 1:
+            return self._several.sample_relative(study, trial, search_space)
+        if not search_space:
+            return {}
+        return self._propose(study, trial, Space(search_space), {})
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        if len(study.directions) > 1:
+            return self._several.sample_independent(study, trial, param_name, param_distribution)
+        known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
+        space = Space({**known, param_name: param_distribution})
+        return self._propose(study, trial, space, trial.params, param_name)[param_name]
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        if len(study.directions) > 1:
+            self._several.before_trial(study, trial)
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
+        if len(study.directions) > 1:
+            self._several.after_trial(study, trial, state, values)
+
+    def _propose(
+        self, study: Study, trial: FrozenTrial, space: Space, known: dict[str, Any], asked: str | None = None
+    ) -> dict[str, Any]:
+        others = self._others(study, trial)
+        if asked is not None:
+            others = [t for t in others if asked in t.params]
+        length = length_of(others, self._max_steps)
+        evidence = observe(others, space, study.direction, length, self._failed_counts, CURVES)
+        number = trial.number if asked is None else min(trial.number, len(others))
+        found = propose(
+            evidence,
+            space,
+            number=number,
+            seed=self._seed,
+            quantiles=self._quantiles(space),
+            fixed=_columns(space, known, asked),
+        )
+        return space.decode(found.point)
+
+    def _quantiles(self, space: Space) -> Floats | None:
+        """The prior in the unit interval of the rate's column."""
+        if self._rate_quantiles is None or space.rate_index is None:
+            return None
+        axis = next(axis for axis in space.axes if axis.first == space.rate_index)
+        shown = [axis.encode(rate)[0] for rate in self._rate_quantiles]
+        return np.maximum.accumulate(np.array(shown))
+
+    def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
+        trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
+        return window([other for other in trials if other.number != trial.number], study.direction)
+
+
+def finished_runs(trials: Sequence[FrozenTrial], name: str) -> list[Run]:
+    """What the complete, pruned and diverged trials say about the stability of the rate called `name`."""
+    runs = []
+    for trial in trials:
+        if name not in trial.params or trial.params[name] <= 0:
+            continue
+        categories = {
+            other: trial.params[other]
+            for other, distribution in trial.distributions.items()
+            if isinstance(distribution, CategoricalDistribution)
+        }
+        runs.append(Run(trial.params[name], DIVERGED_ATTR in trial.system_attrs, categories))
+    return runs
+
+
+def _columns(space: Space, known: dict[str, Any], asked: str | None) -> dict[int, float] | None:
+    """The columns of the parameters that are given already."""
+    if asked is None or not known:
+        return None
+    row = space.encode(known)
+    given = [axis for axis in space.axes if axis.name != asked]
+    return {column: float(row[column]) for axis in given for column in range(axis.first, axis.first + axis.width)}
+
+
+def _draw_seed() -> int:
+    return int(np.random.default_rng().integers(2**31))

@@ -1,0 +1,42 @@
+"""The suggestion for someone who has no study."""
+
+import asyncio
+
+from service.storage.engine import Engine
+from service.tuning.cold_start import USUAL_RATES, interval_of, optimizer_family, usual, usual_interval
+from service.tuning.history import remembered
+from service.tuning.past_rates import ENOUGH_TRIALS, plain_name
+from service.wire.priors import SuggestionBody
+from service.wire.studies import Suggestion
+
+
+async def suggest_without_study(engine: Engine, body: SuggestionBody) -> Suggestion:
+    """The suggestion for someone who has no study. Raises StorageUnavailable."""
+    engine.check_active()
+    optimizer = plain_name(body.optimizer or "")
+    prior = await asyncio.to_thread(remembered, engine, optimizer, body.family, body.batch_size, body.total_steps)
+    family = optimizer_family(body.optimizer, {})
+    if prior is not None:
+        rate, interval, told = prior.median, interval_of(prior), prior.told
+    else:
+        rate, interval = USUAL_RATES[family], usual_interval(family)
+        told = f"no past study here {_like(body)}; {usual(family)}"
+    params = {"learning_rate": rate} | ({"optimizer": body.optimizer} if body.optimizer else {})
+    return Suggestion.model_validate(
+        {
+            "learning_rate": rate,
+            "interval": interval,
+            "max_stable_learning_rate": None,
+            "params": params,
+            "expected_value": None,
+            "basis": "prior",
+            "trials": 0,
+            "explanation": told,
+        }
+    )
+
+
+def _like(body: SuggestionBody) -> str:
+    if body.optimizer:
+        return f"has {ENOUGH_TRIALS} complete trials with {body.optimizer}"
+    return f"is of the family {body.family}" if body.family else "can be compared: name the optimizer"

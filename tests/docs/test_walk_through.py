@@ -1,0 +1,117 @@
+"""The page docs/learning-rates.md, followed from its first line to its last."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.app import create_app
+from service.settings import Settings
+from tests.docs.walk_through import PAGE, PICTURES, Step, pictures, reading, steps
+from trainers.client import Client
+
+pytest.importorskip("sklearn")
+pytestmark = pytest.mark.xdist_group("walk_through")
+
+TEXT = PAGE.read_text()
+STEPS = steps(TEXT)
+EXACT = re.compile(r"lrtune (schedule|scale|study create) |lrtune find --optimizers|lrtune find .*--low nan")
+"""Commands that train nothing: they print the same on every machine."""
+
+_BOX = re.compile(r"[\u2500-\u257f]+")
+_NUMBER = re.compile(r"\d+(?:[.,:-]\d+)*(?:e[+-]?\d+)?")
+MOST_BYTES = 60_000
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What every step printed, and where its files are."""
+
+    printed: list[str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
+    folder = tmp_path_factory.mktemp("walk") / "reader"
+    folder.mkdir()
+    with reading(folder) as reader:
+        yield Walked([reader.do(step) for step in STEPS], folder)
+
+
+def _words(text: str) -> list[str]:
+    """Without numbers, and without what depends on their width: lines of tables, and where text is wrapped."""
+    return _NUMBER.sub("#", _BOX.sub(" ", text)).split()
+
+
+def _name(step: Step) -> str:
+    return " ".join(step.text.replace("\\\n", "").split())[:60]
+
+
+@pytest.mark.parametrize("number", range(len(STEPS)), ids=[_name(step) for step in STEPS])
+def test_a_step_prints_what_the_page_says(walked: Walked, number: int) -> None:
+    step, printed = STEPS[number], walked.printed[number]
+    if step.kind == "command" and EXACT.match(step.text):
+        assert printed == step.prints
+    elif step.kind in ("command", "snippet"):
+        assert _words(printed) == _words(step.prints)
+        assert "Traceback" not in printed
+
+
+def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> None:
+    named = pictures(TEXT)
+    assert len(named) >= 6
+    assert sorted(named) == sorted(path.name for path in PICTURES.iterdir())
+    for name in named:
+        assert (PICTURES / name).stat().st_size <= MOST_BYTES
+        with Image.open(walked.folder / name) as made, Image.open(PICTURES / name) as kept:
+            assert made.format == kept.format == "PNG"
+            assert made.size[0] == kept.size[0]
+            assert len(made.convert("RGB").getcolors(1 << 20) or ()) > 10, "it is blank"
+
+
+def test_the_verdicts_of_the_page_are_too_low_good_and_too_high() -> None:
+    (said,) = [step.prints for step in STEPS if "result.diagnosis.verdict" in step.text]
+    assert re.findall(r": (too_low|good|too_high)$", said, re.MULTILINE) == ["too_low", "good", "too_high"]
+
+
+@pytest.mark.parametrize("source", ["finder.md", "range-test.md"])
+def test_the_figures_of_starting_points_are_those_that_were_measured(source: str) -> None:
+    measured = [[cell.strip() for cell in row.split("|")] for row in (PAGE.parent / source).read_text().splitlines()]
+    shares = {row[1]: (row[4], row[5]) for row in measured if len(row) >= 8}
+    part = TEXT[TEXT.index(f"([{source}]({source})) |") :]
+    told = re.findall(r"\| (0\.01|0\.001|range test) \| (.*) \| (.*) \|\n", part)[:3]
+    recommended = "recommended, one seed" if source == "finder.md" else "recommended"
+    names = {"0.01": "fixed 1e-2", "0.001": "fixed 1e-3", "range test": recommended}
+    assert {names[name]: (twice, worse) for name, twice, worse in told} == {
+        name: shares[name] for name in names.values()
+    }
+
+
+def test_every_link_of_the_page_leads_somewhere() -> None:
+    lines = [line[3:].lower() for line in TEXT.splitlines() if line.startswith("## ")]
+    headings = [re.sub(r"[^\w -]", "", line).replace(" ", "-") for line in lines]
+    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT)
+    assert len(targets) >= 20
+    for target in targets:
+        page, _, heading = target.partition("#")
+        assert not page or (PAGE.parent / page).is_file(), target
+        assert not heading or heading in headings, target
+
+
+def test_everything_in_the_last_table_exists(tmp_path: Path) -> None:
+    table = TEXT.split("## The same from Python and over HTTP")[1]
+    for module, name in re.findall(r"`((?:trainers|service)\.[\w.]+)\.(\w+)`", table):
+        assert callable(getattr(import_module(module), name))
+    for method in re.findall(r"`Client\.(\w+)`", table):
+        assert callable(getattr(Client, method))
+    paths: dict[str, Any] = create_app(Settings(storage=f"sqlite:///{tmp_path}/lrtune.db")).openapi()["paths"]
+    calls = re.findall(r"`(GET|POST) (/v1/[^`]+)`", table)
+    assert len(calls) >= 9
+    for method, path in calls:
+        assert method.lower() in paths[path]

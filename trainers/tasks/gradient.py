@@ -1,0 +1,126 @@
+"""Built-in tasks that are trained by gradient descent: everything but the data and the model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from trainers.tasks.base import Params, Report
+from trainers.tasks.catalogue import Facts
+from trainers.tasks.loop import fit
+from trainers.tasks.splits import Rows, Splits
+
+DEFAULT_BATCH_SIZE = 64
+
+
+class Parts(NamedTuple):
+    """Inputs [n, ...] and targets [n, ...] to train on, and to validate on."""
+
+    train_inputs: Tensor
+    train_targets: Tensor
+    valid_inputs: Tensor
+    valid_targets: Tensor
+
+
+class Batches:
+    """Passes over rows that lie in memory, each pass in a new order. The last batch may be smaller."""
+
+    def __init__(self, *tensors: Tensor, batch_size: int, seed: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        self.tensors = tensors
+        """Each [n, ...]."""
+        self.batch_size = batch_size
+        self.generator = torch.Generator().manual_seed(seed)
+        """Its state is the order of the passes to come: keep it, to go on from it."""
+
+    def __len__(self) -> int:
+        return -(-len(self.tensors[0]) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        for rows in torch.split(torch.randperm(len(self.tensors[0]), generator=self.generator), self.batch_size):
+            yield tuple(tensor[rows] for tensor in self.tensors)
+
+
+class TensorTask(ABC):
+    """A `GradientTask` whose data fits into memory; the loss is the cross-entropy in nats, unless overridden."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.name = facts.name
+        self.metric = facts.metric
+        self.default_epochs = facts.default_epochs
+        self.search_space: dict[str, dict[str, Any]] = facts.search_space
+        self._parts = cache(self._cut)
+        self._splits = cache(self.splits)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    @abstractmethod
+    def splits(self) -> Splits:
+        """How the rows are split."""
+
+    @abstractmethod
+    def prepare(self, train: Rows, valid: Rows) -> Parts:
+        """The data of these rows, scaled by what the training rows alone say."""
+
+    @abstractmethod
+    def network(self, params: Params) -> nn.Module:
+        """A new model; weights are drawn from torch's global generator."""
+
+    def parts(self, fold: int | None = None, folds: int | None = None) -> Parts:
+        """The data; not to be changed. Raises ValueError where there is no such fold."""
+        return self._parts(fold, folds)
+
+    def _cut(self, fold: int | None, folds: int | None) -> Parts:
+        return self.prepare(*self._splits().rows(fold, folds))
+
+    def model(self, params: Params, seed: int) -> nn.Module:
+        """See `GradientTask`."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self.network(params)
+
+    def loss(self, model: nn.Module, batch: tuple[Tensor, ...]) -> Tensor:
+        """See `GradientTask`."""
+        inputs, targets = batch
+        return cross_entropy(model(inputs), targets)
+
+    def batches(self, params: Params, *, seed: int, fold: int | None = None, folds: int | None = None) -> Batches:
+        """See `GradientTask`."""
+        parts = self.parts(fold, folds)
+        batch_size = int(params.get("batch_size", DEFAULT_BATCH_SIZE))
+        return Batches(parts.train_inputs, parts.train_targets, batch_size=batch_size, seed=seed)
+
+    @torch.no_grad()
+    def evaluate(self, model: nn.Module, *, fold: int | None = None, folds: int | None = None) -> float:
+        """See `GradientTask`. The model is left as it was, in training mode or not."""
+        parts = self.parts(fold, folds)
+        was_training = model.training
+        model.eval()
+        loss = float(self.loss(model, (parts.valid_inputs, parts.valid_targets)))
+        model.train(was_training)
+        return loss
+
+    def fit(
+        self,
+        params: Params,
+        epochs: int,
+        seed: int,
+        report: Report | None = None,
+        *,
+        fold: int | None = None,
+        folds: int | None = None,
+    ) -> float:
+        """See `Task`."""
+        return fit(self, params, epochs, seed, report, fold=fold, folds=folds)
+
+
+def standardise(values: Tensor, train: Tensor, least: float = 1e-2) -> Tensor:
+    """`values` [n, d] less the mean of `train` [m, d], over its standard deviation, or `least` where that is less."""
+    return (values - train.mean(0)) / train.std(0, correction=0).clamp_min(least)

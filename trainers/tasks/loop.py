@@ -1,0 +1,214 @@
+"""The training loop of the built-in gradient tasks: reported by epoch, resumed bit for bit."""
+
+import logging
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import torch
+from torch import nn
+
+from service.rates.schedules import schedule_from_params
+from service.wire.trials import Checkpoint
+from trainers import checkpoints
+from trainers.errors import TrainingError, TrialPaused, TrialStopped
+from trainers.leased import LeasedTrial
+from trainers.lr_scheduler import ScheduledLR
+from trainers.optimizers import build_optimizer, options_of
+from trainers.tasks.base import GradientTask, Params, Report
+
+FOLDER_VARIABLE = "LRTUNE_CHECKPOINTS"
+"""A folder that all workers of a study share, where a training is to go on on another worker."""
+
+logger = logging.getLogger(__name__)
+
+
+class Training:
+    """A training, epoch by epoch. Its random state is its own: the process's is left alone.
+
+    The learning rate follows `params["schedule"]`, scaled to the training's length, else half a cosine to 0.
+    """
+
+    def __init__(
+        self,
+        task: GradientTask,
+        params: Params,
+        epochs: int,
+        seed: int,
+        *,
+        fold: int | None = None,
+        folds: int | None = None,
+    ) -> None:
+        if epochs < 1:
+            raise ValueError(f"epochs must be at least 1, not {epochs}")
+        self.epochs = epochs
+        self.epoch = 0
+        """How many epochs have been trained."""
+        self.value = math.nan
+        """The metric after them."""
+        self._task, self._fold, self._folds = task, fold, folds
+        self._model = task.model(params, seed)
+        self._batches = task.batches(params, seed=seed, fold=fold, folds=folds)
+        self._optimizer = optimizer_of(self._model, params)
+        self._scheduler = ScheduledLR(
+            self._optimizer, schedule_from_params(params) or "cosine", total_steps=epochs * len(self._batches)
+        )
+        self._random = torch.Generator().manual_seed(seed).get_state()
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing left to train: the end is reached, or the metric is not finite."""
+        return self.epoch >= self.epochs or (self.epoch > 0 and not math.isfinite(self.value))
+
+    def train_epoch(self) -> None:
+        """Trains one more epoch."""
+        with self._alone():
+            for index, batch in enumerate(self._batches):
+                if index > 0:
+                    self._scheduler.step()
+                self._optimizer.zero_grad()
+                torch.autograd.backward(self._task.loss(self._model, batch))
+                self._optimizer.step()
+            self.value = self._task.evaluate(self._model, fold=self._fold, folds=self._folds)
+        self._scheduler.step(self.value)
+        self.epoch += 1
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """With one thread and this training's own random state."""
+        threads = torch.get_num_threads()
+        with torch.random.fork_rng(devices=[]):
+            torch.set_num_threads(1)
+            torch.set_rng_state(self._random)
+            try:
+                yield
+            finally:
+                self._random = torch.get_rng_state()
+                torch.set_num_threads(threads)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides how the training goes on."""
+        return {
+            "epoch": self.epoch,
+            "value": self.value,
+            "model": self._model.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._scheduler.state_dict(),
+            "order": self._batches.generator.get_state(),
+            "random": self._random,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state of the same task and parameters, to this training's own length.
+
+        Raises KeyError, RuntimeError, TypeError or ValueError, half loaded.
+        """
+        self._model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["schedule"] | {"total_steps": self._scheduler.total_steps})
+        self._batches.generator.set_state(state["order"])
+        self.epoch, self.value, self._random = int(state["epoch"]), float(state["value"]), state["random"]
+
+
+def fit(
+    task: GradientTask,
+    params: Params,
+    epochs: int,
+    seed: int,
+    report: Report | None = None,
+    *,
+    fold: int | None = None,
+    folds: int | None = None,
+) -> float:
+    """See `trainers.tasks.base.Task.fit`."""
+    training = Training(task, params, epochs, seed, fold=fold, folds=folds)
+    while not training.over:
+        training.train_epoch()
+        if report is not None:
+            report(training.epoch, training.value)
+    return training.value
+
+
+def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:
+    """Trains a trial to its `max_steps`, with a checkpoint after each epoch; goes on from `trial.resume`.
+
+    The seed is the trial's number. Where the checkpoint cannot be read here, the training begins anew, and comes to
+    the same. Checkpoints are removed once the trial is over.
+    """
+    training = _begin(task, trial)
+    folder, name = checkpoint_folder(), uuid4().hex  # A name of its own: a lost lease spoils no successor's files.
+    try:
+        while not training.over:
+            training.train_epoch()
+            kept = None
+            if not training.over:
+                kept = checkpoints.save(folder, name, training.epoch, training.state_dict()).as_uri()
+            trial.report(training.epoch, training.value, checkpoint=kept)
+    except TrialPaused:
+        raise
+    except TrialStopped:
+        _remove(folder, name)
+        raise
+    _remove(folder, name)
+    return training.value
+
+
+def checkpoint_folder() -> Path:
+    """`LRTUNE_CHECKPOINTS`, else a folder of this user's among the temporary files."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given:
+        return Path(given).resolve()
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    return Path(tempfile.gettempdir()).resolve() / f"lrtune-checkpoints-{user}"
+
+
+def _remove(folder: Path, name: str) -> None:
+    for path in folder.glob(f"{name}-*"):
+        path.unlink(missing_ok=True)
+
+
+def _begin(task: GradientTask, trial: LeasedTrial) -> Training:
+    def new() -> Training:
+        return Training(task, trial.params, trial.max_steps or task.default_epochs, trial.number)
+
+    training = new()
+    if trial.resume is None:
+        return training
+    try:
+        _resume(training, trial.resume)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        logger.warning(
+            "trial %d is trained from the start, since %s cannot be gone on from (%s); let the workers share a "
+            "folder, and set %s to it",
+            *(trial.number, trial.resume.uri, " ".join(str(error).split()), FOLDER_VARIABLE),
+        )
+        return new()
+    return training
+
+
+def _resume(training: Training, checkpoint: Checkpoint) -> None:
+    training.load_state_dict(checkpoints.load(checkpoint.uri, torch.device("cpu")))
+    if training.epoch != checkpoint.step:
+        raise TrainingError(f"it is of step {training.epoch}, not {checkpoint.step}")
+
+
+def optimizer_of(model: nn.Module, params: Params) -> torch.optim.Optimizer:
+    """The optimizer that `params` name, with those of its options that they have; SGD where they name none.
+
+    Raises TrainingError, KeyError for a missing `learning_rate`.
+    """
+    name = params.get("optimizer", "sgd")
+    options = {option: params[option] for option in options_of(name) if option in params}
+    return build_optimizer(
+        name,
+        model,
+        learning_rate=params["learning_rate"],
+        weight_decay=params.get("weight_decay", 0.0),
+        layer_decay=params.get("layer_decay"),
+        **options,
+    )
