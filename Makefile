@@ -9,8 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# Tests run in this many processes; ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
-WORKERS ?= 2
+# Tests run in this many processes, one more than two cores since many of them wait for programs they started. ARGS goes
+# to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
+WORKERS ?= 3
 ARGS ?=
 
 help: ## list the targets

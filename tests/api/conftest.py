@@ -65,7 +65,8 @@ def create(client: TestClient, **spec: object) -> StudyCalls:
 
 @pytest.fixture
 def new_study(client: TestClient) -> NewStudy:
-    return lambda **spec: create(client, **spec)
+    """Makes studies that know nothing of those of other tests in the same database."""
+    return lambda **spec: create(client, **{"prior": "none", **spec})
 
 
 @pytest.fixture
@@ -76,8 +77,8 @@ def study(new_study: NewStudy) -> StudyCalls:
 
 @pytest.fixture
 def each_study(each_client: TestClient) -> NewStudy:
-    """Makes studies on SQLite, then on PostgreSQL."""
-    return lambda **spec: create(each_client, **spec)
+    """Makes studies on SQLite, then on PostgreSQL; they know nothing of those of other tests."""
+    return lambda **spec: create(each_client, **{"prior": "none", **spec})
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ LEARNING_RATE = SPACE["learning_rate"]
     ],
 )
 def test_before_any_evidence_the_prior_answers_cut_to_the_bounds(new_study: NewStudy, spec: Json, rate: float) -> None:
-    study = new_study(**spec, prior="none")  # Other tests' studies are in the same database.
+    study = new_study(**spec)
     found = study.get("/suggestion")
     assert (found["basis"], found["learning_rate"], found["trials"]) == ("prior", rate, 0)
     low, high = found["interval"]

@@ -87,12 +87,14 @@ def test_keep_goes_on_serving_until_ctrl_c(folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sign", ["service.log", "trained"])
+@pytest.mark.parametrize("sign", ["service.log", "training"])
 def test_ctrl_c_ends_everything_in_order(folder: Path, sign: str) -> None:
     """While the service starts, and while the workers train."""
     demo = start(folder, "--trials", "10000")
     log = folder / "workers.log"
-    until(lambda: log.exists() and "complete" in log.read_text() if sign == "trained" else (folder / sign).exists())
+    until(
+        lambda: log.exists() and ", attempt 1:" in log.read_text() if sign == "training" else (folder / sign).exists()
+    )
     demo.send_signal(signal.SIGINT)
     _, err = demo.communicate(timeout=30)
     assert demo.returncode == 130

@@ -1,11 +1,22 @@
+import random
 from collections.abc import Iterator
 
 import httpx2
+import numpy as np
 import pytest
+import torch
 
 from tests.fake_service import FakeService
 from trainers import Client
 from trainers.retry import Retry
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    """The same weights in every order of the tests."""
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture

@@ -226,6 +226,7 @@ def test_a_schedule_in_progress_does_not_change_the_ratios() -> None:
 
 
 def test_a_rate_held_in_a_tensor_is_set_in_place() -> None:
+    torch.manual_seed(0)
     model, rate = nn.Linear(4, 1), torch.tensor(0.1)
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     losses = sweep(model, optimizer, loader(), squared, learning_rates=exponential(1e-3, 1e-1, 10))

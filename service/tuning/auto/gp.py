@@ -7,8 +7,8 @@ integrated out, length-scales and noise have log-normal priors.
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # Its optimize, a third of a second to import, is loaded when first used.
 from scipy.linalg import cho_solve, cholesky, solve_triangular
-from scipy.optimize import fmin_l_bfgs_b
 
 from service.tuning.auto.evidence import Floats, Ints
 
@@ -69,7 +69,9 @@ def fit(x: Floats, y: Floats, noise: Floats, start: Floats | None = None, evalua
         some = _spread(y)
         bounds = list(zip(prior - _BOUNDS_SDS * sd, prior + _BOUNDS_SDS * sd, strict=True))
         told = (squares[np.ix_(some, some)], y[some], noise[some], prior, sd)
-        theta, _, _ = fmin_l_bfgs_b(_objective, begin, args=told, bounds=bounds, maxfun=evaluations, factr=1e10)
+        theta, _, _ = scipy.optimize.fmin_l_bfgs_b(
+            _objective, begin, args=told, bounds=bounds, maxfun=evaluations, factr=1e10
+        )
     factor, weights, mean, amplitude = _solve(theta, squares, y, noise)
     return Process(x, theta, mean, amplitude, factor, weights)
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import norm
 
 from service.tuning.auto.evidence import Floats
 
@@ -25,7 +24,8 @@ def quantiles_around(
         raise ValueError("a prior needs at least one rate")
     x = np.linspace(np.log10(low), np.log10(high), 2001)
     centres = np.clip(np.log10(np.asarray(rates, dtype=float)), x[0], x[-1])
-    density = norm.pdf(x[:, None], centres, max(decades, _FLOOR_DECADES)).mean(axis=1)
+    spread = max(decades, _FLOOR_DECADES)
+    density = np.exp(-0.5 * ((x[:, None] - centres) / spread) ** 2).mean(axis=1)
     density = (1 - uniform) * density / density.sum() + uniform / len(x)
     cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     quantiles: Floats = 10 ** np.interp(np.linspace(0, 1, _POINTS), cumulative / cumulative[-1], x)

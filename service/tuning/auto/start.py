@@ -1,7 +1,7 @@
 """The first points: spread, not random (Bergstra 2012 on random, Bousquet 2017, arXiv:1706.03200, on quasi-random)."""
 
 import numpy as np
-from scipy.stats import qmc
+import scipy  # Its stats, half a second to import, is loaded when first used.
 
 from service.tuning.auto.evidence import Floats
 from service.tuning.auto.space import Space
@@ -56,7 +56,7 @@ def prior_quantile(quantiles: Floats, share: float) -> float:
 
 
 def _sobol(number: int, columns: int, seed: int) -> Floats:
-    engine = qmc.Sobol(min(columns, _SOBOL_COLUMNS), scramble=True, rng=np.random.default_rng([seed, 11]))
+    engine = scipy.stats.qmc.Sobol(min(columns, _SOBOL_COLUMNS), scramble=True, rng=np.random.default_rng([seed, 11]))
     if number:
         engine.fast_forward(number)
     point: Floats = engine.random(1)[0]
