@@ -21,8 +21,8 @@ from service.storage.statements import Op, Row
 
 _log = logging.getLogger(__name__)
 
-_IDLE_TURNS = 4
-"""A request takes the loop a turn to read, one to begin its task and one to run it."""
+_IDLE_TURNS = 2
+"""A request takes the loop a turn to be read, and one to be run."""
 _ENOUGH = 8
 """Changes that a batch does not wait beyond: with many clients the loop had better answer some while others send."""
 _GATHER_SECONDS = 0.003
