@@ -19,7 +19,7 @@ from trainers.supervisor import Supervisor, end_processes
 START_SECONDS = 30.0
 LOOK_EVERY_SECONDS = 0.1
 GRACE_SECONDS = 10.0
-TASK = "trainers.tasks.digits:train"
+TASK = "trainers.tasks.digits:train_whole"
 
 
 def storage_url(folder: Path) -> str:

@@ -53,3 +53,9 @@ fit = TASK.fit
 def train(trial: LeasedTrial) -> float:
     """Trains on lease; reports after each epoch. The seed is the trial's number."""
     return train_on_lease(TASK, trial)
+
+
+@task(anneals=True)
+def train_whole(trial: LeasedTrial) -> float:
+    """As `train`, but never paused: where the budget is a few trials, each had better be trained to its end."""
+    return train(trial)
