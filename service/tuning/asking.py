@@ -18,7 +18,7 @@ from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning import leases
 from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, affords, spent, why_none
 from service.tuning.outcomes import explain, explanation_of
-from service.tuning.pausing import TARGET_ATTR, pauses
+from service.tuning.pausing import TARGET_ATTR, insists, pauses
 from service.tuning.replicates import lease_repeat, to_repeat
 from service.tuning.samplers import snapshot_for, snapshot_for_choice
 from service.tuning.sampling import Draw, choose_or_draw, draw_or_random, draws_at_once, enumerates
@@ -49,6 +49,8 @@ class Undrawn:
     waiting: TrialMirror | None = None
     chooses: bool = False
     fresh: bool = True
+    insists: bool = False
+    """Whether a paused trial goes on if there is one."""
     others_train: bool = False
     """Whether trials were on lease when the snapshot was taken."""
 
@@ -59,7 +61,9 @@ class Undrawn:
     def drawing(self, spec: StudySpec) -> Callable[[], Draw]:
         """The drawing, to be called from any thread."""
         if self.chooses:
-            return partial(choose_or_draw, spec, self.snapshot, self.number, self.trial_id, fresh=self.fresh)
+            return partial(
+                choose_or_draw, spec, self.snapshot, self.number, self.trial_id, fresh=self.fresh, insists=self.insists
+            )
         return partial(draw_or_random, spec, self.snapshot, self.number, self.trial_id, self.fixed)
 
 
@@ -100,7 +104,9 @@ def _begin_another(engine: Engine, study: StudyMirror, ask: Ask, spec: StudySpec
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
     snapshot = snapshot_for_choice(spec, study, resumable=ask.resumable)
     trial_id = engine.new_trial_id() if fresh else 0
-    return Undrawn(snapshot, number, trial_id, chooses=True, fresh=fresh, others_train=bool(study.leased))
+    forced = not fresh and insists(study)
+    others = bool(study.leased)
+    return Undrawn(snapshot, number, trial_id, chooses=True, fresh=fresh, insists=forced, others_train=others)
 
 
 def _standing(study: StudyMirror, ask: Ask) -> tuple[object, ...]:

@@ -33,6 +33,7 @@ TARGET_ATTR = "lrtune:pause_at"
 """Of a trial: the step at which its latest lease is paused, if it can be."""
 
 _PAST_THE_PROBES = 1000
+_TRAINED_FOR_TRIALS = 3
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,16 @@ def pauses(spec: StudySpec) -> bool:
     )
 
 
+def insists(study: StudyMirror) -> bool:
+    """Whether paused trials go on, though no new one may be begun, because few steps were trained for as many trials:
+    less than a third of what training each to its end would take. Where the budget is trials, ending the paused ones
+    earlier would save steps that nobody asked to save."""
+    spec = study.spec
+    if spec is None or spec.max_steps is None or study.max_trials is None:
+        return False
+    return study.tally.trained < study.max_trials * spec.max_steps / _TRAINED_FOR_TRIALS
+
+
 def target_of(trial: TrialMirror) -> int | None:
     """The step at which the trial is to be paused; None where its lease cannot be, or was given without one."""
     target = trial.system_attrs.get(TARGET_ATTR)
@@ -73,11 +84,11 @@ def why_paused(study: StudyMirror, trial: TrialMirror, step: int) -> str:
     return f"paused at {at}, rank {rank} of {len(ranked) + 1} paused trials; it goes on if it earns more steps"
 
 
-def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool) -> Choice:
+def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, insists: bool = False) -> Choice:
     """What the next free worker does; pure in its arguments.
 
     Without `fresh` no trial may be begun: what comes back is then either a promotion, or new parameters, which say
-    that no paused trial has earned more steps.
+    that no paused trial has earned more steps. `insists`: one goes on if there is one.
     """
     assert spec.max_steps is not None
     space = Space(_searched(spec, snapshot.distributions))
@@ -91,6 +102,7 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool) -> 
         number=number if fresh else number + _PAST_THE_PROBES,
         seed=spec.sampler.seed,
         quantiles=_quantiles(spec, snapshot, space),
+        insists=insists,
     )
     target = steps_at(float(FRACTIONS[decision.until]), spec.max_steps)
     if decision.trial is not None:

@@ -114,11 +114,13 @@ def draw_or_random(
         return draw(spec, snapshot, number, trial_id, fixed, random=True)
 
 
-def choose_or_draw(spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, fresh: bool) -> Draw:
+def choose_or_draw(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, fresh: bool, insists: bool = False
+) -> Draw:
     """A paused trial that goes on, or the parameters of trial `number`; see `pausing.choose`. Where that fails, the
     parameters are drawn as for a trial that cannot be paused."""
     try:
-        choice = choose(spec, snapshot, number, fresh=fresh)
+        choice = choose(spec, snapshot, number, fresh=fresh, insists=insists)
     except Exception:
         _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
         return draw_or_random(spec, snapshot, number, trial_id)

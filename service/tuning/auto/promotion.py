@@ -60,11 +60,13 @@ def decide(
     number: int,
     seed: int,
     quantiles: Floats | None = None,
+    insists: bool = False,
 ) -> Decision:
     """The next step of a study whose trials can be paused; pure, and the same for the same arguments.
 
     `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
-    begun. `quantiles`: a prior on the rate (`start.first_point`). Costs what an ask costs, some 10 ms.
+    begun. `quantiles`: a prior on the rate (`start.first_point`). `insists`: a paused trial goes on if there is one,
+    however much more a new one would promise. Costs what an ask costs, some 10 ms.
     """
     few = space.columns == 1
     probes = PROBES_FEW if few else _PROBES_MANY
@@ -77,8 +79,8 @@ def decide(
         return Decision("new", first_point(number, space, seed, quantiles), None, RUNGS[0], "nothing is known yet")
     waiting = np.flatnonzero(paused & evidence.partial)
     if few:
-        return _decide_few(model, waiting, space, rng, quantiles)
-    return _decide_many(model, waiting, space, rng, quantiles)
+        return _decide_few(model, waiting, space, rng, quantiles, insists)
+    return _decide_many(model, waiting, space, rng, quantiles, insists)
 
 
 def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Floats:
@@ -89,7 +91,7 @@ def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Fl
 
 
 def _decide_few(
-    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None
+    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None, insists: bool
 ) -> Decision:
     """One dimension: two runs by early ranks, then two that cover the range, since early ranks may mislead there and
     only finished curves say whether they do; then by expected improvement, new ones trained to their end."""
@@ -103,12 +105,12 @@ def _decide_few(
         if away.max() > 0:
             trial = int(waiting[np.argmax(away)])
             return Decision("resume", None, trial, end, "far from what finished: it tells whether early ranks hold")
-    explore = len(finished) % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
+    explore = not insists and len(finished) % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
     found = best_new(model, space, rng, explore=explore, quantiles=quantiles)
     if len(waiting) and not explore:
         gains = _gains(model, waiting, 0.0)
         place = int(np.argmax(gains))
-        if gains[place] + _RESUME_BONUS > found.gain:
+        if insists or gains[place] + _RESUME_BONUS > found.gain:
             return Decision("resume", None, int(waiting[place]), end, _forecast(model, int(waiting[place])))
     what = "the least known rate" if explore else "the most improvement expected"
     return Decision("new", found.point, None, end, what)
@@ -126,14 +128,14 @@ def _narrow(evidence: Evidence, waiting: Ints) -> Decision:
 
 
 def _decide_many(
-    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None
+    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None, insists: bool
 ) -> Decision:
     """Many dimensions: keep a share of all steps for screening new points, give the rest to the paused trial that is
     expected to improve most for the steps it still needs."""
     evidence = model.evidence
     spent = np.where(evidence.reached >= 0, FRACTIONS[np.maximum(evidence.reached, 0)], 0.0)
     screened = float(np.minimum(spent, FRACTIONS[RUNGS[0]]).sum())
-    if len(waiting) and (not evidence.finished.any() or screened > _SCREENING * float(spent.sum())):
+    if len(waiting) and (insists or not evidence.finished.any() or screened > _SCREENING * float(spent.sum())):
         waiting = _leading(evidence, waiting)
         gains = _gains(model, waiting, 1.0)
         trial = int(waiting[np.argmax(gains)])
