@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from service.storage.errors import StorageUnavailable
+from service.storage.statements import Op, Row
 
 if TYPE_CHECKING:
     from service.storage.changes import Change
@@ -22,6 +24,10 @@ class Batch:
         self._futures: list[asyncio.Future[None]] = []
         self._limit: asyncio.TimerHandle | None = None
         self._absorbed: list[Batch] = []
+
+    def rows(self) -> list[Row]:
+        """The rows of its changes."""
+        return rows_of(self.changes)
 
     def absorb(self, later: "Batch") -> None:
         """Take over the changes of a later batch; who waits for that waits for this one then."""
@@ -81,6 +87,22 @@ class Batch:
         for future in futures:
             if not future.done():
                 future.set_exception(_too_slow())
+
+
+def rows_of(changes: "Sequence[Change]") -> list[Row]:
+    """The rows of changes, in their order; of each study one new version."""
+    rows: list[Row] = []
+    versions: dict[int, Row] = {}
+    for change in changes:
+        if change.error is not None:
+            continue
+        rows += change.rows
+        study = change.study
+        if study.spec is not None:
+            row = {"of_study_id": study.study_id, "version": change.version, "updated_at": change.now}
+            versions[study.study_id] = (Op.UPDATE_VERSION, row)
+    rows += versions.values()
+    return rows
 
 
 def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:

@@ -1,9 +1,7 @@
 """The committer: gathers changes into batches and commits them, one batch at a time.
 
-On SQLite, in a service, a batch is committed in the event loop, as soon as it has some changes or no more come in turn
-after turn of the loop: one transaction for all requests under way, and no hand-over between threads, which costs more
-than the commit (the interpreter lock changes hands at every call of the database). Where another process holds SQLite's
-write lock, and on PostgreSQL, a thread commits, so that the loop waits for nothing longer than a batch's own commit.
+In a service the event loop commits (`service.storage.loop_commits`); a thread does where there is none, and where a
+commit may have to wait for something else than the disk.
 """
 
 import asyncio
@@ -11,22 +9,15 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-from service.storage.batch import Batch
+from service.storage.batch import Batch, rows_of
 from service.storage.changes import Change
 from service.storage.database import Database, DatabaseBusy, RowsRefused
 from service.storage.errors import StorageUnavailable
-from service.storage.statements import Op, Row
+from service.storage.loop_commits import LoopCommits
 
 _log = logging.getLogger(__name__)
-
-_IDLE_TURNS = 2
-"""A request takes the loop a turn to be read, and one to be run."""
-_ENOUGH = 8
-"""Changes that a batch does not wait beyond: with many clients the loop had better answer some while others send."""
-_GATHER_SECONDS = 0.003
-"""The longest that the first change of a batch waits for more."""
 
 
 class Committer:
@@ -54,18 +45,17 @@ class Committer:
         self._forming = Batch()
         self._pending: dict[int, Batch] = {}
         self._committing = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._loop_thread: int | None = None
+        self._in_loop: LoopCommits | None = None
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Commit in `loop` from now on, where the database is one that can. Call it in the loop's thread."""
-        if self._database.dialect == "sqlite":
-            self._loop_thread = threading.get_ident()
-            self._loop = loop
+        """Commit in `loop` from now on. Call it in the loop's thread."""
+        self._in_loop = LoopCommits(self, self._database, loop)
 
     def detach(self) -> None:
-        """Commit in the thread again: the loop is about to end."""
-        self._loop = self._loop_thread = None
+        """Commit in the thread again: the loop is about to end. Waits for a commit under way. In the loop's thread."""
+        in_loop, self._in_loop = self._in_loop, None
+        if in_loop is not None:
+            in_loop.end()
         self.wake.set()
 
     def submit(self, change: Change) -> None:
@@ -78,28 +68,15 @@ class Committer:
             self._call_for_commit()
 
     def _call_for_commit(self) -> None:
-        loop = self._loop
-        if loop is None:
+        if self._in_loop is None:
             self.wake.set()
-        elif threading.get_ident() == self._loop_thread:
-            self._gather()
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._gather)
-
-    def _gather(self, until: float | None = None, seen: int = 0, idle: int = 0) -> None:
-        """Commit once the loop has nothing more for a small batch: a commit costs as much as several requests."""
-        loop = self._loop
-        if loop is None:
-            self.wake.set()
-            return
-        now = loop.time()
-        until = now + _GATHER_SECONDS if until is None else until
-        count = len(self._forming.changes)
-        idle = 0 if count > seen else idle + 1
-        if idle < _IDLE_TURNS and count < _ENOUGH and now < until:
-            loop.call_soon(self._gather, until, count, idle)
         else:
-            self._commit_in_loop()
+            self._in_loop.call()
+
+    @property
+    def forming(self) -> int:
+        """How many changes wait to be committed with the next batch."""
+        return len(self._forming.changes)
 
     def pending(self, study_id: int) -> Batch | None:
         """The batch that the latest change of a study waits in, if any. Under the lock."""
@@ -118,7 +95,15 @@ class Committer:
     def commit(self) -> None:
         """Commit what has formed, waiting for locks of other processes. For the committer's thread."""
         with self._committing:
-            self._commit_forming(patient=True)
+            batch, begun = self.take(), time.perf_counter()
+            if not batch.changes:
+                return
+            try:
+                self._database.write(batch.rows(), patient=True)
+            except Exception as error:
+                self._failed_for_good(batch, error, begun)
+            else:
+                self.settled(batch, begun)
 
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
@@ -126,45 +111,47 @@ class Committer:
         with self._committing:
             yield
 
-    def _commit_in_loop(self) -> None:
-        if not self._committing.acquire(blocking=False):
-            self.wake.set()  # The thread is at it, and commits this one next.
-            return
-        try:
-            self._commit_forming(patient=False)
-        except DatabaseBusy:
-            self.wake.set()
-        finally:
-            self._committing.release()
+    def claim(self) -> bool:
+        """Try to be the one that commits, until `yield_claim`; never waits."""
+        return self._committing.acquire(blocking=False)
 
-    def _commit_forming(self, *, patient: bool) -> None:
+    def yield_claim(self) -> None:
+        """Let another commit. In the thread that has claimed it."""
+        self._committing.release()
+
+    def take(self) -> Batch:
+        """The forming batch, which is about to be committed."""
         with self._lock:
             batch, self._forming = self._forming, Batch()
-        if not batch.changes:
-            return
-        begun = time.perf_counter()
-        try:
-            self._database.write(_rows(batch.changes), patient=patient)
-        except DatabaseBusy:
-            self._put_back(batch)
-            raise
-        except RowsRefused as refusal:
-            if not patient:  # One by one they take longer than a batch may: that is for the thread.
-                self._put_back(batch)
-                raise DatabaseBusy from refusal
-            _log.warning("a batch of %d changes was refused: %s", len(batch.changes), refusal)
-            if not self._commit_singly(batch):
-                return
-        except StorageUnavailable as error:
-            self._on_failed([batch], error)
-            return
-        except Exception as error:
-            _log.exception("a batch could not be committed")
-            self._on_failed([batch], StorageUnavailable(f"the change could not be committed ({error}); try again"))
-            return
+        return batch
+
+    def settled(self, batch: Batch, begun: float) -> None:
+        """The batch is on disk: answer it. `begun`: when committing it began, by the performance counter."""
         for observe in self.on_batch:
             observe(len(batch.changes), time.perf_counter() - begun)
         self._end(batch)
+
+    def failed(self, batch: Batch, error: Exception) -> None:
+        """Committing the batch without waiting has failed: leave it to the thread where waiting helps."""
+        if isinstance(error, DatabaseBusy | RowsRefused):  # Change by change takes longer than a batch may.
+            self._put_back(batch)
+            self.wake.set()
+        else:
+            self._lost(batch, error)
+
+    def _failed_for_good(self, batch: Batch, error: Exception, begun: float) -> None:
+        if not isinstance(error, RowsRefused):
+            self._lost(batch, error)
+            return
+        _log.warning("a batch of %d changes was refused: %s", len(batch.changes), error)
+        if self._commit_singly(batch):
+            self.settled(batch, begun)
+
+    def _lost(self, batch: Batch, error: Exception) -> None:
+        if not isinstance(error, StorageUnavailable):
+            _log.error("a batch could not be committed", exc_info=error)
+            error = StorageUnavailable(f"the change could not be committed ({error}); try again")
+        self._on_failed([batch], error)
 
     def _put_back(self, batch: Batch) -> None:
         """Make a batch that was not committed the forming one again, before what has come since."""
@@ -187,7 +174,7 @@ class Committer:
                 change.error = _try_again(f"an earlier change of study {study.name} was refused")
                 continue
             try:
-                self._database.write(_rows([change]), patient=True)
+                self._database.write(rows_of([change]), patient=True)
             except RowsRefused as refusal:
                 change.error = _try_again(f"the database refused the change ({refusal})")
                 refused.add(study.study_id)
@@ -214,21 +201,6 @@ class Committer:
         batch.end()
         for notify in self.on_commit:
             notify(studies)
-
-
-def _rows(changes: Sequence[Change]) -> list[Row]:
-    rows: list[Row] = []
-    versions: dict[int, Row] = {}
-    for change in changes:
-        if change.error is not None:
-            continue
-        rows += change.rows
-        study = change.study
-        if study.spec is not None:
-            row = {"of_study_id": study.study_id, "version": change.version, "updated_at": change.now}
-            versions[study.study_id] = (Op.UPDATE_VERSION, row)
-    rows += versions.values()
-    return rows
 
 
 def _try_again(why: str) -> StorageUnavailable:

@@ -1,46 +1,25 @@
 """A database that one process at a time may write, and the connection that holds the right to."""
 
 import contextlib
-import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, delete, event, insert, make_url, select
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from service.storage import tables
-from service.storage.errors import StorageUnavailable, StorageUrlInvalid
+from service.storage.connecting import BUSY_TIMEOUT_SECONDS, discard, new_engine, parse_url, raw_postgres
+from service.storage.driver import at_once
+from service.storage.errors import StorageUnavailable
+from service.storage.flight import Flight
+from service.storage.pipeline import Pipeline
 from service.storage.statements import Row, Statements
 from service.storage.writer_lock import AdvisoryLock, LockFile
 
 DEPOSE_AFTER_SECONDS = 20.0
-_BUSY_TIMEOUT_SECONDS = 10
-_CONNECT_TIMEOUT_SECONDS = 5
-_STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 _WAL_PAGES_AT_MOST = 100_000
 """Of 4 KiB: where the thread that carries the log over cannot keep up, a commit does it."""
-_EXAMPLES = "sqlite:///lrtune.db or postgresql+psycopg://user:password@host/database"
-
-
-def parse_url(text: str) -> URL:
-    """The URL of a SQLite file or a PostgreSQL database. Raises StorageUrlInvalid."""
-    try:
-        url = make_url(text)
-    except ArgumentError:
-        raise StorageUrlInvalid(f"the storage URL cannot be read; use {_EXAMPLES}") from None
-    backend = url.get_backend_name()
-    if backend == "postgresql":
-        if url.drivername not in ("postgresql", "postgresql+psycopg"):
-            raise StorageUrlInvalid(f"the storage URL asks for {url.drivername}; lrtune speaks postgresql+psycopg only")
-        return url.set(drivername="postgresql+psycopg")
-    if backend != "sqlite":
-        raise StorageUrlInvalid(f"lrtune stores in SQLite or PostgreSQL, not in {backend}; use {_EXAMPLES}")
-    if not url.database or url.database == ":memory:":
-        raise StorageUrlInvalid("the storage must outlast the service: name a file, as in sqlite:///lrtune.db")
-    return url.set(drivername="sqlite")
 
 
 class Database:
@@ -56,8 +35,9 @@ class Database:
         self._using = threading.RLock()  # Of the connection that commits: one thread at a time.
         self.dialect: str = self._url.get_backend_name()
         self._statements = Statements(self.dialect)
-        self._engine = _create_engine(self._url)
+        self._engine = new_engine(self._url)
         self._writer: Connection | None = None
+        self._pipeline: Pipeline | None = None
         self._patient = True
         sqlite = self.dialect == "sqlite"
         self._file_lock = LockFile(str(self._url.database)) if sqlite else None
@@ -95,7 +75,7 @@ class Database:
                 connection.rollback()
         except BaseException as error:
             if connection is not None:
-                _discard(connection)
+                discard(connection)
             if not held:
                 self._release_file()
             if isinstance(error, SQLAlchemyError):
@@ -108,8 +88,9 @@ class Database:
         """Drop the connection that commits. On SQLite the lock file stays ours: nobody else can have written."""
         with self._using:
             writer, self._writer = self._writer, None
+            self._pipeline = None
             if writer is not None:
-                _discard(writer)
+                discard(writer)
 
     def release(self) -> None:
         """Stop being the writer. Never raises: a broken connection gives the lock up by itself."""
@@ -120,6 +101,11 @@ class Database:
         if self._file_lock is not None:
             self._file_lock.give_up()
 
+    @property
+    def flies(self) -> bool:
+        """Whether a batch can be written without a thread that waits for it: by `depart` and `arrive`."""
+        return self.dialect == "postgresql"
+
     def write(self, rows: Iterable[Row], *, patient: bool = True) -> None:
         """Write `rows` in one transaction; on return they are on disk.
 
@@ -127,17 +113,70 @@ class Database:
         held. Raises StorageUnavailable where the database does not answer; then the lock is given up. On SQLite, a
         `patient` writer waits for another process's transaction; else DatabaseBusy is raised, nothing written.
         """
-        with self._using, self._writing() as writer:
-            try:
+        with self._using, self._writing() as writer, self._refusing(writer, patient):
+            if self.flies:
+                if not self._statements.granted.known:
+                    with writer.begin():
+                        self._statements.granted.look(writer)
+                self._take_off(writer, rows).wait()
+            else:
                 self._set_patience(writer, patient)
                 with writer.begin():
-                    self._statements.run(writer, rows)
-            except Exception as error:
-                if not patient and "database is locked" in str(error):
-                    raise DatabaseBusy from error
-                if _is_refusal(error) and not writer.closed and not writer.invalidated:
-                    raise RowsRefused(_first_line(error)) from error
-                raise
+                    for check in self._statements.run(at_once(writer), rows):
+                        check()
+
+    def depart(self, rows: Iterable[Row]) -> Flight:
+        """Begin to write `rows` in one transaction: call `arrive` whenever the flight's socket is ready, in this very
+        thread, until it is over. Raises DatabaseBusy where a thread has to wait; StorageUnavailable."""
+        if not self._statements.granted.known or not self._using.acquire(blocking=False):
+            raise DatabaseBusy
+        try:
+            with self._writing() as writer, self._refusing(writer, patient=False):
+                return self._take_off(writer, rows)
+        except BaseException:
+            self._using.release()
+            raise
+
+    def arrive(self, flight: Flight, *, at_last: bool = False) -> bool:
+        """Go on with a flight; whether it has landed: its rows are on disk. Where this raises it is over, with nothing
+        written: RowsRefused, StorageUnavailable. `at_last` waits for its end."""
+        over = True
+        try:
+            with self._writing() as writer, self._refusing(writer, patient=False):
+                if at_last:
+                    flight.wait()
+                else:
+                    over = flight.advance()
+                return over
+        finally:
+            if over:
+                self._using.release()
+
+    def abandon(self, flight: Flight) -> StorageUnavailable:
+        """Drop the connection of a flight that is not answered; the error to tell. Nobody knows what was written."""
+        self.disconnect()
+        self._using.release()
+        return StorageUnavailable(f"the database {self.shown_url} has not answered for {flight.limit_seconds:.0f} s")
+
+    @contextlib.contextmanager
+    def _refusing(self, writer: Connection, patient: bool) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self._statements.granted.forget()
+            if not patient and "database is locked" in str(error):
+                raise DatabaseBusy from error
+            if _is_refusal(error) and not writer.closed and not writer.invalidated:
+                raise RowsRefused(_first_line(error)) from error
+            raise
+
+    def _take_off(self, writer: Connection, rows: Iterable[Row]) -> Flight:
+        connection = raw_postgres(writer)
+        if self._pipeline is None:
+            self._pipeline = Pipeline(connection)
+        flight = Flight(connection, self._pipeline, writer.dialect)
+        flight.depart(self._statements, rows)
+        return flight
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -153,7 +192,7 @@ class Database:
 
     def _set_patience(self, writer: Connection, patient: bool) -> None:
         if self.dialect == "sqlite" and self._patient is not patient:
-            milliseconds = _BUSY_TIMEOUT_SECONDS * 1000 if patient else 0
+            milliseconds = BUSY_TIMEOUT_SECONDS * 1000 if patient else 0
             writer.exec_driver_sql(f"PRAGMA busy_timeout={milliseconds}")
             writer.rollback()
             self._patient = patient
@@ -254,41 +293,3 @@ def _is_refusal(error: Exception) -> bool:
     if error.connection_invalidated:
         return False
     return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
-
-
-def _discard(connection: Connection) -> None:
-    with contextlib.suppress(SQLAlchemyError):
-        connection.invalidate()
-    with contextlib.suppress(SQLAlchemyError):
-        connection.close()
-
-
-def _create_engine(url: URL) -> Engine:
-    try:
-        if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_SECONDS})
-            event.listen(engine, "connect", _set_up_sqlite)
-            return engine
-        return create_engine(
-            url,
-            pool_pre_ping=True,
-            pool_size=5,
-            max_overflow=10,
-            pool_timeout=_BUSY_TIMEOUT_SECONDS,
-            connect_args={
-                "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
-                "application_name": "lrtune",
-                "keepalives_idle": 5,
-                "keepalives_interval": 2,
-                "keepalives_count": 3,
-                "tcp_user_timeout": 10_000,
-                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MILLISECONDS} -c synchronous_commit=on",
-            },
-        )
-    except (NoSuchModuleError, ImportError) as error:
-        raise StorageUrlInvalid(f"no driver for {url.drivername}: pip install 'lrtune[service]'") from error
-
-
-def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_TIMEOUT_SECONDS * 1000}"):
-        connection.execute(f"PRAGMA {pragma}")

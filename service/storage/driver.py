@@ -1,28 +1,27 @@
-"""Running a batch's statements through the driver: on PostgreSQL all of them in one round trip."""
+"""What a batch's statements are run through: SQLite's driver, or a pipeline to PostgreSQL."""
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
-import psycopg
 from sqlalchemy import ClauseElement, Connection
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
-
-
-class Fetched(Protocol):
-    """What a statement answered. On PostgreSQL it is there once the block of `driving` has ended, not before."""
-
-    @property
-    def rowcount(self) -> int:
-        """How many rows it wrote."""
-
-    def fetchall(self) -> Sequence[Any]:
-        """The rows it read."""
-
 
 Rows = dict[str, Any] | list[dict[str, Any]]
-Execute = Callable[[str, Rows], Fetched]
+
+
+@dataclass
+class Answer:
+    """What a statement answered: the rows it read, of integers, and how many it wrote.
+
+    On PostgreSQL it is there once the pipeline has been answered, not before.
+    """
+
+    rows: list[tuple[int, ...]] = field(default_factory=list)
+    written: int = 0
+
+
+Execute = Callable[[str, Rows], Answer]
 """Runs a statement with one row of parameters, or with each of several."""
 
 
@@ -33,31 +32,13 @@ def driver_text(statement: ClauseElement, dialect: str) -> str:
     return str(statement.compile(dialect=sqlite.pysqlite.dialect(paramstyle="named")))
 
 
-@contextlib.contextmanager
-def driving(connection: Connection) -> Iterator[Execute]:
-    """How to run statements on a connection whose transaction is open; at the end of the block all have run.
+def at_once(connection: Connection) -> Execute:
+    """How to run statements one by one on a connection whose transaction is open."""
 
-    On PostgreSQL they travel together: each round trip costs a change of threads, and the interpreter lock with it.
-    Raises DBAPIError.
-    """
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        yield connection.exec_driver_sql
-        return
+    def execute(text: str, rows: Rows) -> Answer:
+        result = connection.exec_driver_sql(text, rows)
+        if result.returns_rows:
+            return Answer(rows=[tuple(row) for row in result.fetchall()])
+        return Answer(written=result.rowcount)
 
-    def execute(text: str, rows: Rows) -> Fetched:
-        cursor = raw.cursor()
-        if isinstance(rows, list):
-            cursor.executemany(text, rows)
-        else:
-            cursor.execute(text, rows)
-        return cursor
-
-    try:
-        with raw.pipeline():
-            yield execute
-    except psycopg.Error as error:
-        lost = raw.closed or raw.broken
-        raise DBAPIError.instance(
-            None, None, error, psycopg.Error, connection_invalidated=lost, dialect=connection.dialect
-        ) from error
+    return execute

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, bindparam, literal_column, select, text, update
 
 from service.storage import optuna_schema as optuna
-from service.storage.driver import Execute, Fetched, driver_text
+from service.storage.driver import Answer, Execute, driver_text
 
 _MAX_OWNED = 20_000
 
@@ -39,10 +39,14 @@ class GrantedIds:
         self._owned: dict[str, set[int]] = {"studies": set(), "trials": set()}
         self._position: dict[str, int] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether it is known where the sequences stand."""
+        return bool(self._position) or not self._sequences
+
     def look(self, connection: Connection) -> None:
-        """Find out where the sequences stand, where that is not known."""
-        if self._sequences and not self._position:
-            self._position = {table: last_granted(connection, table) for table in _KEYS}
+        """Find out where the sequences stand."""
+        self._position = {table: last_granted(connection, table) for table in _KEYS}
 
     def forget(self) -> None:
         """A transaction failed: whether it drew from the sequences is not known."""
@@ -61,7 +65,7 @@ class GrantedIds:
         def check() -> None:
             owned = self._owned[table]
             if drawn is not None:
-                granted = [row[0] for row in drawn.fetchall()]
+                granted = [row[0] for row in drawn.rows]
                 owned.update(granted)
                 self._position[table] = max(self._position[table], *granted)
             if len(owned) > _MAX_OWNED:
@@ -141,11 +145,11 @@ class NeighbourGuards:
                 yield partial(_check_claim, trial_id, execute(self._claim, {"claimed": trial_id}))
 
 
-def _check_numbers(study_id: int, found: Fetched, expected: list[tuple[int, int]]) -> None:
-    if [tuple(row) for row in found.fetchall()] != expected:
+def _check_numbers(study_id: int, found: Answer, expected: list[tuple[int, int]]) -> None:
+    if found.rows != expected:
         raise NeighbourWrote(f"another process added a trial to study {study_id}")
 
 
-def _check_claim(trial_id: int, claimed: Fetched) -> None:
-    if claimed.rowcount != 1:
+def _check_claim(trial_id: int, claimed: Answer) -> None:
+    if claimed.written != 1:
         raise NeighbourWrote(f"another process took the waiting trial with id {trial_id}")

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from service.storage.database import Database, parse_url
+from service.storage.connecting import parse_url
+from service.storage.database import Database
 from service.storage.errors import StorageUnavailable
 
 _BUSY_TIMEOUT_SECONDS = 10

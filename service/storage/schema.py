@@ -16,7 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 import migrations
 from service.storage import adoption, optuna_schema
-from service.storage.database import Database, parse_url
+from service.storage.connecting import parse_url
+from service.storage.database import Database
 from service.storage.errors import SchemaMismatch, StorageUnavailable
 from service.storage.tables import PREFIX, VERSION_TABLE, metadata
 

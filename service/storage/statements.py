@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
-    Connection,
     Delete,
     Insert,
     Table,
@@ -26,7 +25,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from service.storage import optuna_schema as optuna
 from service.storage import tables
-from service.storage.driver import Execute, driver_text, driving
+from service.storage.driver import Execute, driver_text
 from service.storage.guards import Check, GrantedIds, NeighbourGuards
 
 
@@ -91,7 +90,7 @@ class Statements:
 
     def __init__(self, dialect: str) -> None:
         self._postgresql = dialect == "postgresql"
-        self._granted = GrantedIds(dialect)
+        self.granted = GrantedIds(dialect)
         self._neighbours = NeighbourGuards(dialect)
         self._texts = {
             op: [driver_text(statement, dialect) for statement in statements]
@@ -140,19 +139,11 @@ class Statements:
             index_elements=list(keys), set_={name: statement.excluded[name] for name in names if name not in keys}
         )
 
-    def run(self, connection: Connection, rows: Iterable[Row]) -> None:
-        """Execute `rows` on a connection whose transaction is open. Raises NeighbourWrote, DBAPIError."""
-        try:
-            self._granted.look(connection)
-            with driving(connection) as execute:
-                checks = self._run(execute, rows)
-            for check in checks:
-                check()
-        except BaseException:
-            self._granted.forget()
-            raise
+    def run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
+        """Execute `rows` in an open transaction; what is to be looked at before it is committed.
 
-    def _run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
+        Raises what the driver raises; after that, or where the transaction fails later, call `granted.forget`.
+        """
         segment: dict[Op, list[dict[str, Any]]] = {}
         checks: list[Check] = []
         for op, parameters in rows:
@@ -168,9 +159,9 @@ class Statements:
         for op in sorted(segment):
             rows = segment[op]
             if op is Op.INSERT_STUDY:
-                checks += self._granted.claim(execute, "studies", [row["study_id"] for row in rows])
+                checks += self.granted.claim(execute, "studies", [row["study_id"] for row in rows])
             elif op is Op.INSERT_TRIAL:
-                checks += self._granted.claim(execute, "trials", [row["trial_id"] for row in rows])
+                checks += self.granted.claim(execute, "trials", [row["trial_id"] for row in rows])
             elif op is Op.UPDATE_TRIAL:
                 checks += self._neighbours.claims(execute, rows)
             for text in self._texts[op]:

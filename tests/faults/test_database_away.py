@@ -142,7 +142,7 @@ def test_a_neighbour_that_holds_sqlites_write_lock_for_a_while_is_waited_for_and
 def test_a_neighbour_that_holds_sqlites_write_lock_for_too_long_is_503_until_it_lets_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_module, "_BUSY_TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_SECONDS", 0.5)
     path = tmp_path / "lrtune.db"
     with serving(f"sqlite:///{path}") as client:
         assert creates(client, "before")

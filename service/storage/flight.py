@@ -1,0 +1,105 @@
+"""A batch's transaction on its way to PostgreSQL."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+from service.storage.guards import Check
+from service.storage.pipeline import Pipeline
+from service.storage.statements import Row, Statements
+
+_LIMIT_SECONDS = 60.0
+
+
+class Flight:
+    """The rows travel together; when what was answered has passed the guards, the commit follows. A batch that has
+    nothing to be looked at takes its commit along.
+
+    After `depart`, call `advance` whenever the `socket` is readable (or writable, while `unsent`); or `wait`. Both
+    raise what a guard or the database objected to, all of it taken back by then; and DBAPIError, at once, where the
+    connection is lost.
+    """
+
+    def __init__(self, connection: "psycopg.Connection[Any]", pipeline: Pipeline, dialect: Dialect) -> None:
+        self._connection = connection
+        self._pipeline = pipeline
+        self._dialect = dialect
+        self._checks: list[Check] = []
+        self._failure: Exception | None = None
+
+    @property
+    def socket(self) -> int:
+        """The descriptor to watch."""
+        return self._pipeline.socket
+
+    @property
+    def unsent(self) -> bool:
+        """Whether some of it waits for room in the socket."""
+        return self._pipeline.unsent
+
+    @property
+    def limit_seconds(self) -> float:
+        """A connection that does not answer for longer counts as lost; statements have a shorter limit of their own."""
+        return _LIMIT_SECONDS
+
+    def depart(self, statements: Statements, rows: Iterable[Row]) -> None:
+        """Send the rows. Raises DBAPIError where the connection is lost; what else fails, `advance` tells."""
+        try:
+            self._pipeline.begin()
+            self._pipeline.send(b"BEGIN")
+            try:
+                self._checks = statements.run(self._pipeline.execute, rows)
+            except Exception as error:
+                self._failure = error
+            if not self._checks and self._failure is None:
+                self._pipeline.send(b"COMMIT")
+            self._pipeline.sync()
+        except psycopg.Error as error:
+            raise self._dbapi_error(error) from error
+
+    def advance(self) -> bool:
+        """Go on with what has arrived; whether all is committed."""
+        try:
+            return self._advance()
+        except psycopg.Error as error:
+            raise self._dbapi_error(error) from error
+
+    def wait(self) -> None:
+        """Advance to the end, blocking."""
+        while not self.advance():
+            try:
+                self._pipeline.poll(_LIMIT_SECONDS)
+            except psycopg.Error as error:
+                raise self._dbapi_error(error) from error
+
+    def _advance(self) -> bool:
+        while True:
+            try:
+                if not self._pipeline.advance():
+                    return False
+                checks, self._checks = self._checks, []
+                for check in checks:
+                    check()
+            except Exception as error:
+                if self._lost():
+                    raise
+                self._failure = self._failure or error
+            if not self._pipeline.end():
+                break
+            self._pipeline.begin()
+            self._pipeline.send(b"COMMIT" if self._failure is None else b"ROLLBACK")
+            self._pipeline.sync()
+        if self._failure is not None:
+            raise self._failure
+        return True
+
+    def _lost(self) -> bool:
+        return self._connection.closed or self._connection.broken
+
+    def _dbapi_error(self, error: psycopg.Error) -> Exception:
+        return DBAPIError.instance(
+            None, None, error, psycopg.Error, connection_invalidated=self._lost(), dialect=self._dialect
+        )
