@@ -56,29 +56,19 @@ def until(holds: Callable[[], object], seconds: float = 60.0) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_ends_with_a_picture_a_check_and_a_suggestion(folder: Path) -> None:
-    demo = start(folder, "--trials", "4", "--check")
-    out, err = demo.communicate(timeout=120)
-    assert (demo.returncode, err) == (0, ""), out + err
-    lines = out.splitlines()
-    assert LAST_LINE.fullmatch(lines[-1]), lines[-1]
+def test_the_demo_ends_with_a_picture_a_check_and_a_suggestion_and_keep_serves_on(folder: Path) -> None:
+    demo = start(folder, "--trials", "4", "--check", "--keep")
+    assert demo.stdout is not None
+    lines = [""]
+    while not LAST_LINE.fullmatch(lines[-1]):
+        lines.append(demo.stdout.readline().rstrip("\n"))
+        assert demo.poll() is None, lines
     assert lines[-1].endswith("after 4 trials")
-    assert any(line.startswith("service: http://127.0.0.1:") for line in lines)
-    assert any(line == f"picture: {folder / 'loss-by-learning-rate.png'}" for line in lines)
-    assert "Retrained on 3 seeds" in out
+    assert f"picture: {folder / 'loss-by-learning-rate.png'}" in lines
+    assert any("Retrained on 3 seeds" in line for line in lines)
     assert (folder / "loss-by-learning-rate.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "lrtune.db").is_file()
-
-
-@pytest.mark.slow
-def test_keep_goes_on_serving_until_ctrl_c(folder: Path) -> None:
-    demo = start(folder, "--trials", "1", "--workers", "1", "--keep")
-    assert demo.stdout is not None
-    address, line = "", ""
-    while not LAST_LINE.fullmatch(line):
-        line = demo.stdout.readline().rstrip("\n")
-        address = line.split()[1] if line.startswith("service: ") else address
-        assert demo.poll() is None
+    address = next(line.split()[1] for line in lines if line.startswith("service: http://127.0.0.1:"))
     with urllib.request.urlopen(f"{address}/readyz", timeout=5) as answer:
         assert answer.status == 200
     demo.send_signal(signal.SIGINT)

