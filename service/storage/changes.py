@@ -16,8 +16,9 @@ from service.storage import optuna_schema as optuna
 from service.storage.batch import Batch
 from service.storage.mirror import StudyMirror, TrialMirror, Work
 from service.storage.range_tests import StoredRangeTest
+from service.storage.row_values import report_row, state_columns, value_rows, work_row
 from service.storage.statements import Op, Row
-from service.storage.trial_mirror import NO_ATTRS, WORK_COLUMNS, share_distributions
+from service.storage.trial_mirror import NO_ATTRS, share_distributions
 from service.wire.studies import StudySpec
 
 
@@ -143,7 +144,7 @@ class Change:
         """Write a whole new trial, with whatever it already has."""
         row: dict[str, Any] = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
         row["after"] = self.study.trials[-1].trial_id if self.study.trials else None
-        self.rows.append((Op.INSERT_TRIAL, row | _state_columns(trial)))
+        self.rows.append((Op.INSERT_TRIAL, row | state_columns(trial)))
         trial.distributions = share_distributions(
             {
                 name: self._param_row(trial, name, trial.distributions[name], value)
@@ -152,11 +153,11 @@ class Change:
         )
         trial.user_attrs = self._stored_attrs(trial, trial.user_attrs, system=False)
         trial.system_attrs = self._stored_attrs(trial, trial.system_attrs, system=True)
-        self._value_rows(trial)
+        self.rows += value_rows(trial)
         for step, value in trial.intermediate.items():
-            self._intermediate_row(trial, step, value)
+            self.rows.append(report_row(trial, step, value))
         if trial.work is not None:
-            self._work_row(trial)
+            self.rows.append(work_row(trial, self.study.study_id))
         self.study.enter(trial)
 
     def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
@@ -187,7 +188,7 @@ class Change:
         if last is None or step > last:
             trial.last_step = step
             self.study.tally.advance(trial, last or 0, step)
-        self._intermediate_row(trial, step, value)
+        self.rows.append(report_row(trial, step, value))
 
     def set_state(
         self,
@@ -204,17 +205,17 @@ class Change:
         trial.state = state
         if values is not None:
             trial.values = list(values)
-            self._value_rows(trial)
+            self.rows += value_rows(trial)
         if state is TrialState.RUNNING and trial.started_at is None:
             trial.started_at = self.now
         if state.is_finished():
             trial.finished_at = self.now
         if work is not None:
             trial.work = work
-            self._work_row(trial)
+            self.rows.append(work_row(trial, self.study.study_id))
         study.count_in(trial)
         study.rank(trial)
-        row = {"of_trial_id": trial.trial_id, **_state_columns(trial)}
+        row = {"of_trial_id": trial.trial_id, **state_columns(trial)}
         self.rows.append((Op.UPDATE_TRIAL, row))
 
     def set_work(self, trial: TrialMirror, work: Work) -> None:
@@ -223,7 +224,7 @@ class Change:
         study.count_out(trial)
         trial.work = work
         study.count_in(trial)
-        self._work_row(trial)
+        self.rows.append(work_row(trial, self.study.study_id))
 
     def supersede_after(self, trial: TrialMirror, step: int) -> int:
         """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
@@ -271,34 +272,3 @@ class Change:
         row = {"trial_id": trial.trial_id, "key": key, "value_json": text}
         self.rows.append((Op.SET_TRIAL_SYSTEM_ATTR if system else Op.SET_TRIAL_USER_ATTR, row))
         return text
-
-    def _value_rows(self, trial: TrialMirror) -> None:
-        for objective, value in enumerate(trial.values or ()):
-            stored, kind = optuna.show_value(value)
-            row = {"trial_id": trial.trial_id, "objective": objective, "value": stored, "value_type": kind.name}
-            self.rows.append((Op.SET_VALUE, row))
-
-    def _intermediate_row(self, trial: TrialMirror, step: int, value: float) -> None:
-        stored, kind = optuna.show_intermediate_text(value)
-        row = {
-            "trial_id": trial.trial_id,
-            "step": step,
-            "intermediate_value": stored,
-            "intermediate_value_type": kind,
-        }
-        self.rows.append((Op.SET_INTERMEDIATE, row))
-
-    def _work_row(self, trial: TrialMirror) -> None:
-        work = trial.work
-        assert work is not None
-        row = {name: getattr(work, name) for name in WORK_COLUMNS}
-        row |= {"trial_id": trial.trial_id, "study_id": self.study.study_id}
-        self.rows.append((Op.SET_OUR_TRIAL, row))
-
-
-def _state_columns(trial: TrialMirror) -> dict[str, Any]:
-    return {
-        "state": trial.state.name,
-        "datetime_start": optuna.show_time_text(trial.started_at),
-        "datetime_complete": optuna.show_time_text(trial.finished_at),
-    }
