@@ -56,15 +56,17 @@ def search(
     if data is None:
         fail("--data is missing: give the folder that holds the suites' folders, or --real to train here", 2)
     from service.bench.processes import BenchError
-    from service.bench.search.search import METHODS, Comparison, compare
+    from service.bench.search.search import PRIORBAND, Comparison, available, compare
     from service.bench.search.search import as_json as to_json
     from service.bench.search.suites import SUITES
 
+    if not method and PRIORBAND not in available():
+        _say(f"{PRIORBAND} is left out: NePS is not installed (docs/search.md)")
     comparison = Comparison(
         data=data,
         folder=out,
         suites=tuple(suite or SUITES),
-        methods=tuple(method or METHODS),
+        methods=tuple(method or available()),
         tasks=tasks,
         seeds=seeds,
         trainings=trainings,

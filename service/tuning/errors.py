@@ -20,7 +20,7 @@ class StudyNotFound(TuningError):
     """There is no study of that name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no study {name!r}; create it with POST /v1/studies")
+        super().__init__(f"there is no study {name!r}; create it with `lrtune study create` or POST /v1/studies")
 
 
 class StudyExists(TuningError):

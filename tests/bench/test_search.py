@@ -10,7 +10,7 @@ from service.bench.processes import BenchError
 from service.bench.search.desk import BudgetSpent, Desk
 from service.bench.search.methods import METHODS as BUILT
 from service.bench.search.results import MARKS
-from service.bench.search.search import METHODS, Comparison, compare
+from service.bench.search.search import METHODS, PRIORBAND, Comparison, available, compare
 from service.bench.search.suites import Task, read_suite
 
 SLICES = 20
@@ -91,13 +91,23 @@ def test_a_suggestion_counts_as_what_it_would_come_to(task: Task) -> None:
     assert desk.regret_suggested(3) == 1.0, "a rate that diverges is no answer"
 
 
-@pytest.mark.parametrize("name", [name for name in METHODS if name != "gp"])
+@pytest.mark.parametrize("name", [name for name in available() if name != "gp"])
 def test_every_method_spends_its_budget_and_no_more(task: Task, name: str) -> None:
     desk = Desk(task, 4)
     BUILT[name](desk, 0)
     assert desk.spent == desk.budget
     assert desk.regret_seen(4) < 1.0
     assert desk.answers
+
+
+@pytest.mark.skipif(PRIORBAND in available(), reason="NePS is installed here")
+def test_priorband_without_neps_says_what_to_install(task: Task) -> None:
+    with pytest.raises(BenchError, match=r"lrtune\[priorband\]"):
+        BUILT[PRIORBAND](Desk(task, 4), 0)
+
+
+def test_the_names_offered_are_the_methods_there_are() -> None:
+    assert set(METHODS) == BUILT.keys()
 
 
 def test_results_are_kept_and_not_run_again(data: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, RandomSampler,
 from optuna.trial import FrozenTrial, TrialState
 
 from service.bench.search.desk import BudgetSpent, Desk
+from service.bench.search.priorband import priorband
 from service.bench.search.promotions import keep_top, promotion_asha
 from service.bench.search.resuming import auto_pausing, auto_pausing_prior, usual_quantiles
 from service.tuning.auto import AutoPruner, AutoSampler
@@ -83,6 +84,7 @@ METHODS: dict[str, Method] = {
     "tpe-percentile": _optuna(lambda desk, seed: (TPESampler(seed=seed), PercentilePruner(75.0))),
     "keep-top": keep_top,
     "asha-promotion": promotion_asha,
+    "priorband": priorband,
     "auto": _optuna(
         lambda desk, seed: (
             AutoSampler(seed=seed, max_steps=desk.task.slices),

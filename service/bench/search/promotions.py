@@ -55,7 +55,12 @@ def _promotable(desk: Desk, rungs: list[int]) -> tuple[Training, int] | None:
 def _until(desk: Desk, run: Training, slices: int) -> None:
     while len(run.losses) < slices and not run.finished:
         desk.advance(run)
-    finished = [other for other in desk.runs if other.finished and not other.diverged]
+    answer_best(desk)
+
+
+def answer_best(desk: Desk) -> None:
+    """Recommend the best finished run; while there is none, the best so far."""
+    finished = [run for run in desk.runs if run.finished and not run.diverged]
     desk.answer(min(finished or desk.runs, key=_best).params)
 
 

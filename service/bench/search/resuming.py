@@ -13,10 +13,15 @@ _USUAL = {"adam": 1e-3, "sgd": 1e-2}
 """The rates by which a study starts that knows its optimizer and nothing else."""
 
 
+def usual_rate(task: Task) -> float:
+    """The rate that one would try first."""
+    return _USUAL[task.optimizer]
+
+
 def usual_quantiles(task: Task) -> Floats:
     """The prior on the task's learning rate, as rates."""
     index = task.names.index("learning_rate")
-    return quantiles_around([_USUAL[task.optimizer]], float(task.low[index]), float(task.high[index]))
+    return quantiles_around([usual_rate(task)], float(task.low[index]), float(task.high[index]))
 
 
 def auto_pausing(desk: Desk, seed: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from service.bench.search.results import MARKS, Job, collect
 from service.bench.search.suites import SUITES, read_suite
 from service.bench.search.tables import Row, rows
 
+PRIORBAND = "priorband"
 METHODS = (
     "random",
     "tpe",
@@ -21,11 +23,17 @@ METHODS = (
     "tpe-percentile",
     "keep-top",
     "asha-promotion",
+    PRIORBAND,
     "auto",
     "auto-prior",
     "auto-pausing",
     "auto-pausing-prior",
 )
+
+
+def available() -> tuple[str, ...]:
+    """The methods that can be run with what is installed."""
+    return tuple(name for name in METHODS if name != PRIORBAND or find_spec("neps") is not None)
 
 
 @dataclass(frozen=True)
