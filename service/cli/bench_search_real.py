@@ -30,7 +30,7 @@ def search_real(comparison: "RealComparison", *, as_json: bool) -> None:
         print_json(to_json(rows, comparison))
         return
     title = f"{rows[0].cells} tasks × optimizers, {rows[0].seeds} seeds: loss over the best one (± standard error)"
-    columns = ("method", "full trainings", "≤ 1.1×", "≤ 2×", "median", "worst")
+    columns = ("method", "full trainings", "≤ 1.1×", "≤ 2×", "median", "worst", "80 % interval")
     print_table(columns, [_line(row) for row in rows], title=title)
 
 
@@ -42,4 +42,5 @@ def results_file(folder: Path, quick: bool) -> Path:
 
 def _line(row: "RealRow") -> tuple[str, ...]:
     shares = [f"{100 * share:.0f} ± {100 * se:.0f} %" for share, se in zip(row.within, row.within_error, strict=True)]
-    return (row.method, f"{row.cost:.2f}", *shares, f"{row.median:.2f}", f"{row.worst:.3g}")
+    covers = "–" if row.covered is None else f"covers {100 * row.covered:.0f} %, {row.decades:.2f} decades"
+    return (row.method, f"{row.cost:.2f}", *shares, f"{row.median:.2f}", f"{row.worst:.3g}", covers)

@@ -63,7 +63,8 @@ def _curve(axes: Any, trial: TrialWithCurve, color: Any, *, is_best: bool) -> No
 
 
 def _ends(axes: Any, trials: Sequence[TrialWithCurve], *, worst: float) -> None:
-    """Where trials diverged, on the worse edge, and where they were pruned."""
+    """Where trials diverged, on the worse edge, where they were pruned, and where trainings that were asked to be
+    shorter than others came to their end."""
     diverged = [trial.curve[-1].step for trial in trials if trial.state == "diverged" and trial.curve]
     pruned = [_finite(trial)[-1] for trial in trials if trial.state == "pruned" and _finite(trial)]
     if diverged:
@@ -71,6 +72,12 @@ def _ends(axes: Any, trials: Sequence[TrialWithCurve], *, worst: float) -> None:
         axes.plot(diverged, [worst] * len(diverged), "x", label=f"diverged ({len(diverged)})", **style)
     if pruned:
         axes.plot(*zip(*pruned, strict=True), ".", color=_STOPPED, ms=6, zorder=4, label=f"pruned ({len(pruned)})")
+    longest = max((trial.max_steps or 0 for trial in trials), default=0)
+    complete = [trial for trial in trials if trial.state == "complete" and (trial.max_steps or longest) < longest]
+    short = [_finite(trial)[-1] for trial in complete if _finite(trial)]
+    if short:
+        style = {"color": _STOPPED, "mfc": "none", "ms": 6, "zorder": 4}
+        axes.plot(*zip(*short, strict=True), "o", label=f"end of short trainings ({len(short)})", **style)
 
 
 def _finite(trial: TrialWithCurve) -> list[tuple[int, float]]:

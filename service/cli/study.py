@@ -190,10 +190,11 @@ def _diagnoses(client: "Client", status: "StudyStatus") -> list[tuple[str, str]]
 
 def _facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
     counts = status.trials.model_dump()
-    best = status.best
+    best, short = status.best, status.short_trainings
     return [
         ("state", status.state),
         ("trials", ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"),
+        *([("", f"{short} of the complete ones short, not compared with full ones")] if short else []),
         ("budget", _budget(study)),
         ("workers", str(status.workers)),
         ("steps", f"{status.steps.trained} trained, {status.steps.saved_by_pruning} saved by pruning"),

@@ -19,6 +19,10 @@ _OUTCOMES = {
 }
 
 
+_MARKED = ("diverged", "complete")
+"""Outcomes of trials that Optuna is to read as pruned: those that diverged, and those whose training was meant to be
+shorter than a full one."""
+
 PAUSED = "paused"
 """The stop reason of a trial that waits, or is to wait, for its promotion."""
 
@@ -96,8 +100,9 @@ class TrialMirror:
     @property
     def outcome(self) -> str:
         """running, waiting, complete, pruned, diverged or failed."""
-        if self.state is TrialState.PRUNED and self.system_attrs.get(OUTCOME_ATTR) == "diverged":
-            return "diverged"
+        if self.state is TrialState.PRUNED and self.system_attrs.get(OUTCOME_ATTR) in _MARKED:
+            marked: str = self.system_attrs[OUTCOME_ATTR]
+            return marked
         return _OUTCOMES[self.state]
 
     @property

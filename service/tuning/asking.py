@@ -5,7 +5,7 @@ and `take`, on a snapshot.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,8 @@ from service.tuning.outcomes import explain, explanation_of
 from service.tuning.pausing import TARGET_ATTR, insists, pauses
 from service.tuning.replicates import lease_repeat, to_repeat
 from service.tuning.samplers import snapshot_for, snapshot_for_choice
-from service.tuning.sampling import Draw, choose_or_draw, draw_or_random, draws_at_once, enumerates
+from service.tuning.sampling import Draw, choose_or_draw, climb_or_draw, draw_or_random, draws_at_once, enumerates
+from service.tuning.short_trainings import LADDER_ATTR, is_climbing, is_short, ladder_of, snapshot_for_ladder
 from service.tuning.staging import Snapshot
 from service.wire.studies import StudySpec
 from service.wire.trials import Ask, LeasedTrial, NoTrial
@@ -33,6 +34,12 @@ _AGAIN_SECONDS = 0.1
 _NONE_EARNED = "none earned more steps"
 """In a study's cache: how it stood when it had no trial for a worker. Idle workers ask again every other second, and
 need no new choice until a trial ends or is paused."""
+
+_LADDER_WAITS = "the ladder waits"
+"""The same where the ladder had none."""
+
+_LADDER_OVER = "the ladder is over"
+"""In a study's cache, once that is known."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +60,12 @@ class Undrawn:
     """Whether a paused trial goes on if there is one."""
     others_train: bool = False
     """Whether trials were on lease when the snapshot was taken."""
+    ladder: Snapshot | None = None
+    """What the ladder is shown, where its trainings come first."""
 
     def draws_at_once(self, spec: StudySpec) -> bool:
         """Whether drawing takes microseconds."""
-        return not self.chooses and draws_at_once(spec, self.snapshot)
+        return not self.chooses and self.ladder is None and draws_at_once(spec, self.snapshot)
 
     def drawing(self, spec: StudySpec) -> Callable[[], Draw]:
         """The drawing, to be called from any thread."""
@@ -64,6 +73,8 @@ class Undrawn:
             return partial(
                 choose_or_draw, spec, self.snapshot, self.number, self.trial_id, fresh=self.fresh, insists=self.insists
             )
+        if self.ladder is not None:
+            return partial(climb_or_draw, spec, self.ladder, self.snapshot, self.number, self.trial_id)
         return partial(draw_or_random, spec, self.snapshot, self.number, self.trial_id, self.fixed)
 
 
@@ -78,13 +89,10 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
     nothing = why_none(study)
     if nothing is not None:
         return nothing
-    if not study.waiting:
-        repeated = to_repeat(study)
-        if repeated is not None:
-            trial = lease_repeat(change, ask, repeated, engine.new_trial_id())
-            return leases.leased_view(trial, spec.lease_ttl_seconds)
-        return _begin_another(engine, study, ask, spec)
-    trial = study.trials[next(iter(study.waiting))]
+    waiting = _next_waiting(study, ask, spec)
+    if waiting is None:
+        return _begin_another(engine, change, ask, spec)
+    trial = study.trials[waiting]
     if trial.params:
         steps = trial.work.max_steps if trial.work and trial.work.leases else spec.max_steps
         leases.lease_again(change, trial, ask, steps, spec.lease_ttl_seconds)
@@ -93,10 +101,29 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
     return Undrawn(snapshot_for(spec, study, fixed), trial.number, trial.trial_id, fixed, trial)
 
 
-def _begin_another(engine: Engine, study: StudyMirror, ask: Ask, spec: StudySpec) -> NoTrial | Undrawn:
-    """Nothing waits to be trained again: a paused trial or a new one."""
+def _next_waiting(study: StudyMirror, ask: Ask, spec: StudySpec) -> int | None:
+    """The waiting trial that comes first; short ones are for trainers that anneal."""
+    if ask.anneals:
+        return next(iter(study.waiting), None)
+    return next((n for n in study.waiting if not is_short(study.trials[n].system_attrs, spec.max_steps)), None)
+
+
+def _begin_another(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial | Undrawn:
+    """Nothing waits that this trainer can train again: a replicate, the ladder's next, a paused trial or a new one."""
+    study = change.study
+    repeated = to_repeat(study)
+    if repeated is not None:
+        trial = lease_repeat(change, ask, repeated, engine.new_trial_id())
+        return leases.leased_view(trial, spec.lease_ttl_seconds)
     fresh, number = spent(study) is None, len(study.trials)
-    if fresh and not (ask.resumable and pauses(spec)):
+    if not fresh and study.waiting:
+        return _lengthen(change, ask, spec)
+    if fresh and ask.anneals and is_climbing(study, spec) and not study.cache.get(_LADDER_OVER):
+        if study.leased and study.cache.get(_LADDER_WAITS) == _standing(study, ask):
+            return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+        ladder = snapshot_for_ladder(study)
+        return Undrawn(snapshot_for(spec, study), number, engine.new_trial_id(), ladder=ladder)
+    if fresh and not (ask.resumable and pauses(spec) and not (ask.anneals and ladder_of(study))):
         return Undrawn(snapshot_for(spec, study), number, engine.new_trial_id())
     if not ask.resumable and any(trial.work and trial.work.resumable for trial in study.leased.values()):
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)  # They go on from checkpoints, for fewer steps.
@@ -104,9 +131,31 @@ def _begin_another(engine: Engine, study: StudyMirror, ask: Ask, spec: StudySpec
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
     snapshot = snapshot_for_choice(spec, study, resumable=ask.resumable)
     trial_id = engine.new_trial_id() if fresh else 0
-    forced = not fresh and insists(study)
+    forced = insists(study)
     others = bool(study.leased)
     return Undrawn(snapshot, number, trial_id, chooses=True, fresh=fresh, insists=forced, others_train=others)
+
+
+def _lengthen(change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial:
+    """All that is left are short trials that wait for a trainer that anneals: one that does not trains the first of
+    them in full. Where the steps for that are not left, and nobody else is at work, it is over."""
+    study = change.study
+    trial = study.trials[next(iter(study.waiting))]
+    assert trial.work is not None
+    assert trial.work.max_steps is not None
+    assert spec.max_steps is not None
+    total, tally = study.max_total_steps, study.tally
+    kept = max(0, trial.work.max_steps - (trial.last_step or 0))
+    if total is not None and tally.trained + tally.reserved - kept + spec.max_steps > total:
+        if study.leased:
+            return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+        explain(change, trial, "given back as a short training; no trainer that anneals asked for it again")
+        leases.finish(change, trial, "pruned")
+        return why_none(study) or NoTrial(done=False, retry_after_seconds=_AGAIN_SECONDS)
+    change.set_work(trial, replace(trial.work, checkpoint_uri=None, checkpoint_step=None))
+    change.set_trial_attr(trial, LADDER_ATTR, spec.max_steps, system=True)
+    leases.lease_again(change, trial, ask, spec.max_steps, spec.lease_ttl_seconds)
+    return leases.leased_view(trial, spec.lease_ttl_seconds)
 
 
 def _standing(study: StudyMirror, ask: Ask) -> tuple[object, ...]:
@@ -128,6 +177,11 @@ def take(
         return nothing
     if drawn.promoted is not None:
         return _promote(change, ask, spec, drawn)
+    if drawn.waits:
+        study.cache[_LADDER_WAITS] = _standing(study, ask)
+        return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+    if undrawn.ladder is not None and drawn.ladder_steps is None:
+        study.cache[_LADDER_OVER] = True
     if not undrawn.fresh:
         study.cache[_NONE_EARNED] = _standing(study, ask)
         return _end_paused(change, undrawn)
@@ -163,8 +217,11 @@ def _lease_new(change: Change, ask: Ask, spec: StudySpec, trial_id: int, drawn: 
     trial.system_attrs = drawn.written.trial_attrs
     if drawn.target is not None:
         trial.system_attrs = {**trial.system_attrs, TARGET_ATTR: drawn.target}
+    if drawn.ladder_steps is not None:
+        trial.system_attrs = {**trial.system_attrs, LADDER_ATTR: drawn.ladder_steps}
     trial.started_at = change.now
-    trial.work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
+    steps = drawn.ladder_steps or spec.max_steps
+    trial.work = leases.new_work(ask, steps, change.now + spec.lease_ttl_seconds)
     change.add_trial(trial)
     return trial
 

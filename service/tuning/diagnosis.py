@@ -7,6 +7,7 @@ from typing import Any
 from service.rates.diagnosis import diagnose
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.tuning.folds import steps_are_folds
+from service.tuning.short_trainings import is_short
 from service.tuning.space import main_learning_rate
 from service.tuning.suggested import categories_of
 from service.tuning.suggestion import stability_of
@@ -49,9 +50,11 @@ def _largest_stable(study: StudyMirror, trial: TrialMirror) -> float | None:
 
 
 def _best_at(study: StudyMirror, trial: TrialMirror) -> float | None:
-    """The value of the study's best trial at the last step of this one: of its end, for a complete one."""
+    """The value of the study's best trial at the last step of this one: of its end, for a complete one. None for a
+    short training, whose curve no other's can be compared with."""
     best = study.best
-    if best is None or len(study.ranking) < _FEWEST_COMPLETE:
+    assert study.spec is not None
+    if best is None or len(study.ranking) < _FEWEST_COMPLETE or is_short(trial.system_attrs, study.spec.max_steps):
         return None
     if trial.outcome == "complete":
         return best.value

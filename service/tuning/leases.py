@@ -24,6 +24,7 @@ from service.storage.trial_mirror import PAUSED
 from service.tuning import past_rates
 from service.tuning.errors import LeaseLost, TrialNotFound
 from service.tuning.pausing import TARGET_ATTR
+from service.tuning.short_trainings import is_short
 from service.wire.trials import Ask, Checkpoint, LeasedTrial
 
 _STATES = {
@@ -123,9 +124,12 @@ def finish(
         change.set_trial_attr(trial, DIVERGED_ATTR, 1.0, system=True)
         change.set_trial_attr(trial, OUTCOME_ATTR, "diverged", system=True)
     work = replace(trial.work, leased=False, error=error, expires_at=math.inf) if trial.work else None
-    change.set_state(trial, _STATES[outcome], values=values, work=work)
-    if outcome == "complete":
-        past_rates.note(change, trial)
+    state, spec = _STATES[outcome], change.study.spec
+    if outcome == "complete" and spec is not None and is_short(trial.system_attrs, spec.max_steps):
+        change.set_trial_attr(trial, OUTCOME_ATTR, "complete", system=True)
+        state = TrialState.PRUNED  # No full training: nobody is to take its value for one.
+    change.set_state(trial, state, values=values, work=work)
+    past_rates.note(change, trial)
 
 
 def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:

@@ -5,6 +5,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from optuna.trial import TrialState
+
 from service.storage.changes import Change
 from service.storage.engine import Engine
 from service.storage.errors import StorageError
@@ -12,6 +14,7 @@ from service.storage.history import PastRate, history_row, studies_without
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.storage.statements import Row
 from service.tuning.plateau import NEAR_BEST
+from service.tuning.short_trainings import choose, conclude, is_ladder, ladder_of, snapshot_for_ladder
 from service.tuning.space import main_learning_rate
 from service.wire.studies import StudySpec
 
@@ -28,21 +31,55 @@ _CACHE = "history"
 
 
 def note(change: Change, trial: TrialMirror) -> None:
-    """Keep what the study knows now that `trial` is complete, where that is news: a better rate, or many more trials.
+    """Keep what the study knows now that `trial` has ended, where that is news: a better rate, or many more complete
+    trials, or that the ladder has come to its end.
 
     Costs the same however many trials there are.
     """
     study = change.study
     if study.spec is None or len(study.directions) != 1:
         return
-    optimizer = _optimizer_of(trial.params, study.spec)
+    if trial.state is TrialState.COMPLETE:
+        _note_complete(change, study.spec, trial)
+    if is_ladder(trial) and len(study.ranking) < ENOUGH_TRIALS:
+        _note_ladder(change, study.spec, trial)
+
+
+def _note_ladder(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
+    """The ladder's answer once it is over: it rests on enough trainings, though few of them were in full."""
+    study = change.study
+    trials = ladder_of(study)
+    if not study.ranking or not all(one.state.is_finished() for one in trials):
+        return
+    snapshot = snapshot_for_ladder(study)
+    try:
+        if choose(spec, snapshot).kind != "done":
+            return
+        rate = conclude(spec, snapshot.trials, study.system_attrs).learning_rate
+    except Exception:  # Whatever its losses are, the trial ends.
+        _log.exception("what the ladder of %s found is not kept", study.name)
+        return
+    found = PastRate(
+        optimizer=_optimizer_of(trial.params, spec),
+        family=spec.tags.get("family"),
+        learning_rate=rate,
+        batch_size=whole_number(None, spec.tags.get("batch_size")),
+        total_steps=whole_number(None, spec.tags.get("total_steps")),
+        trials=len(trials),
+    )
+    change.rows.append(history_row(study.study_id, found, change.now))
+
+
+def _note_complete(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
+    study = change.study
+    optimizer = _optimizer_of(trial.params, spec)
     known = study.cache.get(_CACHE)
     if known is None:
         known = study.cache[_CACHE] = _counted(study)
     else:
         known[optimizer] = known.get(optimizer, 0) + 1
     count = known.get(optimizer, 0)
-    rate = main_learning_rate(study.spec.search_space)
+    rate = main_learning_rate(spec.search_space)
     if rate is None or rate not in trial.params or count < ENOUGH_TRIALS or not study.ranking:
         return
     best = study.ranking[0][1] == trial.number

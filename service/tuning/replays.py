@@ -8,10 +8,12 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from service.storage.mirror import StudyMirror
+from service.tuning.auto.observed import has_diverged
 from service.tuning.auto.pruner import replay
 from service.tuning.errors import InvalidField
 from service.tuning.folds import steps_are_folds
 from service.tuning.leases import find_trial
+from service.tuning.short_trainings import LADDER_ATTR, tells_of_full
 from service.tuning.staging import snapshot_window
 from service.wire.replays import Replay
 
@@ -46,6 +48,8 @@ class Replaying:
             return None, "its steps are folds, in no order of time: only final values count"
         if not trial.intermediate_values:
             return None, "it reported nothing"
+        if LADDER_ATTR in trial.system_attrs and not has_diverged(trial):
+            return None, "it is of the ladder: those are trained to their end"
         others = [other for other in self.others if other.number != trial.number]
         found = replay(others, trial, self.direction, self.max_steps)
         bad = min((step for step, value in trial.intermediate_values.items() if not math.isfinite(value)), default=None)
@@ -64,5 +68,5 @@ def look(study: StudyMirror, numbers: Sequence[int]) -> Replaying:
             raise InvalidField(("number",), f"trial {number} is {trial.outcome}: only what is over can be replayed")
         trials.append((trial.frozen_copy(), trial.outcome))
     others = snapshot_window(study, best=_BEST, latest=_LATEST).trials
-    others = [other for other in others if other.state.is_finished()]
+    others = [other for other in others if other.state.is_finished() and tells_of_full(other, study.spec.max_steps)]
     return Replaying(trials, others, study.directions[0], study.spec.max_steps, steps_are_folds(study.spec))

@@ -11,6 +11,7 @@ import numpy as np
 from service.rates.response import fit_response
 from service.storage.engine import Engine
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.tuning.short_trainings import count_short
 from service.tuning.space import main_learning_rate
 from service.tuning.stability import StabilityModel
 from service.tuning.studies import Studies
@@ -80,7 +81,7 @@ def _look(study: StudyMirror) -> _Seen:
         stable=[],
         suggested=suggestion.learning_rate,
         interval=suggestion.interval,
-        trials=sum(known[:3]),
+        trials=sum(known[:3]) - count_short(study),
     )
     bounds = None
     if parameter is not None:

@@ -10,11 +10,13 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import FIXED_ATTR
+from service.tuning import short_trainings
 from service.tuning.pausing import choose
 from service.tuning.pruners import build_pruner
 from service.tuning.random_draw import generator, random_value
 from service.tuning.samplers import build_sampler
-from service.tuning.space import drawing_order
+from service.tuning.short_trainings import for_full
+from service.tuning.space import drawing_order, main_learning_rate
 from service.tuning.staging import Snapshot, StagedStorage, Written
 from service.wire import methods
 from service.wire.search_space import is_active
@@ -36,6 +38,10 @@ class Draw:
     """The paused trial that goes on instead of a new one."""
     target: int | None = None
     """The step at which the trial is paused, where it can be."""
+    ladder_steps: int | None = None
+    """The length that the ladder gives the trial."""
+    waits: bool = False
+    """There is nothing to draw until trainings of the ladder have ended."""
 
 
 def draw(
@@ -51,6 +57,7 @@ def draw(
     Pure in its arguments: the same spec, snapshot and number give the same parameters. With `random` the study's
     sampler is left aside.
     """
+    snapshot = for_full(spec, snapshot)
     if random or draws_at_once(spec, snapshot):
         return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
     staged = FrozenTrial(
@@ -120,12 +127,28 @@ def choose_or_draw(
     """A paused trial that goes on, or the parameters of trial `number`; see `pausing.choose`. Where that fails, the
     parameters are drawn as for a trial that cannot be paused."""
     try:
-        choice = choose(spec, snapshot, number, fresh=fresh, insists=insists)
+        choice = choose(spec, for_full(spec, snapshot), number, fresh=fresh, insists=insists)
     except Exception:
         _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
         return draw_or_random(spec, snapshot, number, trial_id)
     chosen = {name: snapshot.distributions[name] for name in choice.params}
     return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target)
+
+
+def climb_or_draw(spec: StudySpec, ladder: Snapshot, snapshot: Snapshot, number: int, trial_id: int) -> Draw:
+    """The next training of the ladder; where that is over, or fails, the parameters of trial `number`."""
+    name = main_learning_rate(spec.search_space)
+    try:
+        step = short_trainings.choose(spec, ladder)
+    except Exception:
+        _log.exception("the ladder of %s failed; drawing trial %d", snapshot.name, number)
+        return draw_or_random(spec, snapshot, number, trial_id)
+    if step.kind == "wait":
+        return Draw({}, {}, Written(), waits=True)
+    if step.learning_rate is None or name is None:
+        return draw_or_random(spec, snapshot, number, trial_id)
+    distributions = {name: snapshot.distributions[name]}
+    return Draw({name: step.learning_rate}, distributions, Written(), ladder_steps=step.steps)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

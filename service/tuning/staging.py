@@ -5,7 +5,7 @@ as they like, and touch nothing that is shared.
 """
 
 import copy
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -63,6 +63,11 @@ def snapshot_window(study: StudyMirror, *, best: int, latest: int) -> Snapshot:
     numbers.update(study.leased)
     numbers.update(range(count - latest, count))
     return _snapshot(study, [_frozen(study, number) for number in sorted(numbers)])
+
+
+def snapshot_of_trials(study: StudyMirror, numbers: Iterable[int]) -> Snapshot:
+    """These trials."""
+    return _snapshot(study, [_frozen(study, number) for number in numbers])
 
 
 def snapshot_of_training(study: StudyMirror, *, best: int, latest: int, paused: int) -> Snapshot:

@@ -18,6 +18,7 @@ from service.tuning.auto import race
 from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, steps_at
 from service.tuning.auto.observed import curve_of
 from service.tuning.auto.space import Space
+from service.tuning.short_trainings import is_short
 
 _LATEST, _BEST = 60, 20
 _LENGTH_BY = 20
@@ -48,7 +49,7 @@ class Standings:
             self._finish(study.trials[number])
         if len(study.ranking) < _FIRST_WAVE:
             for trial in (*study.trials[-_LOOK_BACK:], *study.leased.values()):
-                if trial.intermediate:
+                if trial.intermediate and not is_short(trial.system_attrs, full):
                     self._wave.note(trial.number, self._curve(trial))
 
     def judge(self, study: StudyMirror, trial: TrialMirror) -> race.Call:

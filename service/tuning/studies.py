@@ -12,6 +12,7 @@ from service.tuning.errors import InvalidField, StudyExists, StudyNotFound
 from service.tuning.history import remember
 from service.tuning.rate_prior import CHOSEN_ATTR, PRIOR_ATTR
 from service.tuning.samplers import check_sampler
+from service.tuning.short_trainings import CHOSEN_ATTR as CHOSEN_SHORT_ATTR
 from service.wire.studies import NewStudy, StudyPatch, StudySpec
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
@@ -85,7 +86,7 @@ class Studies:
         return study
 
     async def patch(self, name: str, body: StudyPatch) -> StudyMirror:
-        """Change what is given of budget, pause, stop, prior and description. Raises InvalidField."""
+        """Change what is given of budget, pause, stop, prior, short trainings and description. Raises InvalidField."""
         study = await self.get(name)
         settings: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
         spec = study.spec
@@ -94,6 +95,7 @@ class Studies:
         if total is not None and spec.max_steps is None:
             raise InvalidField(("max_total_steps",), "needs a study with max_steps; this one has none")
         prior = settings.pop("prior", None)
+        short_trainings = settings.pop("short_trainings", None)
         remembered = {} if prior != "auto" else await asyncio.to_thread(remember, self._engine, spec, chosen=True)
         with self._engine.change(study) as change:
             change.update_study(**settings)
@@ -103,6 +105,8 @@ class Studies:
                 if remembered and PRIOR_ATTR not in study.system_attrs:
                     change.set_study_attr(PRIOR_ATTR, remembered, system=True)
                 study.cache.pop("suggestion", None)
+            if short_trainings is not None:
+                change.set_study_attr(CHOSEN_SHORT_ATTR, short_trainings, system=True)
         await change.on_disk()
         return study
 

@@ -16,7 +16,9 @@ from service.tuning.plateau import NEAR_BEST, Point, plateau
 from service.tuning.posterior import Posterior, posterior
 from service.tuning.rate_prior import RatePrior
 from service.tuning.replicates import Finalist
+from service.tuning.short_trainings import conclude
 from service.tuning.stability import StabilityModel
+from service.tuning.staging import Snapshot
 from service.wire.range_tests import KeptRangeTest
 from service.wire.search_space import CategoricalParameter, Parameter
 from service.wire.studies import StudySpec, Suggestion
@@ -25,6 +27,14 @@ _log = logging.getLogger(__name__)
 
 _ENOUGH = 4
 """Complete trials that make a posterior; with fewer, the best of them is suggested."""
+
+_ENOUGH_OF_LADDER = 5
+"""Complete trials, most of them short, from which on the ladder answers."""
+
+_ENOUGH_PAST_LADDER = 12
+"""Complete full trainings that say more than the ladder with the same ones: docs/ladder.md."""
+
+_AT_BOUND = 1.01
 
 _TRUSTED = 0.8
 """How likely a rate must be to train without diverging, to be suggested before a slightly better one."""
@@ -50,6 +60,10 @@ class Seen:
     maximizes: bool
     tests: Sequence[KeptRangeTest]
     prior: Mapping[str, RatePrior]
+    short: int = 0
+    """Complete trials that were short trainings; none of them is in `trials` or `finalists`."""
+    ladder: Snapshot | None = None
+    """What the ladder rests on, once a short training is complete."""
 
     @cached_property
     def stability(self) -> StabilityModel | None:
@@ -60,8 +74,8 @@ class Seen:
 
     @property
     def finished(self) -> int:
-        """Complete, pruned and diverged trials of the study."""
-        return sum(self.known[:3])
+        """Complete, pruned and diverged trials of the study, without the short ones."""
+        return sum(self.known[:3]) - self.short
 
     @property
     def diverged(self) -> int:
@@ -71,8 +85,11 @@ class Seen:
 
 def work_out(seen: Seen) -> Suggestion:
     """The suggestion. Touches nothing that is shared; up to 50 ms."""
+    climbed = _from_ladder(seen) if seen.ladder is not None else None
+    if climbed is not None:
+        return climbed
     if not seen.finalists:
-        return _beforehand(seen, "no trial is complete yet")
+        return _beforehand(seen, "no trial is complete yet" + (" but short ones" if seen.short else ""))
     losses = [one.loss for one in seen.finalists]
     if seen.name is not None and len(losses) >= _ENOUGH and losses[0] == losses[-1] == seen.middle:
         same = (
@@ -102,6 +119,42 @@ def work_out(seen: Seen) -> Suggestion:
     low, high = bounds_of(seen.spec.search_space[seen.name])
     points = _points(seen, seen.name, categories_of(best.params, seen.spec.search_space))
     return _from_best(seen, best, rate, plateau(points, rate, low, high))
+
+
+def _from_ladder(seen: Seen) -> Suggestion | None:
+    """By the ladder: from its fifth training on, until there are so many full trainings that they say more."""
+    full = sum(t.state is TrialState.COMPLETE for t in seen.trials)
+    if seen.ladder is None or full >= _ENOUGH_PAST_LADDER:
+        return None
+    try:
+        found = conclude(seen.spec, seen.ladder.trials, seen.ladder.system_attrs)
+    except Exception:  # A suggestion is never an error.
+        _log.exception("the ladder of %s has no answer; suggesting without it", seen.spec.name)
+        return None
+    if found.interval is None or seen.name is None or full + seen.short < _ENOUGH_OF_LADDER:
+        return None
+    low, high = found.interval
+    bounds = bounds_of(seen.spec.search_space[seen.name])
+    warnings = []
+    if found.learning_rate <= bounds[0] * _AT_BOUND or found.learning_rate >= bounds[1] / _AT_BOUND:
+        place = int(found.learning_rate >= bounds[1] / _AT_BOUND)
+        side = ("lower", "upper")[place]
+        warnings.append(f"the best {seen.name} is at its {side} bound, {bounds[place]:g}: widen it")
+    told = f"some near-best rate lies between {low:.2g} and {high:.2g} (80 %): {found.explanation}"
+    edge = None if seen.stability is None else seen.stability.largest_stable({})
+    if seen.diverged:
+        told += _diverged_told(seen, edge)
+    return Suggestion(
+        learning_rate=found.learning_rate,
+        interval=found.interval,
+        max_stable_learning_rate=edge,
+        params={seen.name: found.learning_rate},
+        expected_value=found.expected_loss,
+        basis="posterior",
+        trials=sum(seen.known[:3]),
+        explanation="; ".join([told, *warnings]),
+        warnings=warnings,
+    )
 
 
 def _beforehand(seen: Seen, reason: str) -> Suggestion:
@@ -178,10 +231,14 @@ def _suggestion(seen: Seen, best: Finalist, *, explanation: str, **fields: Any) 
     if seen.stability is not None:
         largest = seen.stability.largest_stable(categories_of(best.params, seen.spec.search_space))
     if seen.diverged and seen.stability is not None:
-        edge = "" if largest is None else f"; above about {largest:.2g} training tends to"
-        explanation += f"; {seen.diverged} {'run' if seen.diverged == 1 else 'runs'} diverged{edge}"
+        explanation += _diverged_told(seen, largest)
     fields |= {"max_stable_learning_rate": largest, "trials": seen.finished, "explanation": explanation}
     return Suggestion.model_validate(fields)
+
+
+def _diverged_told(seen: Seen, largest: float | None) -> str:
+    edge = "" if largest is None else f"; above about {largest:.2g} training tends to"
+    return f"; {seen.diverged} {'run' if seen.diverged == 1 else 'runs'} diverged{edge}"
 
 
 def _best_told(seen: Seen, best: Finalist) -> str:

@@ -15,6 +15,7 @@ from service.tuning.auto import finished_runs
 from service.tuning.cold_start import bounds_of
 from service.tuning.rate_prior import priors_of
 from service.tuning.replicates import finalists
+from service.tuning.short_trainings import count_short, look_at_ladder, tells_of_full
 from service.tuning.space import main_learning_rate, study_distributions
 from service.tuning.stability import StabilityModel
 from service.tuning.staging import snapshot_window
@@ -38,13 +39,19 @@ def look(study: StudyMirror) -> Seen:
         known=_known(study),
         spec=spec,
         name=main_learning_rate(spec.search_space),
-        trials=[t for t in trials if t.state in (TrialState.COMPLETE, TrialState.PRUNED)],
+        trials=[
+            t
+            for t in trials
+            if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(t, spec.max_steps)
+        ],
         finalists=finalists(study),
         middle=ranking[len(ranking) // 2][0] if ranking else None,
         distributions=study_distributions(study),
         maximizes=study.maximizes,
         tests=[test.shown for test in study.range_tests],
         prior=priors_of(spec, study.system_attrs),
+        short=count_short(study),
+        ladder=look_at_ladder(study),
     )
 
 
@@ -123,5 +130,6 @@ def _stability(study: StudyMirror, name: str | None, space: Mapping[str, Paramet
     if name is None:
         return None
     trials = [t for t in snapshot_window(study, best=_BEST, latest=_LATEST).trials if t.state.is_finished()]
-    runs = finished_runs([t for t in trials if t.state.name != "FAIL"], name)
+    full = study.spec.max_steps if study.spec is not None else None
+    runs = finished_runs([t for t in trials if t.state.name != "FAIL" and tells_of_full(t, full)], name)
     return StabilityModel(runs, bounds_of(space[name]))

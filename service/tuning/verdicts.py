@@ -16,6 +16,7 @@ from service.tuning.budget import steps_used_up
 from service.tuning.folds import steps_are_folds
 from service.tuning.outcomes import explain, explanation_of
 from service.tuning.pruners import build_pruner
+from service.tuning.short_trainings import is_ladder
 from service.tuning.staging import StagedStorage, snapshot_window
 from service.wire import methods
 from service.wire.trials import Report, Verdict
@@ -80,9 +81,10 @@ def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report],
 
 
 def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int, before: int) -> tuple[str | None, str]:
-    """A trial that can be paused goes on to where it is to; any other is judged by `standings`."""
+    """A trial that can be paused goes on to where it is to, one of the ladder to its end; any other is judged by
+    `standings`."""
     assert study.spec is not None
-    if steps_are_folds(study.spec):
+    if steps_are_folds(study.spec) or is_ladder(trial):
         return None, ""
     target = pausing.target_of(trial)
     if target is not None:

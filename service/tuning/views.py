@@ -10,6 +10,7 @@ from service.tuning.leases import find_trial
 from service.tuning.outcomes import explanation_of, standard_error_of
 from service.tuning.rate_prior import prior_of
 from service.tuning.replicates import repeated_by
+from service.tuning.short_trainings import count_short, short_trainings_of
 from service.tuning.suggestion import latest
 from service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
 from service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
@@ -25,6 +26,7 @@ def study_view(study: StudyMirror) -> Study:
         "max_total_steps": study.max_total_steps,
         "description": study.description,
         "prior": prior_of(spec, study.system_attrs),
+        "short_trainings": short_trainings_of(spec, study.system_attrs),
         "paused": study.paused,
         "stopped": study.stopped,
         "state": state_of(study),
@@ -58,6 +60,7 @@ def status_view(study: StudyMirror) -> StudyStatus:
                 saved_by_pruning=tally.saved_by_pruning,
                 spent_on_divergence=tally.spent_on_divergence,
             ),
+            "short_trainings": count_short(study),
             "updated_at": updated_at,
         }
     )

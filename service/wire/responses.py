@@ -48,4 +48,4 @@ class LearningRateResponse(Reply):
     suggested: Finite | None
     interval: tuple[Finite, Finite] | None
     trials: int
-    """Finished trials of the study."""
+    """Finished trials of the study, without short trainings, which are no points either."""

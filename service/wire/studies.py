@@ -12,6 +12,7 @@ from service.wire.search_space import Parameter, SearchSpace, default_search_spa
 Text = Annotated[Storable, StringConstraints(max_length=4000)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Budget = Annotated[int, Field(ge=1, le=10**9)]
+ShortTrainings = Literal["auto", "none"]
 StudyState = Literal["running", "paused", "finished"]
 
 
@@ -35,6 +36,9 @@ class StudySpec(Body):
     tags: Annotated[dict[Tag, Tag], Field(max_length=50)] = Field(default_factory=dict)
     prior: Prior = "auto"
     """What is taken to be known of the learning rate beforehand."""
+    short_trainings: ShortTrainings = "auto"
+    """Whether trainers that anneal are asked for short trainings first, where the learning rate is all that is
+    searched."""
     replicates: Annotated[int, Field(ge=0, le=20)] = 0
     """How often each of the best configurations is trained again at the end, within `max_trials`; 0: not at all."""
     description: Text = ""
@@ -71,6 +75,8 @@ class StudyPatch(Body):
     """A stopped study is finished: its running trials are told to stop at their next report."""
     prior: Prior = "auto"
     """Takes the place of the study's prior, for trials drawn from now on."""
+    short_trainings: ShortTrainings = "auto"
+    """`none`: no further trial is short; `auto`: as before."""
     description: Text = ""
 
 
@@ -90,6 +96,7 @@ class Study(Reply):
     max_attempts: int
     tags: dict[str, str]
     prior: Prior = "auto"
+    short_trainings: ShortTrainings = "auto"
     replicates: int = 0
     description: str
     paused: bool
@@ -165,4 +172,6 @@ class StudyStatus(Reply):
     suggestion: Suggestion
     workers: int
     steps: StepCounts
+    short_trainings: int = 0
+    """Of the complete trials, those that were asked to be shorter than `max_steps`: never the best."""
     updated_at: Time

@@ -45,6 +45,7 @@ class LeasedTrial(Reply):
     lease: str
     lease_ttl_seconds: float
     max_steps: int | None
+    """The length of this training, which may be less than the study's `max_steps` for a trainer that anneals."""
     resume: Checkpoint | None
 
 
@@ -154,6 +155,7 @@ class Trial(Reply):
     step: int | None
     """The last step reported."""
     max_steps: int | None
+    """The length of its training; less than the study's for a short one, whose value is not to be compared."""
     checkpoint: Checkpoint | None
     error: str | None
     explanation: str | None = None

@@ -64,6 +64,10 @@ def test_methods_are_told_with_cost_share_and_worst_case(data: Path) -> None:
     assert rows["ladder"].within[0] > rows["random, 3 full"].within[0]
     assert rows["history"].worst == pytest.approx(math.exp(0.75**2), rel=0.01)
     assert (rows["history"].cells, rows["history"].seeds) == (6, 3)
+    assert rows["history"].covered is None
+    assert rows["ladder"].covered == 1.0
+    assert rows["ladder"].decades is not None
+    assert 0.1 < rows["ladder"].decades < 1.0
 
 
 def test_the_command_prints_json(data: Path) -> None:

@@ -47,6 +47,14 @@ def test_every_trial_has_a_curve_and_the_ends_are_marked() -> None:
     assert (axes.get_xlabel(), axes.get_ylabel(), colors.get_ylabel()) == ("step", "loss", "learning rate")
 
 
+def test_the_ends_of_short_trainings_are_marked() -> None:
+    short = trial(5, 1e-2, [1.0, 0.5]).model_copy(update={"max_steps": 2})
+    axes = drawn([*TRIALS, short]).axes[0]
+    assert axes.get_legend_handles_labels()[1][-1] == "end of short trainings (1)"
+    rings = next(line for line in axes.lines if line.get_marker() == "o")
+    assert (list(rings.get_xdata()), list(rings.get_ydata())) == ([2], [0.5])
+
+
 def test_a_loss_that_blew_up_does_not_flatten_the_others() -> None:
     axes = drawn(TRIALS).axes[0]
     low, high = axes.get_ylim()

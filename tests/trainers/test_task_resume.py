@@ -18,7 +18,7 @@ from trainers.tasks.base import GradientTask
 from trainers.tasks.characters import TASK as CHARACTERS
 from trainers.tasks.digits import TASK as DIGITS
 from trainers.tasks.digits import train
-from trainers.tasks.loop import Training, fit
+from trainers.tasks.loop import Training, fit, train_on_lease
 
 CPU = torch.device("cpu")
 PARAMS: dict[str, Any] = {"learning_rate": 0.03, "momentum": 0.9, "dropout": 0.2, "num_layers": 1, "batch_size": 256}
@@ -152,10 +152,30 @@ def test_a_checkpoint_that_cannot_be_used_means_a_fresh_start(
     assert "set LRTUNE_CHECKPOINTS to it" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["digits", "breast-cancer", "diabetes"])
+def test_a_short_lease_is_the_whole_training_of_that_length(quiet_service: FakeService, name: str) -> None:
+    task = TASKS[name]
+    assert isinstance(task, GradientTask)
+    assert task.default_epochs > 3
+    quiet_service.max_trials = 1
+    with Client("http://service", transport=httpx2.MockTransport(quiet_service)) as client:
+        trial = next(client.study("s").trials(anneals=True))
+        trial.params |= PARAMS
+        with trial:
+            assert trial.max_steps == 3
+            train_on_lease(task, trial)
+    whole: list[tuple[int, float]] = []
+    fit(task, trial.params, 3, trial.number, lambda step, value: whole.append((step, value)))
+    assert values(quiet_service) == whole
+    longer: list[float] = []
+    fit(task, trial.params, 4, trial.number, lambda _, value: longer.append(value))
+    assert longer[2] != whole[2][1], "its schedule ends with the lease"
+
+
 def test_all_gradient_tasks_say_that_they_anneal_and_can_be_resumed() -> None:
     from trainers.task_functions import load_task
 
     for name, task in TASKS.items():
         marked = load_task(name)
-        assert marked.__dict__["anneals"] is True
+        assert marked.__dict__["anneals"] is isinstance(task, GradientTask), "a tree has no schedule"
         assert marked.__dict__["resumable"] is isinstance(task, GradientTask)

@@ -298,6 +298,13 @@ def test_a_leased_trial_hears_every_evaluation_and_sets_the_length(client: Clien
     assert service.bodies("/result")[-1]["state"] == "complete"
 
 
+def test_the_schedule_ends_with_the_lease(client: Client, service: FakeService) -> None:
+    with lease(client) as trial:
+        leased = train(trial=trial, epochs=50)
+    assert trial.max_steps == 3
+    assert weights(leased) == weights(train(epochs=3))
+
+
 def test_a_verdict_stops_the_training(client: Client, service: FakeService) -> None:
     service.verdict = {"verdict": "stop", "reason": "pruned", "explanation": "rank 9 of 9"}
     reached = []

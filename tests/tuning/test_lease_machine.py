@@ -66,11 +66,13 @@ class Model:
     told_to_stop: str | None = None
     resumable: bool = False
     target: int | None = None
+    max_steps: int = MAX_STEPS
     value: float | None = None
 
 
 class LeaseMachine(RuleBasedStateMachine):
     spec: ClassVar[dict[str, Any]] = {"sampler": {"name": "random"}, "pruner": {"name": "threshold", "upper": 100.0}}
+    most: ClassVar[int] = MAX_TRIALS
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +81,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.tuning = Tuning(f"sqlite:///{self.folder.name}/lrtune.db").__enter__()
         self.tuning.create(
             name=NAME,
-            max_trials=MAX_TRIALS,
+            max_trials=self.most,
             max_steps=MAX_STEPS,
             max_attempts=MAX_ATTEMPTS,
             lease_ttl_seconds=TTL,
@@ -101,20 +103,22 @@ class LeaseMachine(RuleBasedStateMachine):
 
     # What workers do
 
-    def ask_once(self, request: str, resumable: bool = False) -> LeasedTrial | NoTrial:
-        ask = Ask(worker="w", request_id=request, resumable=resumable)
+    def ask_once(self, request: str, resumable: bool = False, anneals: bool = False) -> LeasedTrial | NoTrial:
+        ask = Ask(worker="w", request_id=request, resumable=resumable, anneals=anneals)
         return self.tuning.run(self.tuning.trials.ask(NAME, ask))
 
-    @rule(resumable=st.sampled_from([True, True, False]))
-    def ask(self, resumable: bool) -> None:
+    @rule(resumable=st.sampled_from([True, True, False]), anneals=st.sampled_from([True, True, False]))
+    def ask(self, resumable: bool, anneals: bool) -> None:
         self.requests += 1
         request = f"r{self.requests}"
-        reply = self.ask_once(request, resumable)
-        waiting = [m for m in self.models if m.state == "waiting"]
+        reply = self.ask_once(request, resumable, anneals)
+        waiting = [m for m in self.models if m.state == "waiting" and (anneals or m.max_steps == MAX_STEPS)]
         budgeted = sum(m.budgeted for m in self.models)
         if isinstance(reply, NoTrial):
             assert not waiting
-            assert budgeted == MAX_TRIALS
+            if not reply.done and self.may_wait(anneals):
+                return
+            assert budgeted == self.most
             assert reply.done == (not any(m.state == "running" for m in self.models))
             for model in self.models:
                 if reply.done and model.state == "paused":
@@ -122,16 +126,22 @@ class LeaseMachine(RuleBasedStateMachine):
             return
         if reply.number == len(self.models):
             assert not waiting, "a waiting trial goes before a new one"
-            assert budgeted < MAX_TRIALS, "the budget is exact"
+            assert budgeted < self.most, "the budget is exact"
             self.models.append(Model("new"))
         model = self.models[reply.number]
         if model.state == "paused":
             assert not waiting, "a trial that was cut short goes before one that is promoted"
-            assert resumable or budgeted == MAX_TRIALS
+            assert resumable or budgeted == self.most
             if not resumable:
                 model.checkpoint = None
             model.state = "waiting"
         assert model.state in ("waiting", "new")
+        if model.state == "waiting" and reply.max_steps != model.max_steps:
+            assert not anneals, "a training stays as long as it was, where it can"
+            assert budgeted == self.most
+            model.checkpoint = None
+        model.max_steps = reply.max_steps or MAX_STEPS
+        assert anneals or model.max_steps == MAX_STEPS, "who does not anneal trains in full"
         if model.attempt == 0 or model.lost:
             model.attempt += 1
         assert reply.attempt == model.attempt
@@ -163,6 +173,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.report_steps(number, model, steps, value, checkpoint)
 
     def report_steps(self, number: int, model: Model, steps: list[int], value: float, checkpoint: bool) -> None:
+        steps = [min(step, model.max_steps) for step in steps]
         kept = Checkpoint(uri=f"file:///{number}", step=max(steps)) if checkpoint else None
         body = Reports(lease=str(model.lease), reports=[Report(step=s, value=value) for s in steps], checkpoint=kept)
         verdict = self.tuning.run(self.tuning.trials.report(NAME, number, body))
@@ -175,11 +186,15 @@ class LeaseMachine(RuleBasedStateMachine):
             last = max(model.curve)
             if not math.isfinite(value):
                 model.told_to_stop = "diverged"
-            elif last < MAX_STEPS:
+            elif last < model.max_steps:
                 model.told_to_stop = self.judged(model, last)
         assert verdict.reason == model.told_to_stop
         told = "pause" if model.told_to_stop == "paused" else "stop"
         assert verdict.verdict == (told if model.told_to_stop else "continue")
+
+    def may_wait(self, anneals: bool) -> bool:
+        """Whether a trainer may be told to wait though the budget is not spent."""
+        return False
 
     def judged(self, model: Model, last: int) -> str | None:
         return "pruned" if model.curve[last] > 100 or math.isnan(model.curve[last]) else None
@@ -215,6 +230,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.give_back(number, model, step)
 
     def give_back(self, number: int, model: Model, step: int | None) -> None:
+        step = None if step is None else min(step, model.max_steps)
         checkpoint = None if step is None else Checkpoint(uri="file:///c", step=step)
         body = Release(lease=str(model.lease), checkpoint=checkpoint)
         self.tuning.run(self.tuning.trials.release(NAME, number, body))
@@ -258,7 +274,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(rate=st.floats(1e-6, 1.0))
     def enqueue(self, rate: float) -> None:
         body = Enqueue(params={"learning_rate": rate})
-        if sum(m.budgeted for m in self.models) == MAX_TRIALS:
+        if sum(m.budgeted for m in self.models) == self.most:
             with pytest.raises(BudgetSpent):
                 self.tuning.run(self.tuning.trials.enqueue(NAME, body))
             return
@@ -266,7 +282,7 @@ class LeaseMachine(RuleBasedStateMachine):
         assert trial.number == len(self.models)
         self.models.append(Model("waiting"))
 
-    @precondition(lambda self: len(self.models) < 12)
+    @precondition(lambda self: len(self.models) < 3 * self.most)
     @rule(value=st.sampled_from([0.3, math.nan]))
     def record(self, value: float) -> None:
         body = Record(params={"learning_rate": 0.01}, reports=[Report(step=1, value=1.0)], value=value)
@@ -305,7 +321,7 @@ class LeaseMachine(RuleBasedStateMachine):
             assert (trial.number in study.leased) == (model.state == "running")
         counts = {state: n for state, n in study.tally.outcomes.items() if n}
         assert counts == {state: states.count(state) for state in set(states)}
-        assert study.tally.spent_trials == sum(m.budgeted for m in self.models) <= MAX_TRIALS
+        assert study.tally.spent_trials == sum(m.budgeted for m in self.models) <= self.most
 
     def pick(self, data: st.DataObject, state: str) -> tuple[int, Model]:
         numbers = [n for n, model in enumerate(self.models) if model.state == state]
@@ -314,7 +330,7 @@ class LeaseMachine(RuleBasedStateMachine):
 
 
 LeaseMachine.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestLeases = LeaseMachine.TestCase
 
@@ -351,3 +367,31 @@ PausingMachine.TestCase.settings = settings(
     max_examples=15, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestPausing = PausingMachine.TestCase
+
+
+class ClimbingMachine(LeaseMachine):
+    """The same where trainers that anneal are asked for short trainings first: 3 of 2 steps, then 2 of 5."""
+
+    spec: ClassVar[dict[str, Any]] = {"sampler": {"name": "auto"}, "pruner": {"name": "auto"}}
+    most: ClassVar[int] = 8
+
+    def may_wait(self, anneals: bool) -> bool:
+        return anneals and any(m.state == "running" for m in self.models)
+
+    def judged(self, model: Model, last: int) -> str | None:
+        paused = model.resumable and model.target is not None and last >= model.target
+        return "paused" if paused and model.max_steps == MAX_STEPS else None
+
+    @invariant()
+    def short_trainings_are_visible_and_no_full_ones(self) -> None:
+        study = self.tuning.run(self.tuning.studies.get(NAME))
+        short = {number for number, model in enumerate(self.models) if model.max_steps < MAX_STEPS}
+        assert len(short) <= 3 + sum(self.models[n].state in ("failed", "diverged", "pruned") for n in short)
+        assert not short.intersection(number for _, number in study.ranking)
+        assert all(study.trials[n].work.max_steps == 2 for n in short)  # type: ignore[union-attr]
+
+
+ClimbingMachine.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestClimbing = ClimbingMachine.TestCase

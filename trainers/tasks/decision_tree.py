@@ -56,7 +56,7 @@ TASK = DecisionTree()
 SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
 
 
-@task(anneals=True)
+@task()
 def train(trial: LeasedTrial) -> float:
     """Grows the tree on lease and reports once. The seed is the trial's number."""
     return TASK.fit(trial.params, TASK.default_epochs, trial.number, trial.report)

@@ -67,7 +67,7 @@ TASK = RandomForest()
 SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
 
 
-@task(anneals=True)
+@task()
 def train(trial: LeasedTrial) -> float:
     """Grows the forest on lease; reports after each tenth. The seed is the trial's number."""
     return TASK.fit(trial.params, trial.max_steps or TASK.default_epochs, trial.number, trial.report)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.bench.processes import BenchError
 from service.bench.search.real_tables import Table, chosen, plan_of, read_tables, train_tables
+
+if TYPE_CHECKING:
+    from service.bench.search.real_methods import Found, Method
 
 WITHIN = (1.1, 2.0)
 
@@ -47,6 +49,10 @@ class RealRow:
     within_error: tuple[float, ...]
     median: float
     worst: float
+    covered: float | None = None
+    """The share of intervals that hold the best rate of the grid; None for a method that gives none."""
+    decades: float | None = None
+    """The mean width of the intervals."""
 
 
 def compare_real(comparison: RealComparison, say: Callable[[str], None]) -> list[RealRow]:
@@ -66,7 +72,7 @@ def compare_real(comparison: RealComparison, say: Callable[[str], None]) -> list
     if any((table.losses <= 0).any() for table in tables):
         raise BenchError("final losses must be > 0, to be compared by their ratio")
     names = comparison.methods or tuple(METHODS)
-    return [_row(name, *_results(tables, METHODS[name], comparison.seeds)) for name in names]
+    return [_row(name, tables, _results(tables, METHODS[name], comparison.seeds)) for name in names]
 
 
 def as_json(rows: Sequence[RealRow], comparison: RealComparison) -> dict[str, Any]:
@@ -74,19 +80,17 @@ def as_json(rows: Sequence[RealRow], comparison: RealComparison) -> dict[str, An
     return {"tasks": comparison.tasks, "within": WITHIN, "rows": [asdict(row) for row in rows]}
 
 
-def _results(
-    tables: Sequence[Table], method: Callable[[Table, int], tuple[float | None, float]], seeds: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Multiples of the best loss, and costs, (cells, seeds) each."""
-    found = [[method(table, seed) for seed in range(seeds)] for table in tables]
-    over = [
-        [np.inf if rate is None else table.over_best(rate) for rate, _ in row]
-        for table, row in zip(tables, found, strict=True)
-    ]
-    return np.array(over), np.array([[cost for _, cost in row] for row in found])
+def _results(tables: Sequence[Table], method: "Method", seeds: int) -> "list[list[Found]]":
+    """By table, then by seed."""
+    return [[method(table, seed) for seed in range(seeds)] for table in tables]
 
 
-def _row(name: str, over: NDArray[np.float64], costs: NDArray[np.float64]) -> RealRow:
+def _row(name: str, tables: Sequence[Table], found: "list[list[Found]]") -> RealRow:
+    rates = [(table, one.learning_rate) for table, row in zip(tables, found, strict=True) for one in row]
+    over = np.array([np.inf if rate is None else table.over_best(rate) for table, rate in rates])
+    over = over.reshape(len(tables), -1)
+    costs = np.array([one.cost for row in found for one in row])
+    covered, decades = _coverage(tables, found)
     shares = [(over <= factor + 1e-9).mean(axis=1) for factor in WITHIN]
     error = [float(s.std(ddof=1) / np.sqrt(len(s))) if len(s) > 1 else float("nan") for s in shares]
     return RealRow(
@@ -99,4 +103,17 @@ def _row(name: str, over: NDArray[np.float64], costs: NDArray[np.float64]) -> Re
         within_error=tuple(error),
         median=float(np.median(over)),
         worst=float(over.max()),
+        covered=covered,
+        decades=decades,
     )
+
+
+def _coverage(tables: Sequence[Table], found: "list[list[Found]]") -> tuple[float | None, float | None]:
+    """How often the best rate of the grid lies in the interval, and how wide that is in decades."""
+    pairs = [(table.best_rate, one.interval) for table, row in zip(tables, found, strict=True) for one in row]
+    known = [(best, *interval) for best, interval in pairs if interval is not None]
+    if not known:
+        return None, None
+    best, low, high = np.array(known).T
+    covered = (low * (1 - 1e-9) <= best) & (best <= high * (1 + 1e-9))
+    return float(covered.mean()), float(np.log10(high / low).mean())

@@ -45,6 +45,11 @@ class Table:
         """The lowest mean loss of the grid."""
         return min(self.mean.losses)
 
+    @property
+    def best_rate(self) -> float:
+        """The rate of the grid with the lowest mean loss."""
+        return self.learning_rates[int(np.argmin(self.mean.losses))]
+
     def train(self, rate: float, steps: int, seed: int) -> float:
         """The final loss of a training of so many steps, one of the ladder's lengths; between rates linear in log
         rate, inf where a neighbour diverged."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 import numpy as np
 
+from service.tuning.auto.ladder_interval import interval
 from service.tuning.auto.ladder_model import Outcomes, Scale, fit
 from service.tuning.auto.ladder_rates import DOWN_WHERE_ALL_DIVERGE, Centre, chosen, lattice, spread, stable
 
@@ -44,11 +45,13 @@ _FILLING = 2
 @dataclass(frozen=True)
 class Training:
     """One training: its rate, its length in steps, its final loss (lower is better; None while it runs, not finite
-    where it diverged)."""
+    where it diverged). `ours`: whether the ladder asked for it. Others are evidence, but cost it nothing, and it does
+    not wait for them."""
 
     learning_rate: float
     steps: int
     loss: float | None
+    ours: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,14 @@ class Step:
 @dataclass(frozen=True)
 class Answer:
     """The rate to train with in full. `expected_loss`: of a full training; None while none has finished.
+    `interval`: at 80 % the best rate lies in it (`ladder_interval`); None while no training has ended.
     `steps`: the length of the longest trainings it rests on, 0 where it rests on the centre alone."""
 
     learning_rate: float
     expected_loss: float | None
     steps: int
     explanation: str
+    interval: tuple[float, float] | None = None
 
 
 def rungs(max_steps: int) -> tuple[int, ...]:
@@ -126,11 +131,12 @@ def next_training(
     Costs a few ms. Raises ValueError where `max_steps` is below 1.
     """
     seen, grid = _outcomes(trainings, max_steps), lattice(low, high)
-    spent = sum(training.steps for training in trainings)
+    own = [training for training in trainings if training.ours]
+    spent = sum(training.steps for training in own)
     lengths, plan = rungs(max_steps), counts(max_steps, budget)
     for place, (steps, many) in enumerate(zip(lengths, plan, strict=True)):
         level = _level(steps, max_steps)
-        begun = int(seen.at(level).sum())
+        begun = sum(training.steps == steps for training in own)
         if begun >= many or spent + steps > budget * max_steps + 1e-9:
             continue
         first = max(many - _FILLING, 1) if place == 0 else 0
@@ -144,7 +150,7 @@ def next_training(
         if found is not None:
             rate = min(max(10**found, low), high)
             return Step("train", f"training {begun + 1} of {many} of {steps} steps: {told}", rate, steps)
-    if any(training.loss is None for training in trainings):
+    if any(training.loss is None for training in own):
         return Step("wait", "the last trainings of the ladder are under way")
     return Step("done", f"{spent / max_steps:.2f} of {budget:g} full trainings are spent")
 
@@ -173,7 +179,8 @@ def answer(
     means, _ = model.predict(tried, 0.0)
     place = int(np.argmin(means))
     expected = scale.loss(float(means[place]), float(seen.loss[full].min())) if full.any() else None
-    return Answer(min(max(10 ** float(tried[place]), low), high), expected, steps, told)
+    rate = min(max(10 ** float(tried[place]), low), high)
+    return Answer(rate, expected, steps, told, interval(seen, model, rate, low=low, high=high))
 
 
 def _unproved(seen: Outcomes, low: float, high: float, centre: Centre | None) -> Answer:

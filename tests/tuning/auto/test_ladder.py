@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -202,3 +203,41 @@ def test_the_centre_is_the_log_mean_of_what_there_is() -> None:
     assert both is not None
     assert both.learning_rate == pytest.approx(1e-3)
     assert both.decades == 0.5
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [[1.0] * 5, [0.0] * 5, [1e308, 1e-308, 1.0, 2.0, 3.0], [-1e308, 1e308, 0.0, 1.0, 2.0], [math.inf] * 4 + [1.0]],
+)
+def test_whatever_the_losses_are_there_is_an_answer_within_its_interval(losses: list[float]) -> None:
+    trained = [Training(10.0 ** (place - 4), 10, loss) for place, loss in enumerate(losses)]
+    with np.errstate(all="ignore"):
+        step = next_training(trained, low=LOW, high=HIGH, max_steps=STEPS)
+        found = answer(trained, low=LOW, high=HIGH, max_steps=STEPS)
+    assert step.learning_rate is not None
+    assert LOW <= step.learning_rate <= HIGH
+    assert found.interval is not None
+    assert LOW <= found.interval[0] <= found.learning_rate <= found.interval[1] <= HIGH
+
+
+def test_the_interval_is_narrower_the_longer_the_trainings_were() -> None:
+    trained = climb(valley(-2.0), centre=Centre(0.01))
+    widths = []
+    for count in (7, 9, len(trained)):
+        found = answer(trained[:count], low=LOW, high=HIGH, max_steps=STEPS)
+        assert found.interval is not None
+        assert found.interval[0] <= 0.01 <= found.interval[1]
+        widths.append(math.log10(found.interval[1] / found.interval[0]))
+    assert widths[0] > widths[1] > widths[2]
+    assert answer([], low=LOW, high=HIGH, max_steps=STEPS).interval is None
+
+
+def test_trainings_of_others_cost_the_ladder_nothing_and_it_does_not_wait_for_them() -> None:
+    others = [Training(0.1, STEPS, 0.5, ours=False)] * 3 + [Training(0.2, STEPS, None, ours=False)]
+    found, loss = list(others), valley(-2.0)
+    while (step := next_training(found, low=LOW, high=HIGH, max_steps=STEPS)).kind == "train":
+        assert step.learning_rate is not None
+        assert step.steps is not None
+        found.append(Training(step.learning_rate, step.steps, loss(step.learning_rate, step.steps)))
+    assert step.kind == "done"
+    assert [one.steps for one in found[len(others) :]] == [10] * 7 + [30] * 2 + [90] * 2
