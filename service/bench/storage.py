@@ -45,6 +45,7 @@ def _rows(plan: Plan) -> Iterator[Row]:
     own: dict[str, Row] = {
         "ask-random": latencies.asks("random"),
         "ask-tpe": latencies.asks("tpe"),
+        "ask-auto": latencies.asks("auto"),
         "status": latencies.status,
     }
     for name, row in own.items():

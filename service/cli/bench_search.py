@@ -1,5 +1,6 @@
 """`lrtune bench search`: search methods compared on tabulated learning curves."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -45,6 +46,7 @@ def search(
     explained in docs/search.md. With --real, by how often they come within 1.1 and 2 times the best loss, and at what
     cost: docs/ladder.md.
     """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # As for the service: see `lrtune serve`.
     if real:
         from service.bench.search.real import RealComparison
         from service.cli.bench_search_real import results_file, search_real

@@ -9,7 +9,18 @@ from service.cli.output import Json, fail, number, print_json, print_table
 if TYPE_CHECKING:
     from service.bench.figures import Figure, Findings
 
-ROWS = ("report", "work-random", "work-tpe", "ask-random", "ask-tpe", "status", "memory", "load", "takeover")
+ROWS = (
+    "report",
+    "work-random",
+    "work-tpe",
+    "ask-random",
+    "ask-tpe",
+    "ask-auto",
+    "status",
+    "memory",
+    "load",
+    "takeover",
+)
 """The rows, in the order in which they run."""
 
 _DEFAULT_SIZES = "100,10000,100000"

@@ -1,5 +1,6 @@
 """`lrtune serve`: run the service."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -48,6 +49,9 @@ def serve(
     The first line on standard output says where it listens. The schema is created and upgraded as needed. A second
     service on the same database waits as standby and takes over when the first one ends.
     """
+    # Before numpy is imported. The search multiplies small matrices: a second thread makes that little quicker on an
+    # idle machine, and thirty times slower on a busy one, where the threads wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from pydantic import ValidationError
 
     from service.cli.server import run
