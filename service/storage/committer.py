@@ -108,12 +108,13 @@ class Committer:
     @contextlib.contextmanager
     def resting(self) -> Iterator[None]:
         """No commit runs within the block, so that the connection that commits may be used for something else."""
+        self.wake.set()  # The loop, which commits without a pause under load, gives way to the thread.
         with self._committing:
             yield
 
     def claim(self) -> bool:
-        """Try to be the one that commits, until `yield_claim`; never waits."""
-        return self._committing.acquire(blocking=False)
+        """Try to be the one that commits, until `yield_claim`; never waits. What the thread is woken for goes first."""
+        return not self.wake.is_set() and self._committing.acquire(blocking=False)
 
     def yield_claim(self) -> None:
         """Let another commit. In the thread that has claimed it."""

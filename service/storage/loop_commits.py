@@ -74,7 +74,7 @@ class LoopCommits:
         if not self._committer.forming:
             return
         if not self._committer.claim():
-            self._committer.wake.set()  # The thread is at it, and commits this one next.
+            self._committer.wake.set()  # The thread is at it, or was left something: it commits this one next.
             return
         if self._database.flies:
             self._depart()
@@ -143,4 +143,4 @@ class LoopCommits:
         finally:
             self._committer.yield_claim()
             if self._committer.forming:
-                self._gather()
+                self._loop.call_soon(self._gather)

@@ -16,6 +16,7 @@ from service.storage.engine import Engine, open_engine
 from service.storage.errors import StorageUnavailable
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.storage.pipeline import encoded, numbered
+from service.storage.statements import Row
 
 
 @pytest.fixture
@@ -235,3 +236,32 @@ def test_values_are_sent_as_postgresql_reads_them(value: object, sent: bytes | N
 def test_a_value_of_an_unknown_kind_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError, match="bytes"):
         encoded(b"raw")
+
+
+def test_a_refused_batch_is_left_to_the_thread_and_not_sent_again_and_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = new_study(engine, "good"), new_study(engine, "bad")
+    departed = []
+    depart = engine.database.depart
+
+    def counted(rows: list[Row]) -> flight.Flight:
+        departed.append(len(rows))
+        return depart(rows)
+
+    monkeypatch.setattr(engine.database, "depart", counted)
+
+    async def scenario() -> None:
+        await set_attr(engine, good, 1).on_disk()
+        with engine.change(bad) as change:
+            change.update_study(description="nothing follows\0")
+        waiting = [asyncio.create_task(change.on_disk())]
+        for value in range(20):
+            waiting.append(asyncio.create_task(set_attr(engine, good, value).on_disk()))
+            await asyncio.sleep(0)
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+        assert isinstance(results[0], StorageUnavailable)
+        assert not any(results[1:])
+
+    in_loop(engine, scenario)
+    assert 2 <= len(departed) <= 6
