@@ -29,11 +29,8 @@ class Flight:
         self._dialect = dialect
         self._checks: list[Check] = []
         self._failure: Exception | None = None
-
-    @property
-    def socket(self) -> int:
+        self.socket = -1
         """The descriptor to watch."""
-        return self._pipeline.socket
 
     @property
     def unsent(self) -> bool:
@@ -48,6 +45,7 @@ class Flight:
     def depart(self, statements: Statements, rows: Iterable[Row]) -> None:
         """Send the rows. Raises DBAPIError where the connection is lost; what else fails, `advance` tells."""
         try:
+            self.socket = self._pipeline.socket
             self._pipeline.begin()
             self._pipeline.send(b"BEGIN")
             try:

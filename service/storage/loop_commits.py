@@ -7,6 +7,8 @@ committer's thread takes over: so the loop waits for nothing longer than a batch
 """
 
 import asyncio
+import contextlib
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from service.storage.flight import Flight
 
 if TYPE_CHECKING:
     from service.storage.committer import Committer
+
+_log = logging.getLogger(__name__)
 
 _IDLE_TURNS = 2
 """A request takes the loop a turn to be read, and one to be run."""
@@ -96,17 +100,22 @@ class LoopCommits:
     def _depart(self) -> None:
         self._aboard, self._begun = self._committer.take(), time.perf_counter()
         try:
-            self._flight = self._database.depart(self._aboard.rows())
+            flight = self._database.depart(self._aboard.rows())
         except Exception as error:
             self._landed(error)
-        else:
-            self._limit = self._loop.call_later(self._flight.limit_seconds, self._abandon, self._flight)
-            self._watch(self._flight)
+            return
+        self._flight = flight
+        self._limit = self._loop.call_later(flight.limit_seconds, self._abandon, flight)
+        self._watch(flight)
 
     def _watch(self, flight: Flight) -> None:
-        self._loop.add_reader(flight.socket, self._advance, flight)
-        if flight.unsent:
-            self._loop.add_writer(flight.socket, self._advance, flight)
+        try:
+            self._loop.add_reader(flight.socket, self._advance, flight)
+            if flight.unsent:
+                self._loop.add_writer(flight.socket, self._advance, flight)
+        except Exception:
+            _log.exception("the connection to the database cannot be watched")
+            self._abandon(flight)
 
     def _unwatch(self, flight: Flight) -> None:
         self._loop.remove_reader(flight.socket)
@@ -116,19 +125,20 @@ class LoopCommits:
         self._unwatch(flight)  # Before the connection may be closed, and its descriptor be another's.
         self._arrive(flight)
 
-    def _arrive(self, flight: Flight, at_last: bool = False) -> None:
+    def _arrive(self, flight: Flight, *, at_last: bool = False) -> None:
         try:
             over = self._database.arrive(flight, at_last=at_last)
         except Exception as error:
             self._landed(error)
+            return
+        if over:
+            self._landed(None)
         else:
-            if over:
-                self._landed(None)
-            else:
-                self._watch(flight)
+            self._watch(flight)
 
     def _abandon(self, flight: Flight) -> None:
-        self._unwatch(flight)
+        with contextlib.suppress(Exception):
+            self._unwatch(flight)
         self._landed(self._database.abandon(flight))
 
     def _landed(self, error: Exception | None) -> None:
