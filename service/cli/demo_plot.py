@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from service.cli.pictures import mark_rates
 from service.wire.studies import Suggestion
 
 STYLES = {
@@ -38,7 +39,13 @@ def draw(
     """Axes are logarithmic; `bounds` are the searched rates. Trials without a loss lie on the top edge."""
     figure = Figure(figsize=(8.0, 5.0), dpi=150, layout="constrained")
     axes = figure.add_subplot()
-    _draw_suggestion(axes, suggestion)
+    mark_rates(
+        axes,
+        interval=suggestion.interval,
+        answer=suggestion.learning_rate,
+        edge=suggestion.max_stable_learning_rate,
+        labels=("interval", "suggested", "stable up to"),
+    )
     losses = _losses(points)
     top = _top(losses)
     _draw_points(axes, points, top)
@@ -53,18 +60,6 @@ def draw(
     if axes.get_legend_handles_labels()[0]:
         axes.legend(loc="lower left", fontsize=8, framealpha=0.9)
     return figure
-
-
-def _draw_suggestion(axes: Any, suggestion: Suggestion) -> None:
-    if suggestion.interval is not None:
-        low, high = suggestion.interval
-        axes.axvspan(low, high, color="#2e7d32", alpha=0.13, lw=0, label=f"interval [{low:.2g}, {high:.2g}]")
-    if suggestion.learning_rate is not None:
-        rate = suggestion.learning_rate
-        axes.axvline(rate, color="#2e7d32", lw=1.8, label=f"suggested {rate:.2g}")
-    if suggestion.max_stable_learning_rate is not None:
-        edge = suggestion.max_stable_learning_rate
-        axes.axvline(edge, color="#c62828", lw=1.0, ls="--", label=f"stable up to {edge:.2g}")
 
 
 def _draw_points(axes: Any, points: Sequence[Point], top: float) -> None:

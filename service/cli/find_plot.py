@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 
-from service.cli.pictures import save
+from service.cli.pictures import mark_rates, save
 from service.rates.range_test import RangeTestAnalysis
 
 __all__ = ["draw", "save"]
@@ -34,7 +33,13 @@ def draw(
         label = "losses, one line a seed" if index == 0 else None
         axes.plot(learning_rates[: len(curve)], curve, color="#9aa5b1", lw=0.8, alpha=0.8, label=label)
     axes.plot(learning_rates[: len(smoothed)], smoothed, color="#222222", lw=2.0, label="smoothed")
-    _mark_range(axes, analysis)
+    mark_rates(
+        axes,
+        interval=analysis.bounds,
+        answer=analysis.recommended,
+        edge=analysis.diverged_at,
+        labels=("usable", "recommended", "diverges at"),
+    )
     for rule, rate in analysis.suggestions.items():
         if rate is not None:
             marker, color = MARKS[rule]
@@ -53,18 +58,6 @@ def draw(
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(fontsize=8, frameon=False, loc="outside right upper")
     return figure
-
-
-def _mark_range(axes: Any, analysis: RangeTestAnalysis) -> None:
-    if analysis.bounds is not None:
-        low, high = analysis.bounds
-        axes.axvspan(low, high, color="#2e7d32", alpha=0.10, lw=0, label=f"usable {low:.2g} to {high:.2g}")
-    if analysis.recommended is not None:
-        rate = analysis.recommended
-        axes.axvline(rate, color="#2e7d32", lw=1.8, label=f"recommended {rate:.2g}")
-    if analysis.diverged_at is not None:
-        edge = analysis.diverged_at
-        axes.axvline(edge, color="#c62828", lw=1.0, ls="--", label=f"diverges at {edge:.2g}")
 
 
 def _height(rate: float, rates: Sequence[float], smoothed: Sequence[float]) -> float:

@@ -5,9 +5,10 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
+from service.cli.pictures import EDGE, mark_rates
 from service.wire.responses import LearningRateResponse
 
-_POINT, _FIT, _EDGE, _SUGGESTED = "#52606d", "#1f77b4", "#c62828", "#2e7d32"
+_POINT, _FIT = "#52606d", "#1f77b4"
 
 
 def draw(found: LearningRateResponse) -> Figure:
@@ -62,13 +63,12 @@ def _mark(axes: Any, found: LearningRateResponse) -> None:
         label = f"diverged ({len(diverged)})"
         across = axes.get_xaxis_transform()
         axes.plot(
-            diverged, [height] * len(diverged), "x", color=_EDGE, ms=6, transform=across, clip_on=False, label=label
+            diverged, [height] * len(diverged), "x", color=EDGE, ms=6, transform=across, clip_on=False, label=label
         )
-    if found.max_stable_learning_rate is not None:
-        edge = found.max_stable_learning_rate
-        axes.axvline(edge, color=_EDGE, lw=1.2, ls="--", label=f"diverges above {edge:.2g}")
-    if found.interval is not None:
-        low, high = found.interval
-        axes.axvspan(low, high, color=_SUGGESTED, alpha=0.10, lw=0, label=f"interval {low:.2g} to {high:.2g}")
-    if found.suggested is not None:
-        axes.axvline(found.suggested, color=_SUGGESTED, lw=1.8, label=f"suggested {found.suggested:.2g}")
+    mark_rates(
+        axes,
+        interval=found.interval,
+        answer=found.suggested,
+        edge=found.max_stable_learning_rate,
+        labels=("interval", "suggested", "diverges above"),
+    )
