@@ -114,6 +114,8 @@ def _along(
     tried = places <= float(finished.max()) + past + 1e-9
     safe = stable >= np.minimum(model.boundary.required(points), stable[tried].max())
     centre, _, _ = _plateau(np.where(safe & tried, mean, np.inf), places)
+    if model.evidence.cube.shape[1] == 1:
+        centre = _short_of_the_edge(centre, finished, model.evidence.cube[model.evidence.diverged, column])
     _, first, last = _plateau(np.where(possible, mean, np.inf), places)
     low, high = _interval(mean, covariance, places, possible)
     widen = _WIDEN + _WIDEN_FEW / complete
@@ -123,6 +125,16 @@ def _along(
     at_low, at_high = first < _EDGE, last > 1 - _EDGE
     bound: Literal["low", "high"] | None = None if at_low == at_high else "low" if at_low else "high"
     return centre, low, high, loss, bound
+
+
+def _short_of_the_edge(centre: float, finished: Floats, diverged: Floats) -> float:
+    """Between the last rate that trained to its end and the next one, which diverged, nothing is suggested: where the
+    loss falls up to the edge, that is where the model would go."""
+    below, above = finished[finished <= centre], diverged[diverged >= centre]
+    beyond = finished[finished > centre]
+    if not len(below) or not len(above) or (len(beyond) and beyond.min() < above.min()):
+        return centre
+    return float(below.max())
 
 
 def _plateau(mean: Floats, places: Floats) -> tuple[float, float, float]:

@@ -155,3 +155,15 @@ def test_another_optimizers_trials_do_not_move_the_answer_where_they_differ() ->
     found = posterior(trials, space, {"learning_rate": 1e-3, "optimizer": "adam"}, "learning_rate")
     assert found is not None
     assert 2e-4 < found.learning_rate < 5e-3
+
+
+def test_nothing_is_suggested_between_the_last_rate_that_trained_and_the_next_which_diverged() -> None:
+    def falls_up_to_the_edge(rate: float) -> float:
+        return -0.1 * math.log10(rate) ** 3 - math.log10(rate)
+
+    stable = [1e-5, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.2, 0.31]
+    trials = [complete(rate, falls_up_to_the_edge(rate)) for rate in stable]
+    trials += [diverged(rate) for rate in (0.33, 0.4, 1.0, 5.0)]
+    found = found_in(trials)
+    assert 0.1 <= found.learning_rate <= 0.31 * (1 + 1e-9)
+    assert found.interval[0] <= found.learning_rate <= found.interval[1]
