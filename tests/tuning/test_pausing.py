@@ -151,6 +151,18 @@ def test_some_trials_are_promoted_and_the_others_end_where_they_were_paused(
     assert bench.ask() == NoTrial(done=True, reason="max_trials")
 
 
+@pytest.mark.parametrize("space", [RATE, SEVERAL])
+@pytest.mark.parametrize(("trials", "workers"), [(6, 1), (18, 1), (12, 8)])
+def test_where_trials_are_the_budget_half_of_their_steps_are_trained(
+    bench: Bench, space: dict[str, Any], trials: int, workers: int
+) -> None:
+    create(bench, search_space=space, max_trials=trials)
+    bench.finish(workers=workers)
+    study = bench.study
+    assert trials * STEPS / 2 <= study.tally.trained
+    assert study.tally.outcomes["complete"] >= trials / 3
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_budgets_stay_exact_whatever_happens_to_workers(bench: Bench, seed: int) -> None:
     source = random.Random(seed)

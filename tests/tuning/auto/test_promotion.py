@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 
 from service.tuning.auto.answer import answer
 from service.tuning.auto.evidence import FRACTIONS, Evidence
-from service.tuning.auto.promotion import PROBE_FEW, PROBES_FEW, decide
+from service.tuning.auto.promotion import PACE, PROBE_FEW, PROBES_FEW, RUNGS, behind_pace, decide, rungs_of
 from service.tuning.auto.space import Space
 
 RATE = Space({"learning_rate": FloatDistribution(1e-5, 1.0, log=True)})
@@ -85,6 +85,67 @@ def test_many_parameters_are_screened_and_few_trials_finished() -> None:
     assert len(bench.points) > 20
     assert bench.kinds.count("resume") > 5
     assert bench.best() < 0.05
+
+
+def test_where_early_losses_mislead_the_finished_curves_say_so_and_good_points_are_found_all_the_same() -> None:
+    for seed in range(2):
+        bench = Bench(WIDE, drop=-1.5)
+        while bench.spent < 20:
+            bench.step(seed)
+        assert sum(reached == len(FRACTIONS) - 1 for reached in bench.reached) > 10
+        assert bench.best() < 0.1, "0.05 is the mean of 20 random trainings, over 0.5 what the early leaders reach"
+
+
+def test_a_smooth_optimum_is_refined() -> None:
+    bench = Bench(WIDE, drop=0.5)
+    while bench.spent < 12:
+        bench.step(seed=0)
+    assert bench.best() < 0.01
+
+
+def test_of_equal_trials_a_third_goes_on() -> None:
+    count = 30
+    curves = np.full((count, len(FRACTIONS)), np.nan)
+    curves[:, : RUNGS[0] + 1] = 0.5
+    evidence = Evidence(np.random.default_rng(0).random((count, 3)), curves, curves[:, -1], np.zeros(count, dtype=bool))
+    resumed = set()
+    for _ in range(count):
+        found = decide(evidence, evidence.reached == RUNGS[0], WIDE, number=count, seed=0)
+        if found.kind == "new":
+            break
+        resumed.add(found.trial)
+        evidence.curves[found.trial, : RUNGS[1] + 1] = 0.5
+        evidence.curves[found.trial, RUNGS[0] + 1 : RUNGS[1] + 1] = np.nan
+    assert found.kind == "resume"
+    assert resumed == {0}
+
+
+def test_the_shortest_rung_is_used_where_its_order_holds() -> None:
+    rng = np.random.default_rng(0)
+    for noise, first in ((0.0, 0), (1.0, RUNGS[0])):
+        ends = rng.random(14)
+        curves = np.full((14, len(FRACTIONS)), np.nan)
+        curves[:, : RUNGS[0] + 1] = ends[:, None] + 1.0
+        curves[:, 0] += noise * rng.random(14) * 5 + 0.1
+        evidence = Evidence(rng.random((14, 3)), curves, curves[:, -1], np.zeros(14, dtype=bool))
+        assert rungs_of(evidence)[0] == first
+
+
+def test_trials_are_paced_where_they_are_the_budget() -> None:
+    assert behind_pace(39, 8, max_steps=10, max_trials=24)
+    assert not behind_pace(8 * 10 * PACE, 8, max_steps=10, max_trials=24)
+    assert behind_pace(7, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not behind_pace(8, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not behind_pace(0, 8, max_steps=10, max_trials=None, max_total_steps=50)
+
+
+def test_few_trials_have_few_probes() -> None:
+    for space in (RATE, WIDE):
+        bench = Bench(space, drop=0.5)
+        for _ in range(3):
+            bench.step(seed=0)
+        found = decide(bench.evidence(), bench.evidence().partial, space, number=3, seed=0, insists=True, max_trials=6)
+        assert found.kind == "resume"
 
 
 def test_only_paused_trials_are_resumed() -> None:

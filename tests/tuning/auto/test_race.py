@@ -74,6 +74,37 @@ def test_of_a_first_wave_the_worst_quarter_stops_early() -> None:
     assert calls == [False, False, True]
 
 
+def begun(curves: np.ndarray) -> Evidence:
+    count = len(curves)
+    return Evidence(np.full((count, 3), 0.5), curves, np.full(count, np.nan), np.zeros(count, dtype=bool))
+
+
+def test_of_a_first_wave_at_most_a_quarter_stops_in_whatever_order_it_reports() -> None:
+    curves = np.array([until(level - 0.5 * FRACTIONS, 5) for level in np.linspace(1.0, 2.0, 40)])
+    stopped = 0
+    for trial in range(40):
+        others = begun(np.delete(curves, trial, axis=0))
+        curves[trial] = until(1.0 + trial / 40 - 0.5 * FRACTIONS, 6)
+        stopped += race.decide(others, curves[trial], 0, stopped).stop
+    assert 4 <= stopped <= 10
+
+
+def test_one_after_the_other_the_first_runs_are_a_sample_and_the_next_that_leads_goes_on() -> None:
+    seen, sample = np.empty((0, len(FRACTIONS))), [until(level + 0 * FRACTIONS, 2) for level in (2.0, 1.5, 1.8)]
+    for count, curve in enumerate(sample):
+        assert race.decide(begun(seen), curve, count, count).stop
+        seen = np.concatenate([seen, [curve]])
+    assert race.decide(begun(seen), until(1.9 + 0 * FRACTIONS, 2), 3, 3).stop
+    assert not race.decide(begun(seen), until(1.4 + 0 * FRACTIONS, 2), 3, 3).stop
+    assert not race.decide(begun(seen), until(1.4 + 0 * FRACTIONS, 4), 3, 3).stop
+
+
+def test_in_a_training_of_ten_steps_every_step_before_the_half_is_raced() -> None:
+    for checkpoint in (5, 6, 8):
+        assert race.decide(HELD, until(LATE[-1] + 1.0 - 0.5 * FRACTIONS, checkpoint), 0, 0, full=10).stop
+    assert not race.decide(HELD, until(LATE[-1] + 1.0 - 0.5 * FRACTIONS, 5), 0, 0, full=100).stop
+
+
 def lesson(trial: optuna.Trial) -> float:
     """Early ranks hold; the loss falls to a floor that the parameters set."""
     x, y, z = (trial.suggest_float(name, 0, 1) for name in "xyz")
