@@ -32,9 +32,6 @@ from service.wire.studies import StudySpec
 TARGET_ATTR = "lrtune:pause_at"
 """Of a trial: the step at which its latest lease is paused, if it can be."""
 
-_PAST_THE_PROBES = 1000
-_TRAINED_FOR_TRIALS = 3
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -58,13 +55,26 @@ def pauses(spec: StudySpec) -> bool:
 
 
 def insists(study: StudyMirror) -> bool:
-    """Whether paused trials go on, though no new one may be begun, because few steps were trained for as many trials:
-    less than a third of what training each to its end would take. Where the budget is trials, ending the paused ones
-    earlier would save steps that nobody asked to save."""
+    """Whether a paused trial that earned it goes on rather than a new one being begun, since few steps were trained
+    for as many trials: see `promotion.behind_pace`. Steps that running trials are leased for count as trained."""
     spec = study.spec
-    if spec is None or spec.max_steps is None or study.max_trials is None:
+    if spec is None or spec.max_steps is None:
         return False
-    return study.tally.trained < study.max_trials * spec.max_steps / _TRAINED_FOR_TRIALS
+    leased = sum(
+        max(_leased_until(trial, spec.max_steps) - (trial.last_step or 0), 0) for trial in study.leased.values()
+    )
+    return promotion.behind_pace(
+        study.tally.trained + leased,
+        study.tally.spent_trials,
+        max_steps=spec.max_steps,
+        max_trials=study.max_trials,
+        max_total_steps=study.max_total_steps,
+    )
+
+
+def _leased_until(trial: TrialMirror, full: int) -> int:
+    target = target_of(trial)
+    return full if target is None else target
 
 
 def target_of(trial: TrialMirror) -> int | None:
@@ -88,7 +98,7 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
     """What the next free worker does; pure in its arguments.
 
     Without `fresh` no trial may be begun: what comes back is then either a promotion, or new parameters, which say
-    that no paused trial has earned more steps. `insists`: one goes on if there is one.
+    that no paused trial has earned more steps. `insists`: see the function of that name.
     """
     assert spec.max_steps is not None
     space = Space(_searched(spec, snapshot.distributions))
@@ -99,10 +109,12 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         evidence,
         np.array([trial.number in snapshot.promotable for trial in shown], dtype=bool),
         space,
-        number=number if fresh else number + _PAST_THE_PROBES,
+        number=number,
         seed=spec.sampler.seed,
         quantiles=_quantiles(spec, snapshot, space),
         insists=insists,
+        fresh=fresh,
+        max_trials=spec.max_trials,
     )
     target = steps_at(float(FRACTIONS[decision.until]), spec.max_steps)
     if decision.trial is not None:

@@ -28,9 +28,6 @@ _FIRST_WAVE = 3
 """Once so many have finished, the curves of running trials count no more."""
 
 _LOOK_BACK = 500
-_DECISIVE = frozenset((*race.CHECKPOINTS, *race.DEAD_AT))
-"""The checkpoints where the race decides; at the others a trial goes on."""
-
 _CACHED = "standings"
 
 
@@ -40,6 +37,7 @@ class Standings:
     def __init__(self, study: StudyMirror, full: int) -> None:
         self.full = full
         self._needed = needed_steps(full)
+        self._decisive = race.decisive(full)
         self._sign = -1.0 if study.maximizes else 1.0
         self._taken = max(0, len(study.completed) - _LATEST)
         self._finished: dict[int, tuple[list[float], float]] = {}
@@ -55,7 +53,7 @@ class Standings:
     def judge(self, study: StudyMirror, trial: TrialMirror) -> race.Call:
         """The decision on a running trial that has just passed a checkpoint."""
         first_wave = len(study.ranking) < _FIRST_WAVE
-        if not first_wave and bisect_right(self._needed, trial.last_step or 0) - 1 not in _DECISIVE:
+        if not first_wave and bisect_right(self._needed, trial.last_step or 0) - 1 not in self._decisive:
             return race.Call(False, "")
         self._catch_up(study)
         curve = self._curve(trial)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr
 
+from service.tuning.auto.boundary import Boundary
 from service.tuning.auto.evidence import Bools, Evidence, Floats
 from service.tuning.auto.model import Model
 from service.tuning.auto.space import Space
 
 _GRID = 401
-_XI = 0.2
-"""In many dimensions an improvement counts from here on, in standard deviations: it keeps the search wide."""
+_XI, _LEAST_XI = 1.0, 0.1
+"""In many dimensions an improvement counts from ξ/√(runs finished) on, in standard deviations: wide at first."""
 _UNIFORM, _LOCAL, _AROUND = 400, 500, 4
 _WIDTHS_LOG10 = (-2.0, -0.5)
 _LEAST_DISTANCE = 0.1
@@ -20,6 +21,7 @@ _FEW = 60
 _LEAST_FROM_PENDING = 0.03
 """In one dimension: trials that run at the same time differ by so much of the range."""
 _FLIP = 0.2
+_AT_LARGE = 50
 _PRIOR_WEIGHT = 3.0
 _LOG_SQRT_2PI = 0.5 * float(np.log(2 * np.pi))
 
@@ -61,7 +63,7 @@ def best_new(
     points = _candidates(model, space, rng, fixed)
     d = points.shape[1]
     mean, sd = model.process.predict(points)
-    gain = log_improvement(mean, sd, model.best - (_XI if d > 1 else 0.0))
+    gain = log_improvement(mean, sd, model.best - (_margin(model) if d > 1 else 0.0))
     safe = model.boundary.safe(points)
     log_safe = np.log(np.maximum(safe, 1e-12))
     if quantiles is not None and space.rate_index is not None:
@@ -72,6 +74,20 @@ def best_new(
     score = np.where(apart if apart.any() else allowed, (np.log(sd) if explore else gain) + log_safe, -np.inf)
     chosen = int(np.argmax(score))
     return Proposal(points[chosen], float(gain[chosen] + log_safe[chosen]), float(safe[chosen]))
+
+
+def _margin(model: Model) -> float:
+    finished = max(int(model.evidence.finished.sum()), 4)
+    return max(_XI / float(np.sqrt(finished)), _LEAST_XI)
+
+
+def at_large(boundary: Boundary, space: Space, rng: np.random.Generator) -> Floats:
+    """A uniform point (columns,), off what diverges."""
+    points = space.snap(rng.random((_AT_LARGE, space.columns)))
+    safe = boundary.safe(points)
+    allowed = safe >= np.minimum(boundary.required(points), float(safe.max()))
+    chosen: Floats = points[int(np.argmax(allowed))]
+    return chosen
 
 
 def _candidates(model: Model, space: Space, rng: np.random.Generator, fixed: dict[int, float] | None) -> Floats:

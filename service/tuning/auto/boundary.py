@@ -52,13 +52,14 @@ class Boundary:
     def required(self, points: Floats) -> Floats:
         """The probability that points (m, columns) must have to be tried: it grows with each diverged run.
 
+        What diverged anywhere counts: each choice of a split has had its share of the lesson, and pays for none alone.
         Nothing is forbidden where divergence does not hang on the rate alone: the probability counts all the same.
         """
-        needed = np.zeros(len(points))
+        needed, diverged = np.zeros(len(points)), sum(curve.diverged for curve in self.curves)
         for index, members in self._groups(points):
             curve = self.curves[index]
             if curve.diverged and curve.sharp > 0.5:
-                needed[members] = max(0.5, 1.0 - 1.0 / (1.0 + curve.diverged))
+                needed[members] = max(0.5, 1.0 - 1.0 / (1.0 + diverged))
         return needed
 
     def _groups(self, points: Floats) -> list[tuple[int, Bools]]:

@@ -50,11 +50,11 @@ def build(evidence: Evidence, space: Space, rng: np.random.Generator, start: Flo
     all_ends[known], all_variances[known] = shown, noise
     finished = evidence.finished
     best = float(all_ends[finished].min()) if finished.any() else float(np.nanmin(all_ends))
-    return Model(evidence, scale, process, _boundary(evidence, space), all_ends, all_variances, ends, best)
+    return Model(evidence, scale, process, boundary_of(evidence, space), all_ends, all_variances, ends, best)
 
 
-def _boundary(evidence: Evidence, space: Space) -> Boundary:
-    """From the runs that ended, and those that went well for a good part of a training."""
+def boundary_of(evidence: Evidence, space: Space) -> Boundary:
+    """What diverges, from the runs that ended and those that went well for a good part of a training."""
     done = evidence.finished | evidence.diverged | (evidence.reached >= _STABLE_AFTER)
     return learn_boundary(evidence.cube[done], evidence.diverged[done], space.rate_index, space.blocks)
 

@@ -1,8 +1,9 @@
 """Pause and resume: which paused trial earns more steps, or whether a new one is begun.
 
-Promotion instead of stopping (Jamieson 2016, arXiv:1502.07943; Li 2020, arXiv:1810.05934), by what each paused trial is
-expected to reach rather than by its early rank: the forecast of its end (`extrapolation`) joins the surrogate, so
-early ranks count as much as the study's own finished curves bear them out.
+Promotion instead of stopping (Jamieson 2016, arXiv:1502.07943; Li 2020, arXiv:1810.05934). In many parameters a trial
+goes on when it is in the best third of its rung, unless the finished curves say that early ranks mislead; new points
+come from the surrogate, which unfinished trials join by the forecast of their end (`extrapolation`). Where the rate is
+all there is early ranks mislead more, and the forecast decides.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,19 @@ from typing import Literal
 
 import numpy as np
 
-from service.tuning.auto.acquisition import best_new, log_improvement
-from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints
+from service.tuning.auto.acquisition import at_large, best_new, log_improvement
+from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints, concordance
 from service.tuning.auto.model import Model, build
 from service.tuning.auto.space import Space
 from service.tuning.auto.start import first_point, prior_quantile, probe_share
 
 RUNGS = (2, 4, 6, 8, 11)
 """The checkpoints where a trial of many parameters is paused: .06, .12, .22, .45 of a training, and the end."""
+
+_SHORTEST = 0
+_SHORTEST_TRUST = 0.8
+"""Trials are paused at .02 already where that much of the order there was the order at the first rung: on tables of
+real trainings it was nine tenths, or no more than chance."""
 
 PROBES_FEW, PROBE_FEW = 12, 0
 """One dimension: how many short probes come first, and the checkpoint they run to (.02 of a training)."""
@@ -26,11 +32,22 @@ _SECOND, _SECOND_UNTIL = 2, 3
 """So many of the probes run on to this checkpoint (.09), before one of them goes to its end."""
 
 _PROBES_MANY = 12
-_SCREENING = 0.3
-"""The share of all steps that may go into the first rung."""
+_PROBES_OF_TRIALS, _LEAST_PROBES = 3, 3
+"""Probes are at most a third of `max_trials`, but three."""
+
+PACE = 1 / 2
+"""Where trials are the budget: so many full trainings are trained for each trial begun, before another begins."""
 
 _REDUCTION = 3
-"""Of the trials at a rung the best of so many may go on, as in successive halving; which of them, the model says."""
+"""Of the trials at a rung the best of so many may go on, as in successive halving."""
+
+_MISLEADING, _PRIOR_PAIRS = 0.5, 2.0
+"""Ranks count for nothing where no more of the order at the first rung was the order at the end: two finished trials
+in the wrong order say so, until more of them tell otherwise."""
+
+_FINISHED_SHARE = 0.15
+"""So many trials are finished for each full training's steps, though none has come so far by its ranks, and every
+second one whatever its rank: else only those that led early would be seen at their end, and late."""
 
 _COVERING = (2, 3)
 """With so many finished, the next run covers the range: two by early ranks, then two to see whether they hold."""
@@ -52,6 +69,15 @@ class Decision:
     explanation: str
 
 
+@dataclass(frozen=True)
+class _Terms:
+    """`quantiles`, `insists` and `fresh` of `decide`."""
+
+    quantiles: Floats | None
+    insists: bool
+    fresh: bool
+
+
 def decide(
     evidence: Evidence,
     paused: Bools,
@@ -61,16 +87,20 @@ def decide(
     seed: int,
     quantiles: Floats | None = None,
     insists: bool = False,
+    fresh: bool = True,
+    max_trials: int | None = None,
 ) -> Decision:
     """The next step of a study whose trials can be paused; pure, and the same for the same arguments.
 
     `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
-    begun. `quantiles`: a prior on the rate (`start.first_point`). `insists`: a paused trial goes on if there is one,
-    however much more a new one would promise. Costs what an ask costs, some 10 ms.
+    begun, of `max_trials` if those are limited. `quantiles`: a prior on the rate (`start.first_point`). `insists`: a
+    paused trial that earned it goes on, however much more a new one would promise. Without `fresh` no new one may be
+    begun: one that comes back says that no paused one earned more steps; with `insists` the best of them goes on then.
+    Costs what an ask costs, some 10 ms.
     """
     few = space.columns == 1
-    probes = PROBES_FEW if few else _PROBES_MANY
-    if number < probes:
+    probes = _probe_count(few, max_trials)
+    if number < probes and fresh:
         point = _probe(number, space, seed, quantiles)
         return Decision("new", point, None, PROBE_FEW if few else RUNGS[0], f"probe {number + 1} of {probes}")
     rng = np.random.default_rng([seed, number, int(np.isfinite(evidence.curves).sum())])
@@ -78,9 +108,30 @@ def decide(
     if model is None:
         return Decision("new", first_point(number, space, seed, quantiles), None, RUNGS[0], "nothing is known yet")
     waiting = np.flatnonzero(paused & evidence.partial)
-    if few:
-        return _decide_few(model, waiting, space, rng, quantiles, insists)
-    return _decide_many(model, waiting, space, rng, quantiles, insists)
+    terms = _Terms(quantiles, insists, fresh)
+    return (_decide_few if few else _decide_many)(model, waiting, space, rng, terms)
+
+
+def behind_pace(
+    trained: float, begun: int, *, max_steps: int, max_trials: int | None, max_total_steps: int | None = None
+) -> bool:
+    """Whether paused trials go on rather than new ones being begun, since few steps were `trained` (those that running
+    trials are leased for included) for so many trials `begun`.
+
+    Where trials are the budget, steps saved on them are steps that nobody asked to save. Where steps are limited too,
+    no more than their share of a trial; where they alone are, False.
+    """
+    if max_trials is None:
+        return False
+    each = max_steps * PACE
+    if max_total_steps is not None:
+        each = min(each, max_total_steps / max_trials)
+    return trained < begun * each
+
+
+def _probe_count(few: bool, max_trials: int | None) -> int:
+    probes = PROBES_FEW if few else _PROBES_MANY
+    return probes if max_trials is None else min(probes, max(max_trials // _PROBES_OF_TRIALS, _LEAST_PROBES))
 
 
 def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Floats:
@@ -90,9 +141,7 @@ def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Fl
     return np.array([share if quantiles is None else prior_quantile(quantiles, share)])
 
 
-def _decide_few(
-    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None, insists: bool
-) -> Decision:
+def _decide_few(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
     """One dimension: two runs by early ranks, then two that cover the range, since early ranks may mislead there and
     only finished curves say whether they do; then by expected improvement, new ones trained to their end."""
     evidence, end = model.evidence, len(FRACTIONS) - 1
@@ -105,12 +154,12 @@ def _decide_few(
         if away.max() > 0:
             trial = int(waiting[np.argmax(away)])
             return Decision("resume", None, trial, end, "far from what finished: it tells whether early ranks hold")
-    explore = not insists and len(finished) % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
-    found = best_new(model, space, rng, explore=explore, quantiles=quantiles)
+    explore = not terms.insists and len(finished) % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
+    found = best_new(model, space, rng, explore=explore, quantiles=terms.quantiles)
     if len(waiting) and not explore:
-        gains = _gains(model, waiting, 0.0)
+        gains = _gains(model, waiting)
         place = int(np.argmax(gains))
-        if insists or gains[place] + _RESUME_BONUS > found.gain:
+        if terms.insists or gains[place] + _RESUME_BONUS > found.gain:
             return Decision("resume", None, int(waiting[place]), end, _forecast(model, int(waiting[place])))
     what = "the least known rate" if explore else "the most improvement expected"
     return Decision("new", found.point, None, end, what)
@@ -127,45 +176,74 @@ def _narrow(evidence: Evidence, waiting: Ints) -> Decision:
     return Decision("resume", None, int(best), _SECOND_UNTIL, "one of the best probes")
 
 
-def _decide_many(
-    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, quantiles: Floats | None, insists: bool
-) -> Decision:
-    """Many dimensions: keep a share of all steps for screening new points, give the rest to the paused trial that is
-    expected to improve most for the steps it still needs."""
-    evidence = model.evidence
-    spent = np.where(evidence.reached >= 0, FRACTIONS[np.maximum(evidence.reached, 0)], 0.0)
-    screened = float(np.minimum(spent, FRACTIONS[RUNGS[0]]).sum())
-    if len(waiting) and (insists or not evidence.finished.any() or screened > _SCREENING * float(spent.sum())):
-        waiting = _leading(evidence, waiting)
-        gains = _gains(model, waiting, 1.0)
-        trial = int(waiting[np.argmax(gains)])
-        until = next(rung for rung in RUNGS if rung > evidence.reached[trial])
-        return Decision("resume", None, trial, until, _forecast(model, trial))
+def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
+    """Many dimensions: whatever leads its rung goes on, the furthest first; else a new point."""
+    evidence, end = model.evidence, len(FRACTIONS) - 1
+    finished = int(evidence.finished.sum())
+    misled = _misled(evidence)
+    late = finished < _FINISHED_SHARE * float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
+    gains = _gains(model, waiting)
+    if len(waiting) and late and finished % 2:
+        trial = int(rng.choice(waiting))
+        return Decision("resume", None, trial, end, f"whatever its rank; {_forecast(model, trial)}")
+    if not misled:
+        found = _by_rank(model, waiting, terms, least=int(late or terms.insists))
+        if found is not None:
+            return found
+    until = end if misled else rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
-        return Decision("new", space.snap(rng.random((1, space.columns)))[0], None, RUNGS[0], "a point at large")
-    found = best_new(model, space, rng, quantiles=quantiles)
-    return Decision("new", found.point, None, RUNGS[0], "the most improvement expected")
+        return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
+    new = best_new(model, space, rng, quantiles=terms.quantiles)
+    if misled and len(waiting) and (terms.insists or gains.max() + _RESUME_BONUS > new.gain):
+        trial = int(waiting[np.argmax(gains)])
+        return Decision("resume", None, trial, end, f"early ranks mislead here; {_forecast(model, trial)}")
+    return Decision("new", new.point, None, until, "the most improvement expected")
 
 
-def _leading(evidence: Evidence, waiting: Ints) -> Ints:
-    """Of the paused trials, those in the best third of all that reached their rung, shape (m,); all where none is."""
-    leading = []
-    for trial in waiting.tolist():
-        there = evidence.curves[:, evidence.reached[trial]]
-        there = there[np.isfinite(there)]
-        better = int((there < evidence.curves[trial, evidence.reached[trial]]).sum())
-        leading.append(better < max(len(there) / _REDUCTION, 1.0))
-    kept = waiting[np.array(leading, dtype=bool)]
-    return kept if len(kept) else waiting
+def _misled(evidence: Evidence) -> bool:
+    """Whether the order of the finished trials at the first rung was not their order at the end."""
+    told = evidence.finished & np.isfinite(evidence.curves[:, RUNGS[0]])
+    early, late = evidence.curves[told, RUNGS[0]], evidence.final[told]
+    return concordance(early, late, _PRIOR_PAIRS) <= _MISLEADING
 
 
-def _gains(model: Model, waiting: Ints, cost_power: float) -> Floats:
-    """Log expected improvement of finishing each paused trial, by the steps it still needs, shape (m,)."""
+def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision | None:
+    """The furthest of those that lead their rung goes on to the next; None where none does."""
+    evidence = model.evidence
+    leading = [trial for trial in waiting.tolist() if _leads(evidence, trial, least)]
+    if not leading and terms.insists and not terms.fresh:
+        leading = waiting.tolist()
+    if not leading:
+        return None
+    trial = min(leading, key=lambda one: (-evidence.reached[one], evidence.curves[one, evidence.reached[one]]))
+    until = next(rung for rung in rungs_of(evidence) if rung > evidence.reached[trial])
+    return Decision("resume", None, trial, until, f"leads its rung; {_forecast(model, trial)}")
+
+
+def rungs_of(evidence: Evidence) -> tuple[int, ...]:
+    """The checkpoints where trials of many parameters are paused: an early one too where its order holds."""
+    there = evidence.curves[np.isfinite(evidence.curves[:, RUNGS[0]])]
+    holds = concordance(there[:, _SHORTEST], there[:, RUNGS[0]]) >= _SHORTEST_TRUST
+    return (_SHORTEST, *RUNGS) if holds else RUNGS
+
+
+def _leads(evidence: Evidence, trial: int, least: int) -> bool:
+    """Whether a trial is in the best third of all that reached its rung, diverged ones included, or among its
+    `least` best. Of equals the
+    earlier one comes first: repeats of the best, or losses that few values can have, are not all promoted."""
+    reached = evidence.reached[trial]
+    there = evidence.curves[:, reached]
+    diverged = evidence.diverged & ~np.isfinite(there)
+    ahead = int((there < there[trial]).sum()) + int((there[:trial] == there[trial]).sum())
+    return ahead < max((int(np.isfinite(there).sum()) + int(diverged.sum())) // _REDUCTION, least)
+
+
+def _gains(model: Model, waiting: Ints) -> Floats:
+    """Log expected improvement of finishing each paused trial, shape (m,)."""
     evidence = model.evidence
     mean, sd = model.process.predict(evidence.cube[waiting])
     safe = model.boundary.safe(evidence.cube[waiting])
-    left = 1.0 - FRACTIONS[evidence.reached[waiting]] + 0.02
-    gains: Floats = log_improvement(mean, sd, model.best) + np.log(np.maximum(safe, 1e-9)) - cost_power * np.log(left)
+    gains: Floats = log_improvement(mean, sd, model.best) + np.log(np.maximum(safe, 1e-9))
     return gains
 
 

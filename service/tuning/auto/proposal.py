@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from service.tuning.auto.acquisition import best_new
+from service.tuning.auto.acquisition import at_large, best_new
 from service.tuning.auto.evidence import Evidence, Floats
-from service.tuning.auto.model import build
+from service.tuning.auto.model import boundary_of, build
 from service.tuning.auto.space import Space
 from service.tuning.auto.start import first_point, spread_count
 
@@ -43,7 +43,7 @@ def propose(
     rng = np.random.default_rng([seed, number])
     many = space.columns > 1
     if many and rng.random() < _UNIFORM_SHARE:
-        point = space.snap(rng.random((1, space.columns)))[0]
+        point = at_large(boundary_of(evidence, space), space, rng)
         model = None
     else:
         model = build(evidence, space, rng)
