@@ -9,8 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# Tests run in this many processes, one more than two cores since many of them wait for programs they started. ARGS goes
-# to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
+# Tests run in this many processes, one more than two cores since many of them wait for programs they started. Those of one
+# file run in the same process, and share what it sets up. ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
 WORKERS ?= 3
 ARGS ?=
 
@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in
 
 test: lint ## lint, then run every test
 	@echo "pytest, $(WORKERS) processes"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 serve: $(INSTALLED) ## serve on http://127.0.0.1:8080 with SQLite in this folder
 	@$(BIN)/lrtune serve $(ARGS)

@@ -21,8 +21,6 @@ from tests.support.processes import POLL_SECONDS, Program, Programs, bare_enviro
 BIN = Path(sys.executable).parent
 PASSWORD = "p@ss w:rd/%'?"
 
-pytestmark = pytest.mark.xdist_group("compose")
-
 
 def test_it_follows_the_compose_specification(programs: Programs, tmp_path: Path) -> None:
     check = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]

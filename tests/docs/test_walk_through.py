@@ -16,7 +16,6 @@ from tests.docs.walk_through import PAGE, PICTURES, Step, pictures, reading, ste
 from trainers.client import Client
 
 pytest.importorskip("sklearn")
-pytestmark = pytest.mark.xdist_group("walk_through")
 
 TEXT = PAGE.read_text()
 STEPS = steps(TEXT)

@@ -14,8 +14,6 @@ from tests.support.processes import Programs, bare_environ
 ROOT = Path(__file__).parents[2]
 NOT_ON_A_GPU_HOST = {"fastapi", "starlette", "uvicorn", "sqlalchemy", "alembic", "optuna", "psycopg"}
 
-pytestmark = pytest.mark.xdist_group("wheel")
-
 
 @pytest.fixture(scope="module")
 def lrtune(gpu_host: Path) -> Distribution:

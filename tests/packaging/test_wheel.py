@@ -4,14 +4,11 @@ import zipfile
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from tests.support.processes import Program, Programs, bare_environ
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("service", "trainers", "migrations")
-
-pytestmark = pytest.mark.xdist_group("wheel")
 
 
 def files_of_the_checkout() -> set[str]:
