@@ -20,6 +20,7 @@ from service.storage.optuna_schema import DIVERGED_ATTR
 from service.tuning.auto import promotion
 from service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
 from service.tuning.auto.observed import Length, observe
+from service.tuning.auto.pace import behind_pace
 from service.tuning.auto.space import Space
 from service.tuning.folds import steps_are_folds
 from service.tuning.rate_prior import rate_quantiles
@@ -56,14 +57,14 @@ def pauses(spec: StudySpec) -> bool:
 
 def insists(study: StudyMirror) -> bool:
     """Whether a paused trial that earned it goes on rather than a new one being begun, since few steps were trained
-    for as many trials: see `promotion.behind_pace`. Steps that running trials are leased for count as trained."""
+    for as many trials: see `pace.behind_pace`. Steps that running trials are leased for count as trained."""
     spec = study.spec
     if spec is None or spec.max_steps is None:
         return False
     leased = sum(
         max(_leased_until(trial, spec.max_steps) - (trial.last_step or 0), 0) for trial in study.leased.values()
     )
-    return promotion.behind_pace(
+    return behind_pace(
         study.tally.trained + leased,
         study.tally.spent_trials,
         max_steps=spec.max_steps,

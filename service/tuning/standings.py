@@ -17,6 +17,7 @@ from service.storage.mirror import StudyMirror, TrialMirror
 from service.tuning.auto import race
 from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, steps_at
 from service.tuning.auto.observed import curve_of
+from service.tuning.auto.pace import behind_pace
 from service.tuning.auto.space import Space
 from service.tuning.short_trainings import is_short
 
@@ -58,7 +59,14 @@ class Standings:
         self._catch_up(study)
         curve = self._curve(trial)
         in_a_row = unfinished_in_a_row(study, trial)
-        call = race.decide(self._evidence(study, trial), curve, trial.number, in_a_row, self.full)
+        behind = behind_pace(
+            study.tally.trained,
+            study.tally.spent_trials,
+            max_steps=self.full,
+            max_trials=study.max_trials,
+            max_total_steps=study.max_total_steps,
+        )
+        call = race.decide(self._evidence(study, trial), curve, trial.number, in_a_row, self.full, behind=behind)
         if first_wave:
             self._wave.note(trial.number, curve)
         return call

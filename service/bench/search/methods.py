@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from service.bench.search.desk import BudgetSpent, Desk
 from service.bench.search.priorband import priorband
 from service.bench.search.promotions import keep_top, promotion_asha
+from service.bench.search.recommending import recommended
 from service.bench.search.resuming import auto_pausing, auto_pausing_prior, usual_quantiles
 from service.tuning.auto import AutoPruner, AutoSampler
 
@@ -26,22 +27,23 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-def _optuna(build: Build) -> Method:
+def _optuna(build: Build, recommend: Callable[[Desk], dict[str, Any]] | None = None) -> Method:
     def run(desk: Desk, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         sampler, pruner = build(desk, seed)
         study = optuna.create_study(sampler=sampler, pruner=pruner)
         try:
             while True:
-                _train(study, desk)
+                if _train(study, desk):
+                    desk.answer(_recommended(study) if recommend is None else recommend(desk))
         except BudgetSpent:
             return
 
     return run
 
 
-def _train(study: optuna.Study, desk: Desk) -> None:
-    """One trial: its value is its best loss, as for every method here."""
+def _train(study: optuna.Study, desk: Desk) -> bool:
+    """One trial: its value is its best loss, as for every method here. Whether it has a value, or was stopped."""
     trial = study.ask(desk.task.distributions())
     run = desk.start(trial.params)
     best = np.inf
@@ -50,15 +52,14 @@ def _train(study: optuna.Study, desk: Desk) -> None:
         if not np.isfinite(loss):
             trial.report(loss, step)
             study.tell(trial, state=TrialState.FAIL)
-            return
+            return False
         best = min(best, loss)
         trial.report(best, step)
         if trial.should_prune():
             study.tell(trial, state=TrialState.PRUNED)
-            desk.answer(_recommended(study))
-            return
+            return True
     study.tell(trial, best)
-    desk.answer(_recommended(study))
+    return True
 
 
 def _recommended(study: optuna.Study) -> dict[str, Any]:
@@ -89,13 +90,15 @@ METHODS: dict[str, Method] = {
         lambda desk, seed: (
             AutoSampler(seed=seed, max_steps=desk.task.slices),
             AutoPruner(max_steps=desk.task.slices),
-        )
+        ),
+        recommended,
     ),
     "auto-prior": _optuna(
         lambda desk, seed: (
             AutoSampler(seed=seed, max_steps=desk.task.slices, rate_quantiles=usual_quantiles(desk.task).tolist()),
             AutoPruner(max_steps=desk.task.slices),
-        )
+        ),
+        recommended,
     ),
     "auto-pausing": auto_pausing,
     "auto-pausing-prior": auto_pausing_prior,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from service.bench.search.desk import BudgetSpent, Desk, Training
+from service.bench.search.recommending import recommended
 from service.bench.search.suites import Task
 from service.tuning.auto import promotion
 from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, steps_at
@@ -51,7 +52,7 @@ def _run(desk: Desk, seed: int, quantiles: Floats | None) -> None:
             until = steps_at(float(FRACTIONS[chosen.until]), desk.task.slices)
             while len(run.losses) < until and not run.finished:
                 desk.advance(run)
-            desk.answer(_best(desk).params)
+            desk.answer(recommended(desk))
     except BudgetSpent:
         return
 
@@ -61,12 +62,6 @@ def _chosen(desk: Desk, space: Space, chosen: promotion.Decision) -> Training:
         return desk.runs[chosen.trial]
     assert chosen.point is not None
     return desk.start(space.decode(chosen.point))
-
-
-def _best(desk: Desk) -> Training:
-    """The best finished run; while there is none, the best so far."""
-    finished = [run for run in desk.runs if run.finished and not run.diverged]
-    return min(finished or desk.runs, key=lambda run: np.nanmin([*run.losses, np.inf]))
 
 
 def evidence_of(desk: Desk, space: Space) -> Evidence:

@@ -35,9 +35,6 @@ _PROBES_MANY = 12
 _PROBES_OF_TRIALS, _LEAST_PROBES = 3, 3
 """Probes are at most a third of `max_trials`, but three."""
 
-PACE = 1 / 2
-"""Where trials are the budget: so many full trainings are trained for each trial begun, before another begins."""
-
 _REDUCTION = 3
 """Of the trials at a rung the best of so many may go on, as in successive halving."""
 
@@ -99,10 +96,11 @@ def decide(
     Costs what an ask costs, some 10 ms.
     """
     few = space.columns == 1
-    probes = _probe_count(few, max_trials)
+    probes = _probes_few(max_trials) if few else _PROBES_MANY
     if number < probes and fresh:
         point = _probe(number, space, seed, quantiles)
-        return Decision("new", point, None, PROBE_FEW if few else RUNGS[0], f"probe {number + 1} of {probes}")
+        until = PROBE_FEW if few else len(FRACTIONS) - 1 if insists else RUNGS[0]
+        return Decision("new", point, None, until, f"probe {number + 1} of {probes}")
     rng = np.random.default_rng([seed, number, int(np.isfinite(evidence.curves).sum())])
     model = build(evidence, space, rng)
     if model is None:
@@ -112,26 +110,8 @@ def decide(
     return (_decide_few if few else _decide_many)(model, waiting, space, rng, terms)
 
 
-def behind_pace(
-    trained: float, begun: int, *, max_steps: int, max_trials: int | None, max_total_steps: int | None = None
-) -> bool:
-    """Whether paused trials go on rather than new ones being begun, since few steps were `trained` (those that running
-    trials are leased for included) for so many trials `begun`.
-
-    Where trials are the budget, steps saved on them are steps that nobody asked to save. Where steps are limited too,
-    no more than their share of a trial; where they alone are, False.
-    """
-    if max_trials is None:
-        return False
-    each = max_steps * PACE
-    if max_total_steps is not None:
-        each = min(each, max_total_steps / max_trials)
-    return trained < begun * each
-
-
-def _probe_count(few: bool, max_trials: int | None) -> int:
-    probes = PROBES_FEW if few else _PROBES_MANY
-    return probes if max_trials is None else min(probes, max(max_trials // _PROBES_OF_TRIALS, _LEAST_PROBES))
+def _probes_few(max_trials: int | None) -> int:
+    return PROBES_FEW if max_trials is None else min(PROBES_FEW, max(max_trials // _PROBES_OF_TRIALS, _LEAST_PROBES))
 
 
 def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Floats:
@@ -183,6 +163,8 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
     misled = _misled(evidence)
     late = finished < _FINISHED_SHARE * float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
     gains = _gains(model, waiting)
+    if terms.insists and terms.fresh:
+        return _whole(model, waiting, space, rng, terms, gains)
     if len(waiting) and late and finished % 2:
         trial = int(rng.choice(waiting))
         return Decision("resume", None, trial, end, f"whatever its rank; {_forecast(model, trial)}")
@@ -198,6 +180,18 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
         trial = int(waiting[np.argmax(gains)])
         return Decision("resume", None, trial, end, f"early ranks mislead here; {_forecast(model, trial)}")
     return Decision("new", new.point, None, until, "the most improvement expected")
+
+
+def _whole(
+    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms, gains: Floats
+) -> Decision:
+    """A training to its end: of the paused trial that promises most, or of a new one that promises more."""
+    end = len(FRACTIONS) - 1
+    new = best_new(model, space, rng, quantiles=terms.quantiles)
+    if len(waiting) and gains.max() > new.gain:
+        trial = int(waiting[np.argmax(gains)])
+        return Decision("resume", None, trial, end, _forecast(model, trial))
+    return Decision("new", new.point, None, end, "the most improvement expected")
 
 
 def _misled(evidence: Evidence) -> bool:
@@ -228,9 +222,9 @@ def rungs_of(evidence: Evidence) -> tuple[int, ...]:
 
 
 def _leads(evidence: Evidence, trial: int, least: int) -> bool:
-    """Whether a trial is in the best third of all that reached its rung, diverged ones included, or among its
-    `least` best. Of equals the
-    earlier one comes first: repeats of the best, or losses that few values can have, are not all promoted."""
+    """Whether a trial is in the best third of all that reached its rung, diverged ones included, or among its `least`
+    best. Of equals the earlier one comes first: repeats of the best, or losses that few values can have, are not all
+    promoted."""
     reached = evidence.reached[trial]
     there = evidence.curves[:, reached]
     diverged = evidence.diverged & ~np.isfinite(there)

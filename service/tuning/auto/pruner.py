@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from service.tuning.auto import race
 from service.tuning.auto.evidence import FRACTIONS, steps_at
 from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
+from service.tuning.auto.pace import behind_pace
 from service.tuning.auto.space import Space
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -24,10 +25,13 @@ class AutoPruner(BasePruner):
 
     Args:
         max_steps: Length of a full training in reports.
+        max_trials: The budget, where it is trials: those of `study.optimize(n_trials=…)`. They are raced only while
+            they had half of their steps on average, since a step saved on one buys no other. Without it steps count.
     """
 
-    def __init__(self, *, max_steps: int | None = None) -> None:
+    def __init__(self, *, max_steps: int | None = None, max_trials: int | None = None) -> None:
         self._max_steps = max_steps
+        self._max_trials = max_trials
         self.explanation = ""
         """Why the last trial that was asked about goes on or stops."""
 
@@ -43,9 +47,13 @@ class AutoPruner(BasePruner):
         if length is None or not _is_checkpoint(trial, step, length):
             return False
         others = [other for other in trials if other.number != trial.number]
-        call = judge(others, trial, study.direction, length)
+        call = judge(others, trial, study.direction, length, behind=self._behind([*others, trial], length))
         self.explanation = call.explanation
         return call.stop
+
+    def _behind(self, trials: Sequence[FrozenTrial], length: Length) -> bool:
+        steps = sum(t.last_step - length.first + 1 for t in trials if t.last_step is not None)
+        return behind_pace(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
 
     def _length(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
         complete = [t for t in trials if t.state is TrialState.COMPLETE and t.intermediate_values]
@@ -54,11 +62,19 @@ class AutoPruner(BasePruner):
         return length_of([*complete[-20:], trial], self._max_steps)
 
 
-def judge(others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, length: Length) -> race.Call:
-    """The decision on a trial at the last step it reported, given the other trials."""
+def judge(
+    others: Sequence[FrozenTrial],
+    trial: FrozenTrial,
+    direction: StudyDirection,
+    length: Length,
+    *,
+    behind: bool = False,
+) -> race.Call:
+    """The decision on a trial at the last step it reported, given the other trials; `behind` as in `race.decide`."""
     evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
     in_a_row = unfinished_in_a_row(others)
-    return race.decide(evidence, as_curve(trial, direction, length), trial.number, in_a_row, length.full)
+    curve = as_curve(trial, direction, length)
+    return race.decide(evidence, curve, trial.number, in_a_row, length.full, behind=behind)
 
 
 def replay(

@@ -34,17 +34,24 @@ class Call:
     explanation: str
 
 
+_BEHIND = Call(False, "the budget is trials, and few of their steps were trained: none is raced yet")
+
+
 def trust(evidence: Evidence, checkpoint: int) -> float:
     """The share of pairs of finished runs whose order at the checkpoint was the order at the end."""
     usable = evidence.finished & np.isfinite(evidence.curves[:, checkpoint])
     return concordance(evidence.curves[usable, checkpoint], evidence.final[usable])
 
 
-def decide(evidence: Evidence, curve: Floats, number: int, in_a_row: int, full: float = 100.0) -> Call:
+def decide(
+    evidence: Evidence, curve: Floats, number: int, in_a_row: int, full: float = 100.0, *, behind: bool = False
+) -> Call:
     """Whether the run with this `curve` (K,), not in the evidence, stops at the checkpoint it has reached.
 
     `number`: the trial's. `in_a_row`: how many trials before it were stopped since the last one finished. `full`: the
     steps of a full training; in a short one several checkpoints fall onto one step, and the last of them decides.
+    `behind`: trials are the budget, and few of their steps were trained (`pace.behind_pace`): only what learns nothing
+    stops, and the worst of a large first wave.
     """
     checkpoint = int(np.isfinite(curve).sum()) - 1
     if checkpoint < 0 or checkpoint == len(FRACTIONS) - 1:
@@ -64,8 +71,8 @@ def decide(evidence: Evidence, curve: Floats, number: int, in_a_row: int, full: 
     if in_a_row >= _UNFINISHED_IN_A_ROW:
         return Call(False, f"{in_a_row} runs were stopped in a row: this one trains on")
     if not evidence.finished.any():
-        return _wave(evidence, curve, raced, in_a_row)
-    return _race(evidence, curve, raced)
+        return _wave(evidence, curve, raced, in_a_row, behind)
+    return _BEHIND if behind else _race(evidence, curve, raced)
 
 
 def decisive(full: float) -> frozenset[int]:
@@ -93,7 +100,7 @@ def _race(evidence: Evidence, curve: Floats, checkpoint: int) -> Call:
     return Call(as_good >= cut, f"{at}, cut {cut}; trust {trusted:.2f}")
 
 
-def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int) -> Call:
+def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behind: bool) -> Call:
     """Before anything has finished, with so many `stopped` so far.
 
     One after the other: the first few runs are a sample, trained to the first checkpoint only, and the next that leads
@@ -106,6 +113,8 @@ def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int) -> C
     if int(evidence.partial.sum()) - stopped >= _SAMPLE:
         worst = count >= _WAVE and FRACTIONS[checkpoint] > _WAVE_AT and better >= (1.0 - _WORST) * count
         return Call(worst and stopped < _WORST * count, at)
+    if behind:
+        return _BEHIND
     if checkpoint == CHECKPOINTS[0] and count < _SAMPLE:
         return Call(True, f"{at}: the first {_SAMPLE} show what is usual")
     return Call(better > max(count - _SAMPLE, 0) // 2, at)

@@ -7,7 +7,8 @@ from optuna.distributions import FloatDistribution
 
 from service.tuning.auto.answer import answer
 from service.tuning.auto.evidence import FRACTIONS, Evidence
-from service.tuning.auto.promotion import PACE, PROBE_FEW, PROBES_FEW, RUNGS, behind_pace, decide, rungs_of
+from service.tuning.auto.pace import PACE, behind_pace
+from service.tuning.auto.promotion import PROBE_FEW, PROBES_FEW, RUNGS, decide, rungs_of
 from service.tuning.auto.space import Space
 
 RATE = Space({"learning_rate": FloatDistribution(1e-5, 1.0, log=True)})
@@ -140,12 +141,21 @@ def test_trials_are_paced_where_they_are_the_budget() -> None:
 
 
 def test_few_trials_have_few_probes() -> None:
-    for space in (RATE, WIDE):
-        bench = Bench(space, drop=0.5)
-        for _ in range(3):
-            bench.step(seed=0)
-        found = decide(bench.evidence(), bench.evidence().partial, space, number=3, seed=0, insists=True, max_trials=6)
-        assert found.kind == "resume"
+    bench = Bench(RATE, drop=0.5)
+    for _ in range(3):
+        bench.step(seed=0)
+    found = decide(bench.evidence(), bench.evidence().partial, RATE, number=3, seed=0, insists=True, max_trials=6)
+    assert found.kind == "resume"
+
+
+def test_behind_the_pace_trials_of_many_parameters_are_trained_to_their_end() -> None:
+    bench = Bench(WIDE, drop=0.5)
+    for _ in range(30):
+        evidence = bench.evidence()
+        number = len(bench.points)
+        found = decide(evidence, evidence.partial, WIDE, number=number, seed=0, insists=True, max_trials=40)
+        assert found.until == len(FRACTIONS) - 1
+        bench.step(seed=0)
 
 
 def test_only_paused_trials_are_resumed() -> None:

@@ -143,3 +143,13 @@ def test_a_replay_says_where_a_finished_trial_would_have_been_stopped() -> None:
     assert found is not None
     assert 1 <= found[0] < 20
     assert "rank" in found[1]
+
+
+def test_behind_the_pace_of_a_budget_of_trials_nothing_is_raced_but_what_learns_nothing_stops() -> None:
+    behind = until(LATE[-1] + 1.0 - 0.5 * FRACTIONS, 4)
+    assert race.decide(HELD, behind, 0, 0).stop
+    call = race.decide(HELD, behind, 0, 0, behind=True)
+    assert not call.stop
+    assert "budget is trials" in call.explanation
+    assert race.decide(HELD, until(LATE[-1] + 3.0 + 0 * FRACTIONS, 6), 0, 0, behind=True).stop
+    assert not race.decide(begun(np.empty((0, len(FRACTIONS)))), behind, 0, 0, behind=True).stop
