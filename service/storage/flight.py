@@ -7,16 +7,17 @@ import psycopg
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
-from service.storage.guards import Check
+from service.storage.guards import Check, NeighbourWrote
 from service.storage.pipeline import Pipeline
 from service.storage.statements import Row, Statements
 
 _LIMIT_SECONDS = 60.0
+_COMMIT, _ROLLBACK = b"COMMIT", b"ROLLBACK"
+_COLLISION = "another process added a trial, or took the id or the waiting trial that was about to be taken"
 
 
 class Flight:
-    """The rows travel together; when what was answered has passed the guards, the commit follows. A batch that has
-    nothing to be looked at takes its commit along.
+    """The rows, the guards' proofs and the commit travel together.
 
     After `depart`, call `advance` whenever the `socket` is readable (or writable, while `unsent`); or `wait`. Both
     raise what a guard or the database objected to, all of it taken back by then; and DBAPIError, at once, where the
@@ -27,7 +28,7 @@ class Flight:
         self._connection = connection
         self._pipeline = pipeline
         self._dialect = dialect
-        self._checks: list[Check] = []
+        self._notes: list[Check] = []
         self._failure: Exception | None = None
         self.socket = -1
         """The descriptor to watch."""
@@ -49,11 +50,10 @@ class Flight:
             self._pipeline.begin()
             self._pipeline.send(b"BEGIN")
             try:
-                self._checks = statements.run(self._pipeline.execute, rows)
+                self._notes = statements.run(self._pipeline.execute, rows)
             except Exception as error:
                 self._failure = error
-            if not self._checks and self._failure is None:
-                self._pipeline.send(b"COMMIT")
+            self._pipeline.send(_COMMIT if self._failure is None else _ROLLBACK)
             self._pipeline.sync()
         except psycopg.Error as error:
             raise self._dbapi_error(error) from error
@@ -78,9 +78,11 @@ class Flight:
             try:
                 if not self._pipeline.advance():
                     return False
-                checks, self._checks = self._checks, []
-                for check in checks:
-                    check()
+                notes, self._notes = self._notes, []
+                for note in notes:
+                    note()
+            except psycopg.errors.DivisionByZero:
+                self._failure = self._failure or NeighbourWrote(_COLLISION)
             except Exception as error:
                 if self._lost():
                     raise
@@ -88,7 +90,8 @@ class Flight:
             if not self._pipeline.end():
                 break
             self._pipeline.begin()
-            self._pipeline.send(b"COMMIT" if self._failure is None else b"ROLLBACK")
+            self._failure = self._failure or RuntimeError("a batch was answered, but not committed")
+            self._pipeline.send(_ROLLBACK)
             self._pipeline.sync()
         if self._failure is not None:
             raise self._failure

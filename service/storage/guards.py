@@ -4,6 +4,9 @@ The service is the only lrtune process that writes a database, but a stock Optun
 things can then collide, and each is settled by the database before anything is acknowledged: the ids that we choose in
 memory, the trials' numbers, and the waiting trials that both sides take. A collision refuses the change, its caller is
 asked to try again, and by then the study has been read anew.
+
+On PostgreSQL a guard is a statement that fails (it divides by zero) where it does not hold: so the commit can travel
+with the rows, and does not wait for an answer to be looked at. On SQLite, which answers at once, it is a check.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +27,8 @@ class NeighbourWrote(Exception):
 
 
 Check = Callable[[], None]
-"""Looks at what a guard's statement answered, before the transaction is committed. Raises NeighbourWrote."""
+"""Looks at what a guard's statement answered: on SQLite before the transaction is committed; raises NeighbourWrote. On
+PostgreSQL afterwards, to take note of it."""
 
 
 class GrantedIds:
@@ -53,28 +57,26 @@ class GrantedIds:
         self._position = {}
 
     def claim(self, execute: Execute, table: str, ids: Sequence[int]) -> Iterator[Check]:
-        """Draw from the table's sequence until it has granted all `ids`."""
+        """Draw from the table's sequence until it has granted all `ids`. Raises NeighbourWrote where one is gone."""
         missing = [chosen for chosen in ids if chosen not in self._owned[table]]
         if not self._sequences or not missing:
             return
-        wanted = max(missing)
-        position = self._position[table]
-        drawn = execute(_DRAW[table], {"steps": wanted - position}) if wanted > position else None
-        self._position[table] = max(wanted, position)
+        wanted, position = max(missing), self._position[table]
+        if wanted <= position:
+            raise NeighbourWrote(f"another process took id {min(missing)} of {table}")
+        proof = {"steps": wanted - position, "chosen": _array(missing), "count": len(missing)}
+        drawn = execute(_DRAW[table], proof)
+        self._position[table] = wanted
 
-        def check() -> None:
+        def note() -> None:
+            granted = [row[0] for row in drawn.rows]
             owned = self._owned[table]
-            if drawn is not None:
-                granted = [row[0] for row in drawn.rows]
-                owned.update(granted)
-                self._position[table] = max(self._position[table], *granted)
+            owned.update(granted)
+            self._position[table] = max(self._position[table], *granted)
             if len(owned) > _MAX_OWNED:
-                owned = self._owned[table] = {kept for kept in owned if kept > wanted - _MAX_OWNED // 2}
-            for chosen in missing:
-                if chosen not in owned:
-                    raise NeighbourWrote(f"another process took id {chosen} of {table}")
+                self._owned[table] = {kept for kept in owned if kept > wanted - _MAX_OWNED // 2}
 
-        yield check
+        yield note
 
 
 def last_granted(connection: Connection, table: str) -> int:
@@ -85,10 +87,27 @@ def last_granted(connection: Connection, table: str) -> int:
 
 _KEYS = {"studies": "study_id", "trials": "trial_id"}
 _DRAW = {
-    table: f"SELECT nextval('{table}_{key}_seq') FROM generate_series(1, %(steps)s::integer)"
+    table: f"""
+WITH drawn AS MATERIALIZED (SELECT nextval('{table}_{key}_seq') AS id FROM generate_series(1, %(steps)s::integer)),
+proof AS (
+    SELECT 1 / (count(*) FILTER (WHERE id = ANY(%(chosen)s::bigint[])) = %(count)s::bigint)::integer AS held FROM drawn)
+SELECT id FROM drawn, proof WHERE held = 1"""
     for table, key in _KEYS.items()
 }
 _LAST = {table: text(f"SELECT last_value, is_called FROM {table}_{key}_seq") for table, key in _KEYS.items()}
+
+# study_id + 0: not by the index on study_id, which leads through all trials of the study and which PostgreSQL takes for
+# the shorter way as long as it has not analysed a table that grows.
+_PROVE_NUMBERS = """
+SELECT 1 / coalesce(
+    array_agg(trial_id ORDER BY trial_id) = %(ids)s::integer[]
+    AND array_agg(number ORDER BY trial_id) = %(numbers)s::integer[], false)::integer
+FROM trials WHERE study_id + 0 = %(study)s::integer AND trial_id >= %(last)s::integer"""
+_PROVE_FIRST = _PROVE_NUMBERS.replace("study_id + 0", "study_id").replace(" AND trial_id >= %(last)s::integer", "")
+_PROVE_CLAIM = """
+WITH claimed AS (
+    UPDATE trials SET state = 'RUNNING' WHERE trial_id = %(claimed)s::integer AND state = 'WAITING' RETURNING trial_id)
+SELECT 1 / count(*)::integer FROM claimed"""
 
 _trials = optuna.trials.c
 _ROWS = select(_trials.trial_id, _trials.number).order_by(_trials.trial_id)
@@ -100,11 +119,8 @@ class NeighbourGuards:
     """What a neighbour may do to a study at the same moment: add a trial, take a waiting one."""
 
     def __init__(self, dialect: str) -> None:
-        # On PostgreSQL + 0: not by the index on study_id, which leads through all trials of the study, and which it
-        # takes for the shorter way as long as it has not analysed a table that grows.
-        nothing = literal_column("0", _trials.study_id.type)
-        of_study = _trials.study_id + nothing == bindparam("study") if dialect == "postgresql" else _OF_STUDY
-        self._since = driver_text(_ROWS.where(of_study, _SINCE), dialect)
+        self._proves = dialect == "postgresql"
+        self._since = driver_text(_ROWS.where(_OF_STUDY, _SINCE), dialect)
         self._of_new_study = driver_text(_ROWS.where(_OF_STUDY), dialect)
         waits = _trials.state == literal_column(f"'{TrialState.WAITING.name}'", _trials.state.type)
         running = literal_column(f"'{TrialState.RUNNING.name}'", _trials.state.type)
@@ -125,12 +141,15 @@ class NeighbourGuards:
         for study_id, rows in by_study.items():
             last = rows[0]["after"]
             expected = [(row["trial_id"], row["number"]) for row in rows]
-            if last is None:
-                found = execute(self._of_new_study, {"study": study_id})
+            if last is not None:
+                expected.insert(0, (last, rows[0]["number"] - 1))
+            if self._proves:
+                _prove_numbers(execute, study_id, last, expected)
+            elif last is None:
+                yield partial(_check_numbers, study_id, execute(self._of_new_study, {"study": study_id}), expected)
             else:
                 found = execute(self._since, {"study": study_id, "last": last})
-                expected.insert(0, (last, rows[0]["number"] - 1))
-            yield partial(_check_numbers, study_id, found, expected)
+                yield partial(_check_numbers, study_id, found, expected)
 
     def claims(self, execute: Execute, updates: Sequence[dict[str, Any]]) -> Iterator[Check]:
         """Take the waiting trials that a batch is to set running, and check that each did wait.
@@ -141,8 +160,23 @@ class NeighbourGuards:
         for row in updates:
             first.setdefault(row["of_trial_id"], row["state"])
         for trial_id, state in first.items():
-            if state == "RUNNING":
+            if state != "RUNNING":
+                continue
+            if self._proves:
+                execute(_PROVE_CLAIM, {"claimed": trial_id})
+            else:
                 yield partial(_check_claim, trial_id, execute(self._claim, {"claimed": trial_id}))
+
+
+def _prove_numbers(execute: Execute, study_id: int, last: int | None, expected: list[tuple[int, int]]) -> None:
+    ids, numbers = zip(*sorted(expected), strict=True)
+    proof: dict[str, Any] = {"study": study_id, "ids": _array(ids), "numbers": _array(numbers)}
+    execute(_PROVE_FIRST if last is None else _PROVE_NUMBERS, proof if last is None else {**proof, "last": last})
+
+
+def _array(values: Sequence[int]) -> str:
+    """As PostgreSQL reads it."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _check_numbers(study_id: int, found: Answer, expected: list[tuple[int, int]]) -> None:

@@ -153,4 +153,6 @@ class LoopCommits:
         finally:
             self._committer.yield_claim()
             if self._committer.forming:
-                self._loop.call_soon(self._gather)
+                self._loop.call_soon(
+                    self._commit
+                )  # What has formed meanwhile departs at once, and overlaps the answers.

@@ -39,6 +39,7 @@ class Standings:
         self.full = full
         self._needed = needed_steps(full)
         self._decisive = race.decisive(full)
+        self._unraced = [race.unraced(place, full) for place in range(len(FRACTIONS))]
         self._sign = -1.0 if study.maximizes else 1.0
         self._taken = max(0, len(study.completed) - _LATEST)
         self._finished: dict[int, tuple[list[float], float]] = {}
@@ -54,9 +55,13 @@ class Standings:
     def judge(self, study: StudyMirror, trial: TrialMirror) -> race.Call:
         """The decision on a running trial that has just passed a checkpoint."""
         first_wave = len(study.ranking) < _FIRST_WAVE
-        if not first_wave and bisect_right(self._needed, trial.last_step or 0) - 1 not in self._decisive:
+        last = trial.last_step or 0
+        place = bisect_right(self._needed, last) - 1
+        if not first_wave and place not in self._decisive:
             return race.Call(False, "")
         self._catch_up(study)
+        if not first_wave and self._needed[place] == last and self._is_only_watched(study, trial):
+            return self._unraced[place]
         curve = self._curve(trial)
         in_a_row = unfinished_in_a_row(study, trial)
         behind = behind_pace(
@@ -93,15 +98,27 @@ class Standings:
             curve = curve_of(trial.frozen_copy(), self._sign, self._needed, 1)
             self._finished[trial.number] = (curve, self._sign * value)
 
+    def _is_only_watched(self, study: StudyMirror, trial: TrialMirror) -> bool:
+        """Whether the trial goes on at the step it has reached, as most do: the rate is all there is, so that only what
+        learns nothing would stop, and it is no worse than all that finished."""
+        if _columns(study, trial) > 1:
+            return False
+        _, finals = self._kept()
+        return len(finals) < 2 or self._sign * (trial.highest if self._sign < 0 else trial.lowest) <= finals.max()
+
     def _curve(self, trial: TrialMirror) -> Floats:
         return np.array(curve_of(trial.frozen_copy(), self._sign, self._needed, 1))
 
-    def _evidence(self, study: StudyMirror, trial: TrialMirror) -> Evidence:
+    def _kept(self) -> tuple[Floats, Floats]:
+        """The curves (n, K) and the final values (n,) of those that finished."""
         if self._arrays is None:
             rows = [curve for curve, _ in self._finished.values()]
             finals = np.array([final for _, final in self._finished.values()])
             self._arrays = np.array(rows).reshape(len(rows), len(FRACTIONS)), finals
-        curves, finals = self._arrays
+        return self._arrays
+
+    def _evidence(self, study: StudyMirror, trial: TrialMirror) -> Evidence:
+        curves, finals = self._kept()
         others = self._wave.curves(study, trial.number, self._finished)
         if len(others):
             curves = np.concatenate([curves, others])

@@ -26,11 +26,13 @@ def new_study(direction: str, max_steps: int | None) -> StudyMirror:
     return study
 
 
-def begin(study: StudyMirror) -> TrialMirror:
+def begin(study: StudyMirror, rate_alone: bool = False) -> TrialMirror:
     number = len(study.trials)
     trial = TrialMirror(number, number, TrialState.RUNNING, work=Work(leased=True, max_steps=FULL))
     trial.params = {"learning_rate": 0.01, "momentum": 0.5}
     trial.distributions = dict(DISTRIBUTIONS)
+    if rate_alone:
+        del trial.params["momentum"], trial.distributions["momentum"]
     study.enter(trial)
     return trial
 
@@ -67,10 +69,11 @@ def asked_of_the_pruner(study: StudyMirror, trial: TrialMirror, max_steps: int |
     max_steps=st.sampled_from([FULL, FULL, None]),
     noise=st.sampled_from([0.0, 0.3, 3.0]),
     leap=st.sampled_from([1, 1, 3]),
+    rate_alone=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_auto_judges_as_the_pruner_does(
-    seed: int, workers: int, direction: str, max_steps: int | None, noise: float, leap: int
+    seed: int, workers: int, direction: str, max_steps: int | None, noise: float, leap: int, rate_alone: bool
 ) -> None:
     """Whatever the order in which trials begin, report, stop, fail and end."""
     source = random.Random(seed)
@@ -80,11 +83,11 @@ def test_auto_judges_as_the_pruner_does(
     quality: list[float] = []
     for _ in range(350):
         if len(running) < workers:
-            running.append(begin(study))
+            running.append(begin(study, rate_alone))
             quality.append(source.choice([0.1, 0.1, 0.4, 1.0, 5.0]))
         trial = source.choice(running)
         step = min((trial.last_step or 0) + source.randint(1, leap), FULL)
-        value = quality[trial.number] + 1.0 / step + noise * source.random()
+        value = quality[trial.number] + (1.0 / step if quality[trial.number] != 5.0 else 1.0) + noise * source.random()
         before = report(trial, step, sign * value)
         over = step == FULL
         if not over:

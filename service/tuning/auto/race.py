@@ -34,6 +34,8 @@ class Call:
     explanation: str
 
 
+_GOES_ON = Call(False, "")
+_NOT_RACED = Call(False, "the rate is all there is: early ranks are not raced")
 _BEHIND = Call(False, "the budget is trials, and few of their steps were trained: none is raced yet")
 
 
@@ -63,9 +65,9 @@ def decide(
             return dead
     raced = max(shared.intersection(CHECKPOINTS), default=None)
     if raced is None:
-        return Call(False, "")
+        return _GOES_ON
     if evidence.cube.shape[1] <= 1:
-        return Call(False, "the rate is all there is: early ranks are not raced")
+        return _NOT_RACED
     if number % _SPARED_EVERY == _SPARED_EVERY - 1:
         return Call(False, "one run in ten trains to its end, to learn from")
     if in_a_row >= _UNFINISHED_IN_A_ROW:
@@ -80,6 +82,11 @@ def decisive(full: float) -> frozenset[int]:
     places = range(len(FRACTIONS) - 1)
     decides = {*CHECKPOINTS, *DEAD_AT}
     return frozenset(place for place in places if decides & sharing_a_step(place, full))
+
+
+def unraced(checkpoint: int, full: float) -> Call:
+    """What `decide` says at a checkpoint where the rate is all there is, and the run learns."""
+    return _NOT_RACED if sharing_a_step(checkpoint, full).intersection(CHECKPOINTS) else _GOES_ON
 
 
 def sharing_a_step(checkpoint: int, full: float) -> frozenset[int]:
