@@ -106,16 +106,22 @@ def _along(
     if not np.isfinite(mean).all():
         return None
     stable = model.boundary.safe(points)
-    possible = stable >= min(_LIKELY, float(stable.max()))
     finished = model.evidence.cube[model.evidence.finished, column]
+    diverged = model.evidence.cube[model.evidence.diverged, column]
+    alone = points.shape[1] == 1
+    if alone:  # Whatever the boundary's model makes of a run that got through far above: these trained, none diverged.
+        below = finished[finished < diverged.min(initial=np.inf)]
+        stable = np.where(places <= below.max(initial=-np.inf) + 1e-9, 1.0, stable)
+    possible = stable >= min(_LIKELY, float(stable.max()))
     # Somewhere above, losses rise without bound: little is suggested past what trained to its end, nothing where
     # trainings have diverged.
-    past = 0.0 if model.evidence.diverged.any() else _FARTHEST_DECADES / decades
+    past = 0.0 if len(diverged) else _FARTHEST_DECADES / decades
     tried = places <= float(finished.max()) + past + 1e-9
     safe = stable >= np.minimum(model.boundary.required(points), stable[tried].max())
-    centre, _, _ = _plateau(np.where(safe & tried, mean, np.inf), places)
-    if model.evidence.cube.shape[1] == 1:
-        centre = _short_of_the_edge(centre, finished, model.evidence.cube[model.evidence.diverged, column])
+    centre, first, last = _plateau(np.where(safe & tried, mean, np.inf), places)
+    # Among many parameters the best trial's own rate, where it comes near: the centre was not trained with these.
+    own = min(max(float(point[column]), first), last)
+    centre = _short_of_the_edge(centre, finished, diverged) if alone else own
     _, first, last = _plateau(np.where(possible, mean, np.inf), places)
     low, high = _interval(mean, covariance, places, possible)
     widen = _WIDEN + _WIDEN_FEW / complete

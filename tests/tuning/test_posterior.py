@@ -164,3 +164,31 @@ def test_nothing_is_suggested_between_the_last_rate_that_trained_and_the_next_wh
     found = found_in([*trials, diverged(0.341), diverged(0.355), diverged(9.0)])
     assert 0.1 <= found.learning_rate <= 0.3 * (1 + 1e-9)
     assert found.interval[0] <= found.learning_rate <= found.interval[1]
+
+
+def test_rates_below_every_divergence_are_trusted_though_a_run_got_through_far_above() -> None:
+    """It blurs the boundary: by the model alone none but far lower rates would be safe enough."""
+    falling = {1e-5: 1.0, 1e-4: 0.99, 3e-4: 0.97, 1.4e-3: 0.7, 3.6e-3: 0.43, 5e-3: 0.36, 0.013: 0.2, 0.047: 0.08}
+    trials = [complete(rate, loss) for rate, loss in {**falling, 0.24: 0.002, 0.27: 0.0003, 0.29: 0.0}.items()]
+    edge = [float(rate) for rate in np.geomspace(0.327, 0.9, 25)]
+    found = found_in([*trials, complete(3.6, 1.0), *map(diverged, edge)])
+    assert 0.1 <= found.learning_rate <= 0.29 * (1 + 1e-9)
+
+
+def test_among_many_parameters_the_best_trials_own_rate_is_kept_where_it_is_near_the_best() -> None:
+    space: dict[str, BaseDistribution] = {
+        **SPACE,
+        "momentum": FloatDistribution(0, 1),
+        "dropout": FloatDistribution(0, 1),
+    }
+    source = np.random.default_rng(3)
+    trials = []
+    for _ in range(14):
+        params = {"learning_rate": float(10 ** source.uniform(-4, -0.5))}
+        params |= {"momentum": float(source.random()), "dropout": float(source.random())}
+        loss = math.log10(params["learning_rate"] / 1e-2) ** 2 + params["momentum"] + params["dropout"]
+        trials.append(create_trial(params=params, distributions=space, value=loss))
+    best = min(trials, key=lambda trial: trial.value or 0.0)
+    found = posterior(trials, space, best.params, "learning_rate")
+    assert found is not None
+    assert abs(math.log10(found.learning_rate / best.params["learning_rate"])) < 0.1
