@@ -119,9 +119,10 @@ def _along(
     tried = places <= float(finished.max()) + past + 1e-9
     safe = stable >= np.minimum(model.boundary.required(points), stable[tried].max())
     centre, first, last = _plateau(np.where(safe & tried, mean, np.inf), places)
-    # Among many parameters the best trial's own rate, where it comes near: the centre was not trained with these.
-    own = min(max(float(point[column]), first), last)
-    centre = _short_of_the_edge(centre, finished, diverged) if alone else own
+    # Among many parameters the best trial's own rate, where it is safe: no other was trained with these parameters.
+    own = float(point[column])
+    kept = own if np.interp(own, places, safe) > 0.5 else min(max(own, first), last)
+    centre = _short_of_the_edge(centre, finished, diverged) if alone else kept
     _, first, last = _plateau(np.where(possible, mean, np.inf), places)
     low, high = _interval(mean, covariance, places, possible)
     widen = _WIDEN + _WIDEN_FEW / complete
