@@ -77,6 +77,9 @@ class LoopCommits:
     def _commit(self) -> None:
         if not self._committer.forming:
             return
+        if self._ended:
+            self._committer.wake.set()
+            return
         if not self._committer.claim():
             self._committer.wake.set()  # The thread is at it, or was left something: it commits this one next.
             return
@@ -152,7 +155,7 @@ class LoopCommits:
                 self._committer.failed(batch, error)
         finally:
             self._committer.yield_claim()
-            if self._committer.forming:
-                self._loop.call_soon(
-                    self._commit
-                )  # What has formed meanwhile departs at once, and overlaps the answers.
+            if self._ended:
+                self._committer.wake.set()  # The thread commits what has formed meanwhile.
+            elif self._committer.forming:
+                self._loop.call_soon(self._commit)  # At once: its way overlaps with the answers to this batch.

@@ -1,9 +1,9 @@
 """Statements to PostgreSQL in one round trip, sent and answered without a thread: libpq's pipeline, on prepared
 statements.
 
-psycopg's own pipeline waits in the thread that calls it, and takes 80 µs of processor time for a statement; on
-`psycopg.pq`, the layer below, which is public as well, a statement takes some 10 µs, and the event loop can watch the
-socket.
+psycopg's own pipeline waits in the thread that calls it, and took 1.03 ms of processor time for a batch of a dozen
+rows; on `psycopg.pq`, the layer below, which is public as well, such a batch took about 0.2 ms, and the event loop can
+watch the socket.
 """
 
 import re
@@ -114,13 +114,17 @@ class Pipeline:
         if self._unsent:
             self._flush()
         pgconn.consume_input()
+        nothing = 0
         while self._awaited:
-            if pgconn.is_busy():
+            if pgconn.is_busy():  # To be asked before each result: without one, the next call would wait for it.
                 return False
-            result = pgconn.get_result() or pgconn.get_result()  # Nothing comes between the results of two statements.
+            result = pgconn.get_result()
             if result is not None:
                 self._take(result)
-            elif pgconn.status != ConnStatus.OK:
+                nothing = 0
+                continue
+            nothing += 1  # One such lies between the results of two statements.
+            if pgconn.status != ConnStatus.OK or nothing > 1:
                 raise psycopg.OperationalError(pgconn.error_message.decode(errors="replace").strip() or "disconnected")
         if self._error is not None:
             error, self._error = self._error, None

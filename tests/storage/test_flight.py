@@ -207,6 +207,32 @@ def test_a_loop_that_ends_lands_what_is_under_way(engine: Engine, neighbour: psy
     assert note(neighbour) == "2"
 
 
+def test_what_forms_behind_the_last_flight_of_a_loop_is_committed_by_the_thread(
+    engine: Engine, neighbour: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, departed = new_study(engine), []
+    depart = engine.database.depart
+
+    def counted(rows: list[Row]) -> flight.Flight:
+        departed.append(len(rows))
+        return depart(rows)
+
+    monkeypatch.setattr(engine.database, "depart", counted)
+
+    async def scenario() -> None:
+        engine.committer.attach(asyncio.get_running_loop())
+        first = set_attr(engine, study, 1)
+        while not departed:
+            await asyncio.sleep(0)
+        second = set_attr(engine, study, 2)
+        engine.committer.detach()
+        await asyncio.wait_for(asyncio.gather(first.on_disk(), second.on_disk()), 30)
+
+    asyncio.run(scenario())
+    assert note(neighbour) == "2"
+    assert len(departed) == 1, "a loop that has ended sends nothing"
+
+
 def test_a_batch_larger_than_the_socket_takes_at_once(engine: Engine, neighbour: psycopg.Connection) -> None:
     study = new_study(engine)
     set_attr(engine, study, 1).wait()
