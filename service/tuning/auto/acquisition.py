@@ -35,6 +35,25 @@ class Proposal:
     safe: float
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """`points` (m, columns), how likely each is to train without diverging, whether it may be taken, and what a prior
+    on the rate adds to its gain: each (m,)."""
+
+    points: Floats
+    safe: Floats
+    allowed: Bools
+    bonus: Floats
+
+    def best(self, gain: Floats, wanted: Floats | None = None) -> Proposal:
+        """The point of the largest `gain` (m,), or of the most `wanted` (m,) if that is given."""
+        log_safe = np.log(np.maximum(self.safe, 1e-12))
+        gain = gain + self.bonus + log_safe
+        score = gain if wanted is None else wanted + log_safe
+        chosen = int(np.argmax(np.where(self.allowed, score, -np.inf)))
+        return Proposal(self.points[chosen], float(gain[chosen]), float(self.safe[chosen]))
+
+
 def log_improvement(mean: Floats, sd: Floats, best: float) -> Floats:
     """log E[(best − Y)+] of Y ~ N(mean, sd²), stable far in the tail, same shape (Ament 2023, arXiv:2310.20708)."""
     z = (best - mean) / sd
@@ -60,20 +79,25 @@ def best_new(
     `quantiles`: a prior on the rate (`start.first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
     arXiv:2204.11051).
     """
-    points = _candidates(model, space, rng, fixed)
-    d = points.shape[1]
-    mean, sd = model.process.predict(points)
-    gain = log_improvement(mean, sd, model.best - (_margin(model) if d > 1 else 0.0))
+    found = judged(_candidates(model, space, rng, fixed), model, space, quantiles, crowded=fixed is not None)
+    mean, sd = model.process.predict(found.points)
+    gain = log_improvement(mean, sd, model.best - (_margin(model) if space.columns > 1 else 0.0))
+    return found.best(gain, np.log(sd) if explore else None)
+
+
+def judged(
+    points: Floats, model: Model, space: Space, quantiles: Floats | None, *, crowded: bool = False
+) -> Candidates:
+    """The points (m, columns) with all that does not depend on how they are compared; `crowded` ones may lie close to
+    what is known."""
     safe = model.boundary.safe(points)
-    log_safe = np.log(np.maximum(safe, 1e-12))
+    allowed = safe >= np.minimum(model.boundary.required(points), float(safe.max()))
+    apart = allowed if crowded else allowed & _apart(points, model.evidence)
+    bonus = np.zeros(len(points))
     if quantiles is not None and space.rate_index is not None:
         weight = _PRIOR_WEIGHT / (1 + int(model.evidence.finished.sum()))
-        gain = gain + weight * _log_prior(points[:, space.rate_index], quantiles)
-    allowed = safe >= np.minimum(model.boundary.required(points), float(safe.max()))
-    apart = allowed & _apart(points, model.evidence) if fixed is None else allowed
-    score = np.where(apart if apart.any() else allowed, (np.log(sd) if explore else gain) + log_safe, -np.inf)
-    chosen = int(np.argmax(score))
-    return Proposal(points[chosen], float(gain[chosen] + log_safe[chosen]), float(safe[chosen]))
+        bonus = weight * _log_prior(points[:, space.rate_index], quantiles)
+    return Candidates(points, safe, apart if apart.any() else allowed, bonus)
 
 
 def _margin(model: Model) -> float:

@@ -1,6 +1,7 @@
 """The surrogate: what the evidence says about the loss at the end of training, over the whole cube."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtri
@@ -21,36 +22,53 @@ _STABLE_AFTER = 3
 @dataclass(frozen=True)
 class Model:
     """`ends` (n,) and `variances` (n,): g of each trial's end as told or forecast, on the process's scale (NaN
-    where nothing is known), `told` (n,) the same on g's own; `process` fits them; `best` is the best finished one."""
+    where nothing is known), `told` (n,) the same on g's own; `best` is the best finished one. `rng` and `start` are
+    the fit's."""
 
     evidence: Evidence
     scale: Scale
-    process: gp.Process
     boundary: Boundary
     ends: Floats
     variances: Floats
     told: Floats
     best: float
+    rng: np.random.Generator
+    start: Floats | None
+
+    @cached_property
+    def process(self) -> gp.Process:
+        """Fits the ends. Most of a model's cost, so only where it is asked for."""
+        known = np.flatnonzero(np.isfinite(self.ends))
+        return process_of(self.evidence, known, self.ends[known], self.variances[known], self.rng, self.start)
 
 
 def build(evidence: Evidence, space: Space, rng: np.random.Generator, start: Floats | None = None) -> Model | None:
-    """Fit everything; None while no trial has reported a loss. `start`: `theta` of an earlier process."""
+    """The model; None while no trial has reported a loss. `start`: `theta` of an earlier process."""
     scale = scale_of(evidence)
     if scale is None:
         return None
-    ends, variances = _ends(evidence, scale, space.rate_index)
-    known = np.flatnonzero(np.isfinite(ends))
-    shown, noise = _standardised(evidence, scale, ends, variances, known)
+    told, told_variances = _ends(evidence, scale, space.rate_index)
+    known = np.flatnonzero(np.isfinite(told))
+    ends, variances = np.full(len(told), np.nan), np.full(len(told), np.nan)
+    ends[known], variances[known] = _standardised(evidence, scale, told, told_variances, known)
+    finished = evidence.finished
+    best = float(ends[finished].min()) if finished.any() else float(np.nanmin(ends))
+    return Model(evidence, scale, boundary_of(evidence, space), ends, variances, told, best, rng, start)
+
+
+def process_of(
+    evidence: Evidence, known: Ints, shown: Floats, noise: Floats, rng: np.random.Generator, start: Floats | None = None
+) -> gp.Process:
+    """The process through `shown` (m,), lower is better, with variances `noise` (m,), of the trials `known` (m,).
+
+    Of more than `_MOST` the best and some others. Pending trials count as if they had ended as it expects.
+    """
     chosen = _capped(shown, known, rng)
     process = gp.fit(evidence.cube[known[chosen]], shown[chosen], noise[chosen], start)
     pending = np.flatnonzero(evidence.pending)
-    if len(pending):
-        process = _believing(process, evidence.cube[pending], shown[chosen], noise[chosen])
-    all_ends, all_variances = np.full(len(ends), np.nan), np.full(len(ends), np.nan)
-    all_ends[known], all_variances[known] = shown, noise
-    finished = evidence.finished
-    best = float(all_ends[finished].min()) if finished.any() else float(np.nanmin(all_ends))
-    return Model(evidence, scale, process, boundary_of(evidence, space), all_ends, all_variances, ends, best)
+    if not len(pending):
+        return process
+    return _believing(process, evidence.cube[pending], shown[chosen], noise[chosen])
 
 
 def boundary_of(evidence: Evidence, space: Space) -> Boundary:

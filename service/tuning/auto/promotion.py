@@ -1,9 +1,9 @@
 """Pause and resume: which paused trial earns more steps, or whether a new one is begun.
 
 Promotion instead of stopping (Jamieson 2016, arXiv:1502.07943; Li 2020, arXiv:1810.05934). In many parameters a trial
-goes on when it is in the best third of its rung, unless the finished curves say that early ranks mislead; new points
-come from the surrogate, which unfinished trials join by the forecast of their end (`extrapolation`). Where the rate is
-all there is early ranks mislead more, and the forecast decides.
+goes on when it is in the best third of its rung, and new points come from how the trials stand against each other
+(`tournament`); unless the finished curves say that early ranks mislead. Then, and where the rate is all there is, the
+surrogate decides, which unfinished trials join by the forecast of their end (`extrapolation`).
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Int
 from service.tuning.auto.model import Model, build
 from service.tuning.auto.space import Space
 from service.tuning.auto.start import first_point, prior_quantile, probe_share
+from service.tuning.auto.tournament import promising
 
 RUNGS = (2, 4, 6, 8, 11)
 """The checkpoints where a trial of many parameters is paused: .06, .12, .22, .45 of a training, and the end."""
@@ -90,10 +91,11 @@ def decide(
     """The next step of a study whose trials can be paused; pure, and the same for the same arguments.
 
     `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
-    begun, of `max_trials` if those are limited. `quantiles`: a prior on the rate (`start.first_point`). `insists`: a
-    paused trial that earned it goes on, however much more a new one would promise. Without `fresh` no new one may be
-    begun: one that comes back says that no paused one earned more steps; with `insists` the best of them goes on then.
-    Costs what an ask costs, some 10 ms.
+    begun, of `max_trials` if those are limited. `quantiles`: a prior on the rate (`start.first_point`). `insists`: more
+    should be trained per trial. Where the rate is all there is, the paused trial that promises most goes on then; in
+    many parameters that one or a new one, whichever promises more, trains to its end. Without `fresh` no new one may
+    be begun: one that comes back says that no paused one earned more steps; with `insists` the best of them goes on.
+    Costs what an ask costs, some 10 to 20 ms.
     """
     few = space.columns == 1
     probes = _probes_few(max_trials) if few else _PROBES_MANY
@@ -162,9 +164,8 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
     finished = int(evidence.finished.sum())
     misled = _misled(evidence)
     late = finished < _FINISHED_SHARE * float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
-    gains = _gains(model, waiting)
     if terms.insists and terms.fresh:
-        return _whole(model, waiting, space, rng, terms, gains)
+        return _whole(model, waiting, space, rng, terms)
     if len(waiting) and late and finished % 2:
         trial = int(rng.choice(waiting))
         return Decision("resume", None, trial, end, f"whatever its rank; {_forecast(model, trial)}")
@@ -175,22 +176,27 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
     until = end if misled else rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
         return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
+    if not misled:
+        new = promising(model, space, rng, quantiles=terms.quantiles)
+        return Decision("new", new.point, None, until, "likely to lead the others")
     new = best_new(model, space, rng, quantiles=terms.quantiles)
-    if misled and len(waiting) and (terms.insists or gains.max() + _RESUME_BONUS > new.gain):
-        trial = int(waiting[np.argmax(gains)])
-        return Decision("resume", None, trial, end, f"early ranks mislead here; {_forecast(model, trial)}")
+    if len(waiting):
+        gains = _gains(model, waiting)
+        if terms.insists or gains.max() + _RESUME_BONUS > new.gain:
+            trial = int(waiting[np.argmax(gains)])
+            return Decision("resume", None, trial, end, f"early ranks mislead here; {_forecast(model, trial)}")
     return Decision("new", new.point, None, until, "the most improvement expected")
 
 
-def _whole(
-    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms, gains: Floats
-) -> Decision:
+def _whole(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
     """A training to its end: of the paused trial that promises most, or of a new one that promises more."""
     end = len(FRACTIONS) - 1
     new = best_new(model, space, rng, quantiles=terms.quantiles)
-    if len(waiting) and gains.max() > new.gain:
-        trial = int(waiting[np.argmax(gains)])
-        return Decision("resume", None, trial, end, _forecast(model, trial))
+    if len(waiting):
+        gains = _gains(model, waiting)
+        if gains.max() > new.gain:
+            trial = int(waiting[np.argmax(gains)])
+            return Decision("resume", None, trial, end, _forecast(model, trial))
     return Decision("new", new.point, None, end, "the most improvement expected")
 
 
@@ -203,14 +209,16 @@ def _misled(evidence: Evidence) -> bool:
 
 def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision | None:
     """The furthest of those that lead their rung goes on to the next; None where none does."""
-    evidence = model.evidence
-    leading = [trial for trial in waiting.tolist() if _leads(evidence, trial, least)]
-    if not leading and terms.insists and not terms.fresh:
-        leading = waiting.tolist()
-    if not leading:
+    evidence, rungs = model.evidence, rungs_of(model.evidence)
+    leading = _leading(evidence, waiting, rungs, least)
+    if not len(leading) and terms.insists and not terms.fresh:
+        leading = waiting
+    if not len(leading):
         return None
-    trial = min(leading, key=lambda one: (-evidence.reached[one], evidence.curves[one, evidence.reached[one]]))
-    until = next(rung for rung in rungs_of(evidence) if rung > evidence.reached[trial])
+    reached = evidence.reached[leading]
+    there = evidence.curves[leading, reached]
+    first = int(np.lexsort((there, -reached))[0])
+    trial, until = int(leading[first]), next(rung for rung in rungs if rung > reached[first])
     return Decision("resume", None, trial, until, f"leads its rung; {_forecast(model, trial)}")
 
 
@@ -221,15 +229,22 @@ def rungs_of(evidence: Evidence) -> tuple[int, ...]:
     return (_SHORTEST, *RUNGS) if holds else RUNGS
 
 
-def _leads(evidence: Evidence, trial: int, least: int) -> bool:
-    """Whether a trial is in the best third of all that reached its rung, diverged ones included, or among its `least`
-    best. Of equals the earlier one comes first: repeats of the best, or losses that few values can have, are not all
-    promoted."""
-    reached = evidence.reached[trial]
-    there = evidence.curves[:, reached]
-    diverged = evidence.diverged & ~np.isfinite(there)
-    ahead = int((there < there[trial]).sum()) + int((there[:trial] == there[trial]).sum())
-    return ahead < max((int(np.isfinite(there).sum()) + int(diverged.sum())) // _REDUCTION, least)
+def _leading(evidence: Evidence, waiting: Ints, rungs: tuple[int, ...], least: int) -> Ints:
+    """Those in the best third of all that reached their rung, or among its `least` best, shape (m,).
+
+    Trials that diverged on the way to the rung count as behind, but not those that never came to the rung before: else
+    a study where many diverge at once would promote everything else. Of equals the earlier one comes first: repeats of
+    the best, or losses that few values can have, are not all promoted.
+    """
+    reached, leading = evidence.reached, []
+    for rung in np.unique(reached[waiting]).tolist():
+        there = np.flatnonzero(np.isfinite(evidence.curves[:, rung]))
+        before = max((earlier for earlier in rungs if earlier < rung), default=-1)
+        diverged = evidence.diverged & ~np.isfinite(evidence.curves[:, rung]) & (reached >= before)
+        quota = max((len(there) + int(diverged.sum())) // _REDUCTION, least)
+        best = there[np.argsort(evidence.curves[there, rung], kind="stable")[:quota]]
+        leading.append(np.intersect1d(best, waiting[reached[waiting] == rung]))
+    return np.concatenate(leading) if leading else np.zeros(0, dtype=np.int64)
 
 
 def _gains(model: Model, waiting: Ints) -> Floats:
