@@ -39,9 +39,10 @@ _PROBES_OF_TRIALS, _LEAST_PROBES = 3, 3
 _REDUCTION = 3
 """Of the trials at a rung the best of so many may go on, as in successive halving."""
 
-_MISLEADING, _PRIOR_PAIRS = 0.5, 2.0
-"""Ranks count for nothing where no more of the order at the first rung was the order at the end: two finished trials
-in the wrong order say so, until more of them tell otherwise."""
+_MISLEADING, _USUAL_HOLDS, _PRIOR_WEIGHT = 0.5, 0.75, 0.5
+"""Ranks count for nothing where no more of the order at the first rung was the order at the end. A pair weighs what was
+between its ranks at the first rung: leaders swap places easily, but when one from the back passes the best, ranks
+mislead until more trials tell otherwise. At first that much of that weight is taken to hold."""
 
 _FINISHED_SHARE = 0.15
 """So many trials are finished for each full training's steps, though none has come so far by its ranks, and every
@@ -162,21 +163,21 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
     """Many dimensions: whatever leads its rung goes on, the furthest first; else a new point."""
     evidence, end = model.evidence, len(FRACTIONS) - 1
     finished = int(evidence.finished.sum())
-    misled = _misled(evidence)
+    mislead = misled(evidence)
     late = finished < _FINISHED_SHARE * float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
     if terms.insists and terms.fresh:
         return _whole(model, waiting, space, rng, terms)
     if len(waiting) and late and finished % 2:
         trial = int(rng.choice(waiting))
         return Decision("resume", None, trial, end, f"whatever its rank; {_forecast(model, trial)}")
-    if not misled:
+    if not mislead:
         found = _by_rank(model, waiting, terms, least=int(late or terms.insists))
         if found is not None:
             return found
-    until = end if misled else rungs_of(evidence)[0]
+    until = end if mislead else rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
         return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
-    if not misled:
+    if not mislead:
         new = promising(model, space, rng, quantiles=terms.quantiles)
         return Decision("new", new.point, None, until, "likely to lead the others")
     new = best_new(model, space, rng, quantiles=terms.quantiles)
@@ -200,25 +201,31 @@ def _whole(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, 
     return Decision("new", new.point, None, end, "the most improvement expected")
 
 
-def _misled(evidence: Evidence) -> bool:
+def misled(evidence: Evidence) -> bool:
     """Whether the order of the finished trials at the first rung was not their order at the end."""
-    told = evidence.finished & np.isfinite(evidence.curves[:, RUNGS[0]])
-    early, late = evidence.curves[told, RUNGS[0]], evidence.final[told]
-    return concordance(early, late, _PRIOR_PAIRS) <= _MISLEADING
+    early = evidence.curves[:, RUNGS[0]]
+    there = np.sort(early[np.isfinite(early)])
+    told = evidence.finished & np.isfinite(early)
+    places, ends = np.searchsorted(there, early[told]) / max(len(there), 1), evidence.final[told]
+    gaps = np.triu(places[:, None] - places)
+    weights = np.abs(gaps)
+    held = float((weights * (np.sign(gaps) * np.sign(ends[:, None] - ends) + 1.0) / 2.0).sum())
+    prior = _PRIOR_WEIGHT
+    return (held + prior * _USUAL_HOLDS) / (float(weights.sum()) + prior) <= _MISLEADING
 
 
 def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision | None:
     """The furthest of those that lead their rung goes on to the next; None where none does."""
     evidence, rungs = model.evidence, rungs_of(model.evidence)
-    leading = _leading(evidence, waiting, rungs, least)
-    if not len(leading) and terms.insists and not terms.fresh:
-        leading = waiting
-    if not len(leading):
+    ahead = leading(evidence, waiting, rungs, least)
+    if not len(ahead) and terms.insists and not terms.fresh:
+        ahead = waiting
+    if not len(ahead):
         return None
-    reached = evidence.reached[leading]
-    there = evidence.curves[leading, reached]
+    reached = evidence.reached[ahead]
+    there = evidence.curves[ahead, reached]
     first = int(np.lexsort((there, -reached))[0])
-    trial, until = int(leading[first]), next(rung for rung in rungs if rung > reached[first])
+    trial, until = int(ahead[first]), next(rung for rung in rungs if rung > reached[first])
     return Decision("resume", None, trial, until, f"leads its rung; {_forecast(model, trial)}")
 
 
@@ -229,22 +236,22 @@ def rungs_of(evidence: Evidence) -> tuple[int, ...]:
     return (_SHORTEST, *RUNGS) if holds else RUNGS
 
 
-def _leading(evidence: Evidence, waiting: Ints, rungs: tuple[int, ...], least: int) -> Ints:
+def leading(evidence: Evidence, waiting: Ints, rungs: tuple[int, ...], least: int) -> Ints:
     """Those in the best third of all that reached their rung, or among its `least` best, shape (m,).
 
     Trials that diverged on the way to the rung count as behind, but not those that never came to the rung before: else
     a study where many diverge at once would promote everything else. Of equals the earlier one comes first: repeats of
     the best, or losses that few values can have, are not all promoted.
     """
-    reached, leading = evidence.reached, []
+    reached, found = evidence.reached, []
     for rung in np.unique(reached[waiting]).tolist():
         there = np.flatnonzero(np.isfinite(evidence.curves[:, rung]))
         before = max((earlier for earlier in rungs if earlier < rung), default=-1)
         diverged = evidence.diverged & ~np.isfinite(evidence.curves[:, rung]) & (reached >= before)
         quota = max((len(there) + int(diverged.sum())) // _REDUCTION, least)
         best = there[np.argsort(evidence.curves[there, rung], kind="stable")[:quota]]
-        leading.append(np.intersect1d(best, waiting[reached[waiting] == rung]))
-    return np.concatenate(leading) if leading else np.zeros(0, dtype=np.int64)
+        found.append(np.intersect1d(best, waiting[reached[waiting] == rung]))
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
 def _gains(model: Model, waiting: Ints) -> Floats:
