@@ -211,7 +211,7 @@ def misled(evidence: Evidence) -> bool:
     weights = np.abs(gaps)
     held = float((weights * (np.sign(gaps) * np.sign(ends[:, None] - ends) + 1.0) / 2.0).sum())
     prior = _PRIOR_WEIGHT
-    return (held + prior * _USUAL_HOLDS) / (float(weights.sum()) + prior) <= _MISLEADING
+    return bool((held + prior * _USUAL_HOLDS) / (float(weights.sum()) + prior) <= _MISLEADING)
 
 
 def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision | None:

@@ -5,7 +5,7 @@ from optuna.distributions import FloatDistribution
 
 from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
 from service.tuning.auto.model import build
-from service.tuning.auto.promotion import RUNGS, leading
+from service.tuning.auto.promotion import RUNGS, leading, misled
 from service.tuning.auto.space import Space
 from service.tuning.auto.tournament import promising, standings
 
@@ -56,7 +56,6 @@ def distances(points: Floats) -> Floats:
 
 
 def test_new_points_stand_better_than_random_ones_though_most_trials_were_paused_at_once() -> None:
-    """Losses at the first rung, of which finished trials show less: what is forecast from them is unsure."""
     rng = np.random.default_rng(2)
     told = evidence([[1.0] * (RUNGS[0] + 1) for _ in range(40)])
     told.curves[:, : RUNGS[0] + 1] = (1.0 + distances(told.cube))[:, None]
@@ -73,9 +72,8 @@ def test_promising_points_keep_off_what_diverges_and_follow_a_prior() -> None:
     assert rate is not None
     diverged = cube[:, rate] > 0.6
     curves = np.full((60, len(FRACTIONS)), np.nan)
-    curves[~diverged, : RUNGS[1] + 1] = (
-        1.0 - cube[~diverged, rate : rate + 1]
-    )  # The larger the rate, the better: up to the edge.
+    better_up_to_the_edge = 1.0 - cube[~diverged, rate]
+    curves[~diverged, : RUNGS[1] + 1] = better_up_to_the_edge[:, None]
     model = build(Evidence(cube, curves, np.full(60, np.nan), diverged), SPACE, rng)
     assert model is not None
     rates = [promising(model, SPACE, np.random.default_rng(seed)).point[rate] for seed in range(20)]
@@ -94,3 +92,16 @@ def test_trials_that_diverged_at_once_do_not_promote_the_others_late_in_training
     assert leading(told, waiting, RUNGS, least=0).tolist() == [0]
     first = evidence([[loss] * (RUNGS[0] + 1) for loss in (0.1, 0.2, 0.3)] + [[] for _ in range(3)], (3, 4, 5))
     assert leading(first, waiting, RUNGS, least=0).tolist() == [0, 1]
+
+
+def test_leaders_that_swap_places_mislead_nobody_but_one_from_the_back_that_wins_does() -> None:
+    losses = [[0.1 * place] * (RUNGS[0] + 1) for place in range(20)]
+    for other, says in ((1, False), (12, True)):
+        told = evidence(losses)
+        told.curves[0], told.curves[other] = 0.0, 0.1 * other
+        told.curves[0, -1], told.curves[other, -1] = -1.0, -2.0
+        told.final[[0, other]] = told.curves[[0, other], -1]
+        assert misled(told) is says
+        told.final[0] = -3.0
+        assert not misled(told)
+    assert not misled(evidence([]))
