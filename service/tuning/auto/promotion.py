@@ -26,6 +26,9 @@ _SHORTEST_TRUST = 0.8
 """Trials are paused at .02 already where that much of the order there was the order at the first rung: on tables of
 real trainings it was nine tenths, or no more than chance."""
 
+_LATEST = 200
+"""So many trials say whether: of more, all pairs would cost more than all else."""
+
 PROBES_FEW, PROBE_FEW = 12, 0
 """One dimension: how many short probes come first, and the checkpoint they run to (.02 of a training)."""
 
@@ -231,7 +234,7 @@ def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision
 
 def rungs_of(evidence: Evidence) -> tuple[int, ...]:
     """The checkpoints where trials of many parameters are paused: an early one too where its order holds."""
-    there = evidence.curves[np.isfinite(evidence.curves[:, RUNGS[0]])]
+    there = evidence.curves[np.isfinite(evidence.curves[:, RUNGS[0]])][-_LATEST:]
     holds = concordance(there[:, _SHORTEST], there[:, RUNGS[0]]) >= _SHORTEST_TRUST
     return (_SHORTEST, *RUNGS) if holds else RUNGS
 
