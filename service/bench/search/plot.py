@@ -13,6 +13,7 @@ _LEAST = 1e-4
 def draw(rows: Sequence[Row], path: Path) -> None:
     """One panel a suite: regret over trainings, a line a method, ours in bold. Raises BenchError without matplotlib."""
     try:
+        from matplotlib import colormaps  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
         from matplotlib.ticker import LogFormatter  # noqa: PLC0415
     except ImportError as error:
@@ -21,6 +22,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     figure = Figure(figsize=(4.2 * len(suites), 4.4), layout="constrained")
     for place, suite in enumerate(suites, 1):
         axes = figure.add_subplot(1, len(suites), place)
+        axes.set_prop_cycle(color=colormaps["tab20"](range(20)))
         for row in (row for row in rows if row.suite == suite):
             ours = row.method.startswith("auto")
             shown = [max(value, _LEAST) for value in row.seen]
