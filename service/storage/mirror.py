@@ -13,6 +13,7 @@ from typing import Any
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from service.storage.optuna_schema import AGAIN_ATTR
 from service.storage.range_tests import StoredRangeTest
 from service.storage.trial_mirror import TrialMirror, Work
 from service.wire.studies import StudySpec
@@ -47,6 +48,8 @@ class Tally:
         self.trained += sign * trial.trained_steps
         last = trial.last_step or 0
         max_steps = work.max_steps
+        if AGAIN_ATTR in trial.system_attrs and outcome != "failed":
+            self.saved_by_pruning -= sign * (max_steps or 0)  # What stopping the one it trains again had saved.
         if outcome == "pruned" and max_steps is not None:
             self.saved_by_pruning += sign * max(0, max_steps - last)
         elif outcome == "diverged":

@@ -46,6 +46,9 @@ DIVERGED_ATTR = "constraints:diverged"
 
 OUTCOME_ATTR = "lrtune:outcome"
 
+AGAIN_ATTR = "lrtune:again"
+"""Of a trial that trains another one again from its start: the number of the one it all began with."""
+
 REQUEST_ATTR = "lrtune:request_id"
 """Of a trial that was enqueued or recorded: the id of the request that made it."""
 

@@ -115,7 +115,7 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         quantiles=_quantiles(spec, snapshot, space),
         insists=insists,
         fresh=fresh,
-        max_trials=spec.max_trials,
+        max_trials=snapshot.max_trials,
     )
     target = steps_at(float(FRACTIONS[decision.until]), spec.max_steps)
     if decision.trial is not None:

@@ -9,6 +9,7 @@ from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from service.tuning.auto.again import furthest_runs
 from service.tuning.auto.evidence import Bools, Floats
 from service.tuning.auto.model import Model, build, losses_of
 from service.tuning.auto.observed import length_of, observe
@@ -75,7 +76,7 @@ def posterior(
     if axis is None or axis.first != space.rate_index or axis.high <= axis.low:
         return None
     direction = StudyDirection.MAXIMIZE if maximizes else StudyDirection.MINIMIZE
-    trials = [t for t in trials if t.state is not TrialState.COMPLETE or abs(t.values[0]) < _LARGEST]
+    trials = [t for t in furthest_runs(trials) if t.state is not TrialState.COMPLETE or abs(t.values[0]) < _LARGEST]
     evidence = observe(trials, space, direction, length_of(trials, max_steps), failed_counts=False)
     complete = evidence.final[evidence.finished]
     if len(complete) < 2 or not np.ptp(complete) > 0:

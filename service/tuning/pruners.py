@@ -10,8 +10,10 @@ from service.wire import methods
 from service.wire.studies import StudySpec
 
 
-def build_pruner(spec: StudySpec) -> optuna.BasePruner:
-    """The study's pruner."""
+def build_pruner(spec: StudySpec, max_trials: int | None = None) -> optuna.BasePruner:
+    """The study's pruner. `max_trials`: the budget as it is now, which decides what `auto` does."""
+    if isinstance(spec.pruner, methods.AutoPruner):
+        return AutoPruner(max_steps=spec.max_steps, max_trials=max_trials)
     return _build(spec.pruner, spec.max_steps)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning import short_trainings
+from service.tuning.folds import steps_are_folds
 from service.tuning.pausing import choose
 from service.tuning.pruners import build_pruner
 from service.tuning.random_draw import generator, random_value
@@ -74,7 +76,8 @@ def draw(
         trial_id=trial_id,
     )
     storage = StagedStorage(snapshot, staged)
-    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), build_pruner(spec))
+    pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
+    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
     trial = optuna.Trial(study, trial_id)
     distributions = snapshot.distributions
     for name in drawing_order(spec.search_space):

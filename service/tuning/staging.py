@@ -37,6 +37,7 @@ class Snapshot:
     """Of the study's search space."""
     point: dict[str, Any] | None = None
     """Of a study that walks through a grid: the next point, empty where there is none left."""
+    max_trials: int | None = None
     promotable: frozenset[int] = frozenset()
     """Numbers of the paused trials that may be taken up again."""
 
@@ -120,6 +121,7 @@ def _snapshot(study: StudyMirror, trials: list[FrozenTrial]) -> Snapshot:
         dict(study.system_attrs),
         trials,
         study_distributions(study),
+        max_trials=study.max_trials,
     )
 
 

@@ -14,7 +14,9 @@ from itertools import islice
 import numpy as np
 
 from service.storage.mirror import StudyMirror, TrialMirror
+from service.tuning import rungs
 from service.tuning.auto import race
+from service.tuning.auto.again import trains_to
 from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, steps_at
 from service.tuning.auto.observed import curve_of
 from service.tuning.auto.pace import behind_pace
@@ -95,7 +97,7 @@ class Standings:
     def _finish(self, trial: TrialMirror) -> None:
         value = trial.value
         if trial.outcome == "complete" and value is not None and np.isfinite(value):
-            curve = curve_of(trial.frozen_copy(), self._sign, self._needed, 1)
+            curve = curve_of(trial.intermediate, self._sign, self._needed, 1)
             self._finished[trial.number] = (curve, self._sign * value)
 
     def _is_only_watched(self, study: StudyMirror, trial: TrialMirror) -> bool:
@@ -107,7 +109,7 @@ class Standings:
         return len(finals) < 2 or self._sign * (trial.highest if self._sign < 0 else trial.lowest) <= finals.max()
 
     def _curve(self, trial: TrialMirror) -> Floats:
-        return np.array(curve_of(trial.frozen_copy(), self._sign, self._needed, 1))
+        return np.array(curve_of(trial.intermediate, self._sign, self._needed, 1))
 
     def _kept(self) -> tuple[Floats, Floats]:
         """The curves (n, K) and the final values (n,) of those that finished."""
@@ -162,6 +164,9 @@ def judge(study: StudyMirror, trial: TrialMirror, before: int) -> race.Call:
     last = trial.last_step or 0
     if full is None or not passes_checkpoint(full, before, last):
         return race.Call(False, "")
+    share = trains_to(trial.system_attrs)
+    if share is not None and _columns(study, trial) > 1:
+        return rungs.judge(study, trial, share, needed_steps(full), _columns(study, trial))
     known = study.cache.get(_CACHED)
     if not isinstance(known, Standings) or known.full != full:
         known = study.cache[_CACHED] = Standings(study, full)

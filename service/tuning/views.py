@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from service.storage.mirror import StudyMirror, TrialMirror
-from service.storage.optuna_schema import FIXED_ATTR
+from service.storage.optuna_schema import AGAIN_ATTR, FIXED_ATTR
 from service.tuning.budget import state_of
 from service.tuning.diagnosis import diagnose_trial
 from service.tuning.leases import find_trial
@@ -95,6 +95,7 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
         "standard_error": standard_error_of(trial),
         "attempt": work.attempt if work is not None else 0,
         "repeats": repeated_by(trial),
+        "again": trial.system_attrs.get(AGAIN_ATTR),
         "worker": work.worker if work is not None else None,
         "step": trial.last_step,
         "max_steps": work.max_steps if work is not None else None,

@@ -151,6 +151,8 @@ class Trial(Reply):
     attempt: int
     repeats: int | None = None
     """The trial whose training this one repeats, with another seed; null where it repeats none."""
+    again: int | None = None
+    """The trial, stopped before, that this one trains again from its start, since it leads now; else null."""
     worker: str | None
     step: int | None
     """The last step reported."""

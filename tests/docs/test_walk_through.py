@@ -65,13 +65,17 @@ def test_a_step_prints_what_the_page_says(walked: Walked, number: int) -> None:
 def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> None:
     named = pictures(TEXT)
     assert len(named) >= 6
-    assert sorted(named) == sorted(path.name for path in PICTURES.iterdir())
     for name in named:
         assert (PICTURES / name).stat().st_size <= MOST_BYTES
         with Image.open(walked.folder / name) as made, Image.open(PICTURES / name) as kept:
             assert made.format == kept.format == "PNG"
             assert made.size[0] == kept.size[0]
             assert len(made.convert("RGB").getcolors(1 << 20) or ()) > 10, "it is blank"
+
+
+def test_every_picture_is_on_a_page() -> None:
+    shown = {name for page in PAGE.parent.rglob("*.md") for name in pictures(page.read_text())}
+    assert shown == {path.name for path in PICTURES.iterdir()}
 
 
 def test_the_verdicts_of_the_page_are_too_low_good_and_too_high() -> None:

@@ -1,7 +1,7 @@
 """Optuna's trials as evidence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +70,7 @@ def observe(
     failed_counts: bool = True,
     curves_of: int | None = None,
 ) -> Evidence:
-    """The trials that say something about the space: neither waiting nor failed by accident.
+    """The trials that say something about the space (`tells`), in their order.
 
     `curves_of`: only so many of the latest complete trials have their curves looked at; the others' are left NaN.
     """
@@ -80,12 +80,12 @@ def observe(
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
     needed = _needed(length)
     for trial in trials:
-        bad = has_diverged(trial, failed_counts)
-        if not bad and not _tells(trial):
+        if not tells(trial, failed_counts):
             continue
+        bad = has_diverged(trial, failed_counts)
         rows.append(space.encode(trial.params))
         looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
-        curves.append(curve_of(trial, sign, needed, length.first) if looked_at else [math.nan] * len(needed))
+        curves.append(curve_of(trial.intermediate_values if looked_at else {}, sign, needed, length.first))
         complete = trial.state is TrialState.COMPLETE and not bad
         finals.append(sign * trial.value if complete and trial.value is not None else math.nan)
         diverged.append(bad)
@@ -98,10 +98,10 @@ def observe(
     )
 
 
-def curve_of(trial: FrozenTrial, sign: float, needed: Sequence[int], first: int) -> list[float]:
-    """The trial's best loss until each checkpoint, NaN past what was trained."""
+def curve_of(reported: Mapping[int, float], sign: float, needed: Sequence[int], first: int) -> list[float]:
+    """The best of the values `reported` by step until each checkpoint, NaN past what was trained."""
     values = [math.nan] * len(needed)
-    steps = sorted(trial.intermediate_values)
+    steps = sorted(reported)
     if not steps:
         return values
     lowest, place = math.inf, 0
@@ -109,7 +109,7 @@ def curve_of(trial: FrozenTrial, sign: float, needed: Sequence[int], first: int)
         while place < len(needed) and needed[place] + first - 1 < step:
             values[place] = lowest if math.isfinite(lowest) else math.nan
             place += 1
-        lowest = min(lowest, sign * trial.intermediate_values[step])
+        lowest = min(lowest, sign * reported[step])
     for late in range(place, len(needed)):
         if needed[late] + first - 1 == steps[-1] and math.isfinite(lowest):
             values[late] = lowest
@@ -131,10 +131,11 @@ def _needed(length: Length) -> list[int]:
 def as_curve(trial: FrozenTrial, direction: StudyDirection, length: Length) -> Floats:
     """`curve_of` with everything derived, shape (K,)."""
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
-    return np.array(curve_of(trial, sign, _needed(length), length.first))
+    return np.array(curve_of(trial.intermediate_values, sign, _needed(length), length.first))
 
 
-def _tells(trial: FrozenTrial) -> bool:
-    return trial.state in (TrialState.COMPLETE, TrialState.RUNNING) or (
-        trial.state is TrialState.PRUNED and bool(trial.intermediate_values)
-    )
+def tells(trial: FrozenTrial, failed_counts: bool = True) -> bool:
+    """Whether a trial says something about the space: it neither waits nor failed by accident."""
+    if trial.state in (TrialState.COMPLETE, TrialState.RUNNING) or has_diverged(trial, failed_counts):
+        return True
+    return trial.state is TrialState.PRUNED and bool(trial.intermediate_values)

@@ -12,22 +12,12 @@ from typing import Literal
 import numpy as np
 
 from service.tuning.auto.acquisition import at_large, best_new, log_improvement
-from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints, concordance
+from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints
 from service.tuning.auto.model import Model, build
+from service.tuning.auto.rungs import RUNGS, leading, misled, one_is_due, rungs_of
 from service.tuning.auto.space import Space
 from service.tuning.auto.start import first_point, prior_quantile, probe_share
 from service.tuning.auto.tournament import promising
-
-RUNGS = (2, 4, 6, 8, 11)
-"""The checkpoints where a trial of many parameters is paused: .06, .12, .22, .45 of a training, and the end."""
-
-_SHORTEST = 0
-_SHORTEST_TRUST = 0.8
-"""Trials are paused at .02 already where that much of the order there was the order at the first rung: on tables of
-real trainings it was nine tenths, or no more than chance."""
-
-_LATEST = 200
-"""So many trials say whether: of more, all pairs would cost more than all else."""
 
 PROBES_FEW, PROBE_FEW = 12, 0
 """One dimension: how many short probes come first, and the checkpoint they run to (.02 of a training)."""
@@ -38,18 +28,6 @@ _SECOND, _SECOND_UNTIL = 2, 3
 _PROBES_MANY = 12
 _PROBES_OF_TRIALS, _LEAST_PROBES = 3, 3
 """Probes are at most a third of `max_trials`, but three."""
-
-_REDUCTION = 3
-"""Of the trials at a rung the best of so many may go on, as in successive halving."""
-
-_MISLEADING, _USUAL_HOLDS, _PRIOR_WEIGHT = 0.5, 0.75, 0.5
-"""Ranks count for nothing where no more of the order at the first rung was the order at the end. A pair weighs what was
-between its ranks at the first rung: leaders swap places easily, but when one from the back passes the best, ranks
-mislead until more trials tell otherwise. At first that much of that weight is taken to hold."""
-
-_FINISHED_SHARE = 0.15
-"""So many trials are finished for each full training's steps, though none has come so far by its ranks, and every
-second one whatever its rank: else only those that led early would be seen at their end, and late."""
 
 _COVERING = (2, 3)
 """With so many finished, the next run covers the range: two by early ranks, then two to see whether they hold."""
@@ -165,9 +143,7 @@ def _narrow(evidence: Evidence, waiting: Ints) -> Decision:
 def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
     """Many dimensions: whatever leads its rung goes on, the furthest first; else a new point."""
     evidence, end = model.evidence, len(FRACTIONS) - 1
-    finished = int(evidence.finished.sum())
-    mislead = misled(evidence)
-    late = finished < _FINISHED_SHARE * float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
+    finished, late, mislead = int(evidence.finished.sum()), one_is_due(evidence), misled(evidence)
     if terms.insists and terms.fresh:
         return _whole(model, waiting, space, rng, terms)
     if len(waiting) and late and finished % 2:
@@ -204,19 +180,6 @@ def _whole(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, 
     return Decision("new", new.point, None, end, "the most improvement expected")
 
 
-def misled(evidence: Evidence) -> bool:
-    """Whether the order of the finished trials at the first rung was not their order at the end."""
-    early = evidence.curves[:, RUNGS[0]]
-    there = np.sort(early[np.isfinite(early)])
-    told = evidence.finished & np.isfinite(early)
-    places, ends = np.searchsorted(there, early[told]) / max(len(there), 1), evidence.final[told]
-    gaps = np.triu(places[:, None] - places)
-    weights = np.abs(gaps)
-    held = float((weights * (np.sign(gaps) * np.sign(ends[:, None] - ends) + 1.0) / 2.0).sum())
-    prior = _PRIOR_WEIGHT
-    return bool((held + prior * _USUAL_HOLDS) / (float(weights.sum()) + prior) <= _MISLEADING)
-
-
 def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision | None:
     """The furthest of those that lead their rung goes on to the next; None where none does."""
     evidence, rungs = model.evidence, rungs_of(model.evidence)
@@ -230,31 +193,6 @@ def _by_rank(model: Model, waiting: Ints, terms: _Terms, least: int) -> Decision
     first = int(np.lexsort((there, -reached))[0])
     trial, until = int(ahead[first]), next(rung for rung in rungs if rung > reached[first])
     return Decision("resume", None, trial, until, f"leads its rung; {_forecast(model, trial)}")
-
-
-def rungs_of(evidence: Evidence) -> tuple[int, ...]:
-    """The checkpoints where trials of many parameters are paused: an early one too where its order holds."""
-    there = evidence.curves[np.isfinite(evidence.curves[:, RUNGS[0]])][-_LATEST:]
-    holds = concordance(there[:, _SHORTEST], there[:, RUNGS[0]]) >= _SHORTEST_TRUST
-    return (_SHORTEST, *RUNGS) if holds else RUNGS
-
-
-def leading(evidence: Evidence, waiting: Ints, rungs: tuple[int, ...], least: int) -> Ints:
-    """Those in the best third of all that reached their rung, or among its `least` best, shape (m,).
-
-    Trials that diverged on the way to the rung count as behind, but not those that never came to the rung before: else
-    a study where many diverge at once would promote everything else. Of equals the earlier one comes first: repeats of
-    the best, or losses that few values can have, are not all promoted.
-    """
-    reached, found = evidence.reached, []
-    for rung in np.unique(reached[waiting]).tolist():
-        there = np.flatnonzero(np.isfinite(evidence.curves[:, rung]))
-        before = max((earlier for earlier in rungs if earlier < rung), default=-1)
-        diverged = evidence.diverged & ~np.isfinite(evidence.curves[:, rung]) & (reached >= before)
-        quota = max((len(there) + int(diverged.sum())) // _REDUCTION, least)
-        best = there[np.argsort(evidence.curves[there, rung], kind="stable")[:quota]]
-        found.append(np.intersect1d(best, waiting[reached[waiting] == rung]))
-    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
 def _gains(model: Model, waiting: Ints) -> Floats:

@@ -7,9 +7,10 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from service.tuning.auto import race
+from service.tuning.auto import race, rungs
+from service.tuning.auto.again import began_as, furthest_runs, trains_to
 from service.tuning.auto.evidence import FRACTIONS, steps_at
-from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
+from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, tells, window
 from service.tuning.auto.pace import behind_pace
 from service.tuning.auto.space import Space
 
@@ -17,16 +18,20 @@ _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class AutoPruner(BasePruner):
-    """Stops what diverged, what learns nothing and, in spaces of several parameters, what loses the race against the
-    finished trials: as far as their own curves say that early ranks can be trusted (`service.tuning.auto.race`).
+    """Stops what diverged, what learns nothing and, in spaces of several parameters, what does not lead: as far as the
+    finished trials' own curves say that early ranks can be trusted.
 
-    A trial is judged at fixed shares of a full training; the length of one is that of the longest complete trial
-    unless `max_steps` is given, and until a trial is complete nothing is stopped without it.
+    Under an `AutoSampler` a trial stops at the first rung that it does not lead, and may be trained again from its
+    start when it does (`service.tuning.auto.again`). Where trials are the budget, or under another sampler, it stops
+    where it is behind the finished ones (`service.tuning.auto.race`). A trial is judged at fixed shares of a full
+    training; the length of one is that of the longest complete trial unless `max_steps` is given, and until a trial is
+    complete nothing is stopped without it.
 
     Args:
         max_steps: Length of a full training in reports.
         max_trials: The budget, where it is trials: those of `study.optimize(n_trials=…)`. They are raced only while
-            they had half of their steps on average, since a step saved on one buys no other. Without it steps count.
+            they had half of their steps on average, since a step saved on one buys no other, and none is trained again,
+            since that would take one of them. Without it steps count.
     """
 
     def __init__(self, *, max_steps: int | None = None, max_trials: int | None = None) -> None:
@@ -34,6 +39,11 @@ class AutoPruner(BasePruner):
         self._max_trials = max_trials
         self.explanation = ""
         """Why the last trial that was asked about goes on or stops."""
+
+    @property
+    def promotes(self) -> bool:
+        """Whether trials may be trained again: where they are no budget."""
+        return self._max_trials is None
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         step = trial.last_step
@@ -43,7 +53,7 @@ class AutoPruner(BasePruner):
             self.explanation = f"the value at step {step} is {trial.intermediate_values[step]}"
             return True
         trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
-        length = self._length(trials, trial)
+        length = self.length_of(trials, trial)
         if length is None or not _is_checkpoint(trial, step, length):
             return False
         others = [other for other in trials if other.number != trial.number]
@@ -55,7 +65,8 @@ class AutoPruner(BasePruner):
         steps = sum(t.last_step - length.first + 1 for t in trials if t.last_step is not None)
         return behind_pace(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
 
-    def _length(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
+    def length_of(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
+        """How long a full training is; None while no trial is complete, unless it was told."""
         complete = [t for t in trials if t.state is TrialState.COMPLETE and t.intermediate_values]
         if self._max_steps is None and not complete:
             return None
@@ -71,10 +82,23 @@ def judge(
     behind: bool = False,
 ) -> race.Call:
     """The decision on a trial at the last step it reported, given the other trials; `behind` as in `race.decide`."""
+    space, share = Space(trial.distributions), trains_to(trial.system_attrs)
+    if share is not None and space.columns > 1:
+        return _at_rung(others, trial, direction, length, share)
     evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
     in_a_row = unfinished_in_a_row(others)
     curve = as_curve(trial, direction, length)
     return race.decide(evidence, curve, trial.number, in_a_row, length.full, behind=behind)
+
+
+def _at_rung(
+    others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, length: Length, share: float
+) -> race.Call:
+    own = began_as(trial)
+    rivals = [t for t in furthest_runs(window(others, direction)) if began_as(t) != own and tells(t, False)]
+    space = Space(trial.distributions)
+    evidence = observe([*rivals, trial], space, direction, length, failed_counts=False)
+    return rungs.judge(evidence, len(rivals), share, length.full)
 
 
 def replay(

@@ -10,11 +10,15 @@ from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from service.storage.optuna_schema import DIVERGED_ATTR
-from service.tuning.auto.evidence import Floats
+from service.storage.optuna_schema import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR
+from service.tuning.auto import promotion
+from service.tuning.auto.again import TRAINS_TO_ATTR, began_as, furthest_runs, in_training
+from service.tuning.auto.evidence import FRACTIONS, Floats
 from service.tuning.auto.extrapolation import LATEST as CURVES
-from service.tuning.auto.observed import length_of, observe, window
+from service.tuning.auto.observed import Length, length_of, observe, tells, window
 from service.tuning.auto.proposal import propose
+from service.tuning.auto.pruner import AutoPruner
+from service.tuning.auto.rungs import RUNGS
 from service.tuning.auto.space import Space
 from service.tuning.stability import Run
 
@@ -71,15 +75,23 @@ class AutoSampler(BaseSampler):
     ) -> dict[str, Any]:
         if len(study.directions) > 1:
             return self._several.sample_relative(study, trial, search_space)
-        if not search_space:
-            return {}
-        return self._propose(study, trial, Space(search_space), {})
+        space = Space(search_space)
+        if FIXED_ATTR not in trial.system_attrs:
+            length = self._length_of_rungs(study, trial)
+            if length is not None and space.columns != 1:
+                return self._promote(study, trial, space, length)
+        return self._propose(study, trial, space, {}) if search_space else {}
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         if len(study.directions) > 1:
             return self._several.sample_independent(study, trial, param_name, param_distribution)
+        again = trial.system_attrs.get(AGAIN_ATTR)
+        if again is not None:
+            earlier = next((t for t in self._others(study, trial) if t.number == again), None)
+            if earlier is not None and earlier.distributions.get(param_name) == param_distribution:
+                return earlier.params[param_name]
         known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
         space = Space({**known, param_name: param_distribution})
         return self._propose(study, trial, space, trial.params, param_name)[param_name]
@@ -110,6 +122,42 @@ class AutoSampler(BaseSampler):
             fixed=_columns(space, known, asked),
         )
         return space.decode(found.point)
+
+    def _length_of_rungs(self, study: Study, trial: FrozenTrial) -> Length | None:
+        """The length of a full training, where trials stop at rungs and the leading ones are trained again: under an
+        `AutoPruner` that is given no budget of trials. Else None: a trial that trains another again would be one."""
+        pruner = study.pruner
+        if not isinstance(pruner, AutoPruner) or not pruner.promotes:
+            return None
+        return pruner.length_of(study._get_trials(deepcopy=False, states=_STATES, use_cache=False), trial)
+
+    def _promote(self, study: Study, trial: FrozenTrial, space: Space, length: Length) -> dict[str, Any]:
+        """A new point, or the parameters of a trial that was stopped and now leads its rung (`again`)."""
+        others = self._others(study, trial)
+        shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
+        evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES)
+        busy = in_training(others)
+        stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
+        begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
+        storage, key = study._storage, trial._trial_id
+        if not space.columns:  # Nothing has ended: the parameters are drawn one by one.
+            storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
+            return {}
+        chosen = promotion.decide(
+            evidence,
+            np.array(stopped, dtype=bool),
+            space,
+            number=begun,
+            seed=self._seed,
+            quantiles=self._quantiles(space),
+        )
+        storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[chosen.until]))
+        if chosen.trial is None:
+            assert chosen.point is not None
+            return space.decode(chosen.point)
+        earlier = shown[chosen.trial]
+        storage.set_trial_system_attr(key, AGAIN_ATTR, began_as(earlier))
+        return {name: earlier.params[name] for name in (axis.name for axis in space.axes)}
 
     def _quantiles(self, space: Space) -> Floats | None:
         """The prior in the unit interval of the rate's column."""
