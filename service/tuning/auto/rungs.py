@@ -33,7 +33,7 @@ _FINISHED_SHARE = 0.15
 second one whatever its rank: else only those that led early would be seen at their end, and late."""
 
 _SAMPLE = 12
-"""So many trials that cannot be paused stop at the first rung before one goes on: the probes, which are paused there."""
+"""So many trials that cannot be paused stop at the first rung before one goes on, as the probes are paused there."""
 
 _GOES_ON = Call(False, "")
 
