@@ -52,19 +52,19 @@ def judge(study: StudyMirror, trial: TrialMirror, share: float, needed: Sequence
     reached = bisect_right(needed, trial.last_step or 0) - 1
     if not rungs.decides(reached, share, float(needed[-1])):
         return rungs.earned(reached, share)
-    rows: dict[int, _Row] = study.cache.setdefault((_CACHED, tuple(needed)), {})
+    rows: dict[int, _Row] = study.cache.setdefault(f"{_CACHED} of {needed[-1]} steps", {})
     if len(rows) > _MOST_KEPT:
         rows.clear()
-    own = _row(study, trial, needed, rows)
-    found = [*_rivals(study, trial, needed, rows), own]
+    curve = np.array(_row(study, trial, needed, rows).curve)
+    found = _rivals(study, trial, needed, rows)
     count = len(found)
     evidence = Evidence(
         cube=np.broadcast_to(0.5, (count, columns)),
-        curves=np.array([row.curve for row in found]),
+        curves=np.array([row.curve for row in found]).reshape(count, len(needed)),
         final=np.array([row.final for row in found]),
         diverged=np.array([row.diverged for row in found], dtype=bool),
     )
-    return rungs.judge(evidence, count - 1, share, float(needed[-1]))
+    return rungs.judge(evidence, curve, share, float(needed[-1]))
 
 
 def _rivals(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows: dict[int, _Row]) -> list[_Row]:

@@ -56,6 +56,15 @@ class Evidence:
         """Running, with nothing reported, shape (n,)."""
         return ~self.finished & ~self.diverged & (self.reached < 0)
 
+    def joined_by(self, curve: Floats) -> "Evidence":
+        """The same with one more trial, the last, that runs in the middle of the cube and has this `curve` (K,)."""
+        return Evidence(
+            cube=np.concatenate([self.cube, np.full((1, self.cube.shape[1]), 0.5)]),
+            curves=np.concatenate([self.curves, curve[None, :]]),
+            final=np.append(self.final, np.nan),
+            diverged=np.append(self.diverged, False),
+        )
+
 
 def concordance(first: Floats, second: Floats, prior_pairs: float = 6.0) -> float:
     """The share of pairs in the same order in both (n,), smoothed toward ¾ by so many more; a tie counts half.

@@ -1,6 +1,6 @@
 """`AutoPruner`: the default pruner, as Optuna's."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from optuna.pruners import BasePruner
@@ -9,8 +9,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.tuning.auto import race, rungs
 from service.tuning.auto.again import began_as, furthest_runs, trains_to
-from service.tuning.auto.evidence import FRACTIONS, steps_at
-from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, tells, window
+from service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
+from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
 from service.tuning.auto.pace import behind_pace
 from service.tuning.auto.space import Space
 
@@ -82,23 +82,25 @@ def judge(
     behind: bool = False,
 ) -> race.Call:
     """The decision on a trial at the last step it reported, given the other trials; `behind` as in `race.decide`."""
+    rule = _rule(others, trial, direction, length)
+    return rule(as_curve(trial, direction, length), unfinished_in_a_row(others), behind)
+
+
+def _rule(
+    others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, length: Length
+) -> Callable[[Floats, int, bool], race.Call]:
+    """What decides on a curve (K,) of the trial's, given the others stopped in a row and whether it is `behind`."""
     space, share = Space(trial.distributions), trains_to(trial.system_attrs)
+    shown = window(others, direction)
     if share is not None and space.columns > 1:
-        return _at_rung(others, trial, direction, length, share)
-    evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
-    in_a_row = unfinished_in_a_row(others)
-    curve = as_curve(trial, direction, length)
-    return race.decide(evidence, curve, trial.number, in_a_row, length.full, behind=behind)
-
-
-def _at_rung(
-    others: Sequence[FrozenTrial], trial: FrozenTrial, direction: StudyDirection, length: Length, share: float
-) -> race.Call:
-    own = began_as(trial)
-    rivals = [t for t in furthest_runs(window(others, direction)) if began_as(t) != own and tells(t, False)]
-    space = Space(trial.distributions)
-    evidence = observe([*rivals, trial], space, direction, length, failed_counts=False)
-    return rungs.judge(evidence, len(rivals), share, length.full)
+        own = began_as(trial)
+        shown = [other for other in furthest_runs(shown) if began_as(other) != own]
+        rivals = observe(shown, space, direction, length, failed_counts=False)
+        return lambda curve, in_a_row, behind: rungs.judge(rivals, curve, share, length.full)
+    evidence = observe(shown, space, direction, length, failed_counts=False)
+    return lambda curve, in_a_row, behind: race.decide(
+        evidence, curve, trial.number, in_a_row, length.full, behind=behind
+    )
 
 
 def replay(
@@ -106,13 +108,12 @@ def replay(
 ) -> tuple[int, str] | None:
     """The step where the trial would have been stopped, judged against all `others`, and why; None where nowhere."""
     length = length_of([*others, trial], max_steps)
-    evidence = observe(window(others, direction), Space(trial.distributions), direction, length, failed_counts=False)
-    curve = as_curve(trial, direction, length)
+    rule, curve = _rule(others, trial, direction, length), as_curve(trial, direction, length)
     for checkpoint in range(len(FRACTIONS) - 1):
         if not np.isfinite(curve[checkpoint]):
             return None
         seen = np.where(np.arange(len(FRACTIONS)) <= checkpoint, curve, np.nan)
-        call = race.decide(evidence, seen, trial.number, 0, length.full)
+        call = rule(seen, 0, False)
         if call.stop:
             return steps_at(float(FRACTIONS[checkpoint]), length.full) + length.first - 1, call.explanation
     return None

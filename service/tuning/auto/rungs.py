@@ -6,7 +6,7 @@ finished trials' own curves show that early ranks mislead.
 
 import numpy as np
 
-from service.tuning.auto.evidence import FRACTIONS, Evidence, Ints, concordance, steps_at
+from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, Ints, concordance, steps_at
 from service.tuning.auto.race import Call, sharing_a_step
 
 RUNGS = (2, 4, 6, 8, 11)
@@ -76,12 +76,13 @@ def misled(evidence: Evidence) -> bool:
     return bool((held + prior * _USUAL_HOLDS) / (float(weights.sum()) + prior) <= _MISLEADING)
 
 
-def judge(evidence: Evidence, trial: int, share: float, full: float) -> Call:
-    """Whether a trial of many parameters that cannot be paused stops at the checkpoint it has reached.
+def judge(others: Evidence, curve: Floats, share: float, full: float) -> Call:
+    """Whether a trial of many parameters that cannot be paused stops at the checkpoint its `curve` (K,) has reached.
 
-    `trial`: its place in the evidence. It trains until that `share` of its `full` steps in any case, and stops at the
-    first rung from there on that it does not lead, where it waits to be trained again (`again`).
+    It trains until that `share` of its `full` steps in any case, and stops at the first rung from there on that it does
+    not lead, where it waits to be trained again (`again`).
     """
+    trial, evidence = len(others.final), others.joined_by(curve)
     reached, rungs = int(evidence.reached[trial]), rungs_of(evidence)
     if not decides(reached, share, full):
         return earned(reached, share)
