@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from service.tuning.auto import narrowing
 from service.tuning.auto.acquisition import at_large, best_new, log_improvement
 from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints
 from service.tuning.auto.model import Model, build
@@ -22,18 +23,16 @@ from service.tuning.auto.tournament import promising
 PROBES_FEW, PROBE_FEW = 12, 0
 """One dimension: how many short probes come first, and the checkpoint they run to (.02 of a training)."""
 
-_SECOND, _SECOND_UNTIL = 2, 3
-"""So many of the probes run on to this checkpoint (.09), before one of them goes to its end."""
-
 _PROBES_MANY = 12
 _PROBES_OF_TRIALS, _LEAST_PROBES = 3, 3
 """Probes are at most a third of `max_trials`, but three."""
 
-_COVERING = (2, 3)
-"""With so many finished, the next run covers the range: two by early ranks, then two to see whether they hold."""
+_COVERED = 2
+"""One dimension: with so many finished, one by early ranks and one far from it, their order has been tried."""
 
 _UNIFORM_SHARE = 0.1
 _EXPLORE_EVERY = 5
+"""Of those that finish in one dimension, after the first five: the probes have covered the range."""
 _RESUME_BONUS = 1.0
 
 
@@ -106,38 +105,37 @@ def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Fl
 
 
 def _decide_few(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
-    """One dimension: two runs by early ranks, then two that cover the range, since early ranks may mislead there and
-    only finished curves say whether they do; then by expected improvement, new ones trained to their end."""
+    """One dimension: first as few finished curves allow (`_while_few`), then by expected improvement, new ones trained
+    to their end. Once early ranks mislead, the forecasts of paused trials are left out."""
+    step = _while_few(model, waiting, terms) if len(waiting) else None
+    if step is not None:
+        return Decision("resume", None, step.trial, step.until, step.explanation)
     evidence, end = model.evidence, len(FRACTIONS) - 1
-    finished = np.flatnonzero(evidence.finished)
-    if len(waiting) and not len(finished):
-        return _narrow(evidence, waiting)
-    if len(waiting) and len(finished) in _COVERING:
-        away = np.abs(evidence.cube[waiting] - evidence.cube[finished, 0]).min(axis=1)
-        away *= model.boundary.safe(evidence.cube[waiting]) > 0.5
-        if away.max() > 0:
-            trial = int(waiting[np.argmax(away)])
-            return Decision("resume", None, trial, end, "far from what finished: it tells whether early ranks hold")
-    explore = not terms.insists and len(finished) % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
-    found = best_new(model, space, rng, explore=explore, quantiles=terms.quantiles)
+    finished = int(evidence.finished.sum())
+    mislead = narrowing.ranks_mislead(evidence, PROBE_FEW)
+    believed = narrowing.unforecast(model, waiting) if mislead else model
+    explore = not terms.insists and finished >= _EXPLORE_EVERY and finished % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
+    found = best_new(believed, space, rng, explore=explore, quantiles=terms.quantiles)
     if len(waiting) and not explore:
-        gains = _gains(model, waiting)
+        gains = _gains(believed, waiting)
         place = int(np.argmax(gains))
         if terms.insists or gains[place] + _RESUME_BONUS > found.gain:
-            return Decision("resume", None, int(waiting[place]), end, _forecast(model, int(waiting[place])))
+            why = "early ranks mislead here; by its rate" if mislead else _forecast(model, int(waiting[place]))
+            return Decision("resume", None, int(waiting[place]), end, why)
     what = "the least known rate" if explore else "the most improvement expected"
     return Decision("new", found.point, None, end, what)
 
 
-def _narrow(evidence: Evidence, waiting: Ints) -> Decision:
-    """The best probes a little further, then the better of those to the end."""
-    further = waiting[evidence.reached[waiting] >= _SECOND_UNTIL]
-    if len(further) >= min(_SECOND, len(waiting)):
-        best = further[np.argmin(evidence.curves[further, _SECOND_UNTIL])]
-        return Decision("resume", None, int(best), len(FRACTIONS) - 1, "the best of the probes")
-    behind = waiting[evidence.reached[waiting] < _SECOND_UNTIL]
-    best = behind[np.argmin(evidence.curves[behind, evidence.reached[behind]])]
-    return Decision("resume", None, int(best), _SECOND_UNTIL, "one of the best probes")
+def _while_few(model: Model, waiting: Ints, terms: _Terms) -> narrowing.Step | None:
+    """A run by early ranks, one that covers the range, and, if those ended in their order, one more by early ranks."""
+    evidence = model.evidence
+    going = narrowing.to_the_end(evidence, waiting)
+    if going == 1:
+        return narrowing.covering(model, waiting, terms.quantiles)
+    tried = going == int(evidence.finished.sum()) == _COVERED
+    if not going or (tried and narrowing.ranks_held(evidence, PROBE_FEW)):
+        return narrowing.by_rank(evidence, waiting)
+    return None
 
 
 def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:

@@ -63,9 +63,12 @@ def leading(evidence: Evidence, waiting: Ints, rungs: tuple[int, ...], least: in
     return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
 
 
-def misled(evidence: Evidence) -> bool:
-    """Whether the order of the finished trials at the first rung was not their order at the end."""
-    early = evidence.curves[:, RUNGS[0]]
+def misled(evidence: Evidence, checkpoint: int = RUNGS[0]) -> bool:
+    """Whether the order of the finished trials at a checkpoint, the first rung, was not their order at the end.
+
+    A pair weighs what was between its ranks among all that came there.
+    """
+    early = evidence.curves[:, checkpoint]
     there = np.sort(early[np.isfinite(early)])
     told = evidence.finished & np.isfinite(early)
     places, ends = np.searchsorted(there, early[told]) / max(len(there), 1), evidence.final[told]
