@@ -16,6 +16,7 @@ from service.storage.engine import Engine
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.storage.optuna_schema import FIXED_ATTR
 from service.tuning import leases
+from service.tuning.auto.again import WHOLE_ATTR
 from service.tuning.budget import EXHAUSTED_ATTR, RETRY_SECONDS, affords, spent, why_none
 from service.tuning.outcomes import explain, explanation_of
 from service.tuning.pausing import TARGET_ATTR, insists, pauses
@@ -217,6 +218,8 @@ def _lease_new(change: Change, ask: Ask, spec: StudySpec, trial_id: int, drawn: 
     trial.system_attrs = drawn.written.trial_attrs
     if drawn.target is not None:
         trial.system_attrs = {**trial.system_attrs, TARGET_ATTR: drawn.target}
+    if drawn.whole:
+        trial.system_attrs = {**trial.system_attrs, WHOLE_ATTR: True}
     if drawn.ladder_steps is not None:
         trial.system_attrs = {**trial.system_attrs, LADDER_ATTR: drawn.ladder_steps}
     trial.started_at = change.now
@@ -233,6 +236,8 @@ def _promote(change: Change, ask: Ask, spec: StudySpec, drawn: Draw) -> LeasedTr
     trial = study.trials[drawn.promoted]
     if not trial.paused or not affords(study, trial, resumable=ask.resumable):
         return NoTrial(done=False, retry_after_seconds=_AGAIN_SECONDS)
+    if drawn.whole:
+        change.set_trial_attr(trial, WHOLE_ATTR, True, system=True)
     leases.promote(change, trial, ask, spec.max_steps, spec.lease_ttl_seconds, target)
     return leases.leased_view(trial, spec.lease_ttl_seconds)
 

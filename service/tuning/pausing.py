@@ -18,6 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from service.storage.mirror import StudyMirror, TrialMirror
 from service.storage.optuna_schema import DIVERGED_ATTR
 from service.tuning.auto import promotion
+from service.tuning.auto.again import WHOLE_ATTR
 from service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
 from service.tuning.auto.observed import Length, observe
 from service.tuning.auto.pace import behind_pace
@@ -42,6 +43,8 @@ class Choice:
     params: dict[str, Any]
     target: int
     explanation: str
+    whole: bool = False
+    """It trains to its end whatever its early ranks: `again.WHOLE_ATTR` is to be set."""
 
 
 def pauses(spec: StudySpec) -> bool:
@@ -112,6 +115,7 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         space,
         number=number,
         seed=spec.sampler.seed,
+        whole=np.array([trial.system_attrs.get(WHOLE_ATTR, False) for trial in shown], dtype=bool),
         quantiles=_quantiles(spec, snapshot, space),
         insists=insists,
         fresh=fresh,
@@ -123,9 +127,10 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         reached = taken.last_step or 0
         beyond = (steps_at(share, spec.max_steps) for share in FRACTIONS.tolist())
         target = max(target, next((step for step in beyond if step > reached), spec.max_steps))
-        return Choice(taken.number, {}, target, decision.explanation)
+        return Choice(taken.number, {}, target, decision.explanation, decision.whole)
     assert decision.point is not None
-    return Choice(None, _params(spec, snapshot, space.decode(decision.point)), target, decision.explanation)
+    params = _params(spec, snapshot, space.decode(decision.point))
+    return Choice(None, params, target, decision.explanation, decision.whole)
 
 
 def _quantiles(spec: StudySpec, snapshot: Snapshot, space: Space) -> Floats | None:

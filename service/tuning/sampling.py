@@ -40,6 +40,8 @@ class Draw:
     """The paused trial that goes on instead of a new one."""
     target: int | None = None
     """The step at which the trial is paused, where it can be."""
+    whole: bool = False
+    """It trains to its end whatever its early ranks."""
     ladder_steps: int | None = None
     """The length that the ladder gives the trial."""
     waits: bool = False
@@ -135,7 +137,7 @@ def choose_or_draw(
         _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
         return draw_or_random(spec, snapshot, number, trial_id)
     chosen = {name: snapshot.distributions[name] for name in choice.params}
-    return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target)
+    return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target, whole=choice.whole)
 
 
 def climb_or_draw(spec: StudySpec, ladder: Snapshot, snapshot: Snapshot, number: int, trial_id: int) -> Draw:

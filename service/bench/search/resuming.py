@@ -42,12 +42,21 @@ def auto_pausing_prior(desk: Desk, seed: int) -> None:
 
 def _run(desk: Desk, seed: int, quantiles: Floats | None) -> None:
     space = Space(desk.task.distributions())
+    whole: set[int] = set()
     try:
         while True:
             evidence = evidence_of(desk, space)
             chosen = promotion.decide(
-                evidence, evidence.partial, space, number=len(desk.runs), seed=seed, quantiles=quantiles
+                evidence,
+                evidence.partial,
+                space,
+                number=len(desk.runs),
+                seed=seed,
+                whole=np.isin(np.arange(len(desk.runs)), list(whole)),
+                quantiles=quantiles,
             )
+            if chosen.whole:
+                whole.add(len(desk.runs) if chosen.trial is None else chosen.trial)
             run = _chosen(desk, space, chosen)
             until = steps_at(float(FRACTIONS[chosen.until]), desk.task.slices)
             while len(run.losses) < until and not run.finished:

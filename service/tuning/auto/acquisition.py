@@ -45,6 +45,11 @@ class Candidates:
     allowed: Bools
     bonus: Floats
 
+    def place(self, gain: Floats) -> int:
+        """The place of the point of the largest `gain` (m,)."""
+        score = gain + self.bonus + np.log(np.maximum(self.safe, 1e-12))
+        return int(np.argmax(np.where(self.allowed, score, -np.inf)))
+
     def best(self, gain: Floats, wanted: Floats | None = None) -> Proposal:
         """The point of the largest `gain` (m,), or of the most `wanted` (m,) if that is given."""
         log_safe = np.log(np.maximum(self.safe, 1e-12))
@@ -120,17 +125,17 @@ def _candidates(model: Model, space: Space, rng: np.random.Generator, fixed: dic
     if d == 1:
         points = np.linspace(0.0, 1.0, _GRID)[:, None]
     else:
-        points = np.concatenate([rng.random((_UNIFORM, d)), _local(model, space, rng)])
+        order = np.argsort(np.where(np.isfinite(model.ends), model.ends, np.inf), kind="stable")
+        points = np.concatenate([rng.random((_UNIFORM, d)), around(model.evidence.cube[order], space, rng)])
     for column, value in (fixed or {}).items():
         points[:, column] = value
     return space.snap(points)
 
 
-def _local(model: Model, space: Space, rng: np.random.Generator) -> Floats:
-    """Points near the best few."""
-    cube, d = model.evidence.cube, space.columns
-    order = np.argsort(np.where(np.isfinite(model.ends), model.ends, np.inf), kind="stable")[:_AROUND]
-    centres = cube[rng.choice(order, _LOCAL)]
+def around(ranked: Floats, space: Space, rng: np.random.Generator) -> Floats:
+    """Points (m, columns) near the first few of those `ranked` (n, columns)."""
+    d = space.columns
+    centres = ranked[rng.choice(min(_AROUND, len(ranked)), _LOCAL)]
     widths = 10 ** rng.uniform(*_WIDTHS_LOG10, (_LOCAL, 1))
     moved = rng.random((_LOCAL, d)) < max(0.5, 2.0 / d)
     points = centres + moved * widths * rng.normal(size=(_LOCAL, d))

@@ -17,6 +17,9 @@ TRAINS_TO_ATTR = "lrtune:trains_to"
 """Of a trial: until this share of a full training nothing stops it but divergence, and from there on it stops at the
 first rung that it does not lead. Trials without it are raced."""
 
+WHOLE_ATTR = "lrtune:whole"
+"""Of a trial that trains to its end whatever its early ranks, by the final losses of others (`finals`)."""
+
 
 def trains_to(system_attrs: Mapping[str, Any]) -> float | None:
     """The share of a training until which a trial with these attributes trains in any case; None where it is raced."""

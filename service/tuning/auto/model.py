@@ -57,15 +57,22 @@ def build(evidence: Evidence, space: Space, rng: np.random.Generator, start: Flo
 
 
 def process_of(
-    evidence: Evidence, known: Ints, shown: Floats, noise: Floats, rng: np.random.Generator, start: Floats | None = None
+    evidence: Evidence,
+    known: Ints,
+    shown: Floats,
+    noise: Floats,
+    rng: np.random.Generator,
+    start: Floats | None = None,
+    believed: Ints | None = None,
 ) -> gp.Process:
     """The process through `shown` (m,), lower is better, with variances `noise` (m,), of the trials `known` (m,).
 
-    Of more than `_MOST` the best and some others. Pending trials count as if they had ended as it expects.
+    Of more than `_MOST` the best and some others. Those `believed` (k,), by default the pending ones, count as if they
+    had ended as it expects.
     """
-    chosen = _capped(shown, known, rng)
+    chosen = capped(shown, known, rng)
     process = gp.fit(evidence.cube[known[chosen]], shown[chosen], noise[chosen], start)
-    pending = np.flatnonzero(evidence.pending)
+    pending = np.flatnonzero(evidence.pending) if believed is None else believed
     if not len(pending):
         return process
     return _believing(process, evidence.cube[pending], shown[chosen], noise[chosen])
@@ -110,7 +117,8 @@ def normal_scores(values: Floats, variances: Floats) -> tuple[Floats, Floats]:
     return scores, ((high - low) / 2) ** 2
 
 
-def _capped(shown: Floats, known: Ints, rng: np.random.Generator) -> Ints:
+def capped(shown: Floats, known: Ints, rng: np.random.Generator) -> Ints:
+    """The places of the best of `shown` (m,) and of some others, in order; of all where there are few."""
     if len(known) <= _MOST:
         return np.arange(len(known))
     order = np.argsort(shown, kind="stable")

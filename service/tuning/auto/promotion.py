@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from service.tuning.auto import narrowing
+from service.tuning.auto import finals, narrowing
 from service.tuning.auto.acquisition import at_large, best_new, log_improvement
 from service.tuning.auto.evidence import FRACTIONS, Bools, Evidence, Floats, Ints
 from service.tuning.auto.model import Model, build
-from service.tuning.auto.rungs import RUNGS, leading, misled, one_is_due, rungs_of
+from service.tuning.auto.rungs import RUNGS, leading, misled, rungs_of
 from service.tuning.auto.space import Space
 from service.tuning.auto.start import first_point, prior_quantile, probe_share
 from service.tuning.auto.tournament import promising
@@ -39,19 +39,22 @@ _RESUME_BONUS = 1.0
 @dataclass(frozen=True)
 class Decision:
     """What to do with the next free worker: `kind` "new" trains `point` (columns,), "resume" the `trial` (its place
-    in the evidence); until checkpoint `until`, which is `FRACTIONS[until]` of a full training."""
+    in the evidence); until checkpoint `until`, which is `FRACTIONS[until]` of a full training. `whole`: to its end
+    whatever its early ranks, by final losses (`finals`)."""
 
     kind: Literal["new", "resume"]
     point: Floats | None
     trial: int | None
     until: int
     explanation: str
+    whole: bool = False
 
 
 @dataclass(frozen=True)
 class _Terms:
-    """`quantiles`, `insists` and `fresh` of `decide`."""
+    """`whole`, `quantiles`, `insists` and `fresh` of `decide`."""
 
+    whole: Bools
     quantiles: Floats | None
     insists: bool
     fresh: bool
@@ -64,6 +67,7 @@ def decide(
     *,
     number: int,
     seed: int,
+    whole: Bools | None = None,
     quantiles: Floats | None = None,
     insists: bool = False,
     fresh: bool = True,
@@ -72,10 +76,11 @@ def decide(
     """The next step of a study whose trials can be paused; pure, and the same for the same arguments.
 
     `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
-    begun, of `max_trials` if those are limited. `quantiles`: a prior on the rate (`start.first_point`). `insists`: more
-    should be trained per trial. Where the rate is all there is, the paused trial that promises most goes on then; in
-    many parameters that one or a new one, whichever promises more, trains to its end. Without `fresh` no new one may
-    be begun: one that comes back says that no paused one earned more steps; with `insists` the best of them goes on.
+    begun, of `max_trials` if those are limited. `whole` (n,): which were decided to be (`Decision.whole`). `quantiles`:
+    a prior on the rate (`start.first_point`). `insists`: more should be trained per trial. Where the rate is all there
+    is, the paused trial that promises most goes on then; in many parameters that one or a new one, whichever promises
+    more, trains to its end. Without `fresh` no new one may be begun: one that comes back says that no paused one earned
+    more steps; with `insists` the best of them goes on.
     Costs what an ask costs, some 10 to 20 ms.
     """
     few = space.columns == 1
@@ -89,7 +94,7 @@ def decide(
     if model is None:
         return Decision("new", first_point(number, space, seed, quantiles), None, RUNGS[0], "nothing is known yet")
     waiting = np.flatnonzero(paused & evidence.partial)
-    terms = _Terms(quantiles, insists, fresh)
+    terms = _Terms(np.zeros(len(paused), dtype=bool) if whole is None else whole, quantiles, insists, fresh)
     return (_decide_few if few else _decide_many)(model, waiting, space, rng, terms)
 
 
@@ -139,34 +144,43 @@ def _while_few(model: Model, waiting: Ints, terms: _Terms) -> narrowing.Step | N
 
 
 def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
-    """Many dimensions: whatever leads its rung goes on, the furthest first; else a new point."""
+    """Many dimensions: a share of the steps by final losses, and all of them where early ranks mislead; else whatever
+    leads its rung goes on, the furthest first; else a new point."""
     evidence, end = model.evidence, len(FRACTIONS) - 1
-    finished, late, mislead = int(evidence.finished.sum()), one_is_due(evidence), misled(evidence)
     if terms.insists and terms.fresh:
-        return _whole(model, waiting, space, rng, terms)
-    if len(waiting) and late and finished % 2:
-        trial = int(rng.choice(waiting))
-        return Decision("resume", None, trial, end, f"whatever its rank; {_forecast(model, trial)}")
-    if not mislead:
-        found = _by_rank(model, waiting, terms, least=int(late or terms.insists))
-        if found is not None:
-            return found
-    until = end if mislead else rungs_of(evidence)[0]
+        return _to_the_end(model, waiting, space, rng, terms)
+    mislead = misled(evidence)
+    step = _by_finals(model, waiting, space, rng, terms, always=mislead) if terms.fresh else None
+    if step is not None:
+        what = "early ranks mislead here" if mislead else "whatever its early rank"
+        kind: Literal["new", "resume"] = "new" if step.trial is None else "resume"
+        return Decision(kind, step.point, step.trial, end, f"{what}: by the final losses of others", whole=True)
+    found = _by_rank(model, waiting, terms, least=int(terms.insists or not evidence.finished.any()))
+    if found is not None:
+        return found
+    until = rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
         return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
-    if not mislead:
-        new = promising(model, space, rng, quantiles=terms.quantiles)
-        return Decision("new", new.point, None, until, "likely to lead the others")
-    new = best_new(model, space, rng, quantiles=terms.quantiles)
-    if len(waiting):
-        gains = _gains(model, waiting)
-        if terms.insists or gains.max() + _RESUME_BONUS > new.gain:
-            trial = int(waiting[np.argmax(gains)])
-            return Decision("resume", None, trial, end, f"early ranks mislead here; {_forecast(model, trial)}")
-    return Decision("new", new.point, None, until, "the most improvement expected")
+    new = promising(model, space, rng, quantiles=terms.quantiles)
+    return Decision("new", new.point, None, until, "likely to lead the others")
 
 
-def _whole(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
+def _by_finals(
+    model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms, *, always: bool
+) -> finals.Step | None:
+    """The next training to its end by final losses; None where those had their share of the steps."""
+    if not finals.begins(model.evidence, always):
+        return None
+    spent = finals.spent(model.evidence, terms.whole)
+    if spent >= finals.MOST_SHARE and not always:
+        return None
+    learned = finals.learn(model, terms.whole, space.rate_index, rng, mislead=always)
+    if not always and spent >= finals.LEAST_SHARE and spent >= learned.share():
+        return None
+    return learned.next(waiting, space, rng, terms.quantiles)
+
+
+def _to_the_end(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
     """A training to its end: of the paused trial that promises most, or of a new one that promises more."""
     end = len(FRACTIONS) - 1
     new = best_new(model, space, rng, quantiles=terms.quantiles)

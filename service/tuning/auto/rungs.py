@@ -28,10 +28,6 @@ _MISLEADING, _USUAL_HOLDS, _PRIOR_WEIGHT = 0.5, 0.75, 0.5
 between its ranks at the first rung: leaders swap places easily, but when one from the back passes the best, ranks
 mislead until more trials tell otherwise. At first that much of that weight is taken to hold."""
 
-_FINISHED_SHARE = 0.15
-"""So many trials are finished for each full training's steps, though none has come so far by its ranks, and every
-second one whatever its rank: else only those that led early would be seen at their end, and late."""
-
 _SAMPLE = 12
 """So many trials that cannot be paused stop at the first rung before one goes on, as the probes are paused there."""
 
@@ -98,7 +94,7 @@ def judge(others: Evidence, curve: Floats, share: float, full: float) -> Call:
         return Call(True, f"{at}; the first {_SAMPLE} show what is usual")
     if misled(evidence):
         return Call(False, f"{at}; early ranks mislead here")
-    leads = len(leading(evidence, np.array([trial]), rungs, least=int(one_is_due(evidence)))) > 0
+    leads = len(leading(evidence, np.array([trial]), rungs, least=int(not evidence.finished.any()))) > 0
     return Call(not leads, f"{at}; " + ("it goes on" if leads else "the best third goes on, the others when they lead"))
 
 
@@ -114,10 +110,5 @@ def earned(reached: int, share: float) -> Call:
     """What is said where nothing is decided."""
     if reached < 0 or not FRACTIONS[RUNGS[0]] < share > FRACTIONS[reached]:
         return _GOES_ON
-    return Call(False, f"at {FRACTIONS[reached]:.0%} of a training: it earned {share:.0%}")
-
-
-def one_is_due(evidence: Evidence) -> bool:
-    """Whether so much was trained that another trial should have finished."""
-    trained = float(FRACTIONS[evidence.reached[evidence.reached >= 0]].sum())
-    return bool(int(evidence.finished.sum()) < _FINISHED_SHARE * trained)
+    earned = "its end, whatever its early rank" if share >= 1.0 else f"{share:.0%}"
+    return Call(False, f"at {FRACTIONS[reached]:.0%} of a training: it trains to {earned}")

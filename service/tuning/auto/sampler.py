@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR
 from service.tuning.auto import promotion
-from service.tuning.auto.again import TRAINS_TO_ATTR, began_as, furthest_runs, in_training
+from service.tuning.auto.again import TRAINS_TO_ATTR, WHOLE_ATTR, began_as, furthest_runs, in_training
 from service.tuning.auto.evidence import FRACTIONS, Floats
 from service.tuning.auto.extrapolation import LATEST as CURVES
 from service.tuning.auto.observed import Length, length_of, observe, tells, window
@@ -149,8 +149,11 @@ class AutoSampler(BaseSampler):
             space,
             number=begun,
             seed=self._seed,
+            whole=np.array([t.system_attrs.get(WHOLE_ATTR, False) for t in shown], dtype=bool),
             quantiles=self._quantiles(space),
         )
+        if chosen.whole:
+            storage.set_trial_system_attr(key, WHOLE_ATTR, True)
         storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[chosen.until]))
         if chosen.trial is None:
             assert chosen.point is not None
