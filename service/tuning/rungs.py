@@ -38,11 +38,6 @@ class _Row:
     diverged: bool
     tells: bool
 
-    @property
-    def far(self) -> tuple[bool, int]:
-        """How far it came: see `again.furthest_runs`."""
-        return self.diverged or math.isfinite(self.final), sum(map(math.isfinite, self.curve))
-
 
 def judge(study: StudyMirror, trial: TrialMirror, share: float, needed: Sequence[int], columns: int) -> Call:
     """The decision on a running trial that has just passed a checkpoint and trains until that `share` in any case.
@@ -74,17 +69,18 @@ def _rivals(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows:
     numbers.update(number for _, number in study.ranking[:_BEST])
     if count <= _BEST + _LATEST:
         numbers = set(range(count))
-    furthest: dict[int, _Row] = {}
+    furthest: dict[int, tuple[tuple[bool, int], _Row]] = {}
     for number in sorted(numbers):
         other = study.trials[number]
         place = _began_as(other)
         row = _row(study, other, needed, rows)
         if place == own or not row.tells:
             continue
+        far = row.diverged or math.isfinite(row.final), -1 if other.last_step is None else other.last_step
         known = furthest.get(place)
-        if known is None or row.far >= known.far:
-            furthest[place] = row
-    return list(furthest.values())
+        if known is None or far >= known[0]:  # As `again.furthest_runs` has it.
+            furthest[place] = far, row
+    return [row for _, row in furthest.values()]
 
 
 def _began_as(trial: TrialMirror) -> int:

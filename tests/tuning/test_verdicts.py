@@ -11,8 +11,10 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from service.storage.mirror import StudyMirror, TrialMirror, Work
+from service.storage.optuna_schema import AGAIN_ATTR
 from service.tuning import standings
 from service.tuning.auto import AutoPruner
+from service.tuning.auto.again import TRAINS_TO_ATTR
 from service.tuning.staging import StagedStorage, snapshot_all
 from service.wire.studies import StudySpec
 
@@ -55,6 +57,14 @@ def end(study: StudyMirror, trial: TrialMirror, state: TrialState) -> None:
     study.rank(trial)
 
 
+def mark(study: StudyMirror, trial: TrialMirror, source: random.Random) -> None:
+    """What an `AutoSampler` writes: how far the trial trains in any case, and which one it trains again."""
+    trial.system_attrs = {TRAINS_TO_ATTR: source.choice([0.02, 0.06, 0.06, 0.22, 1.0])}
+    stopped = [t for t in study.trials if t.state is TrialState.PRUNED and AGAIN_ATTR not in t.system_attrs]
+    if stopped and source.random() < 0.3:
+        trial.system_attrs = {**trial.system_attrs, AGAIN_ATTR: source.choice(stopped).number}
+
+
 def asked_of_the_pruner(study: StudyMirror, trial: TrialMirror, max_steps: int | None) -> tuple[bool, str]:
     pruner = AutoPruner(max_steps=max_steps)
     frozen = trial.freeze()
@@ -70,12 +80,20 @@ def asked_of_the_pruner(study: StudyMirror, trial: TrialMirror, max_steps: int |
     noise=st.sampled_from([0.0, 0.3, 3.0]),
     leap=st.sampled_from([1, 1, 3]),
     rate_alone=st.booleans(),
+    rungs=st.booleans(),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_auto_judges_as_the_pruner_does(
-    seed: int, workers: int, direction: str, max_steps: int | None, noise: float, leap: int, rate_alone: bool
+    seed: int,
+    workers: int,
+    direction: str,
+    max_steps: int | None,
+    noise: float,
+    leap: int,
+    rate_alone: bool,
+    rungs: bool,
 ) -> None:
-    """Whatever the order in which trials begin, report, stop, fail and end."""
+    """Whatever the order in which trials begin, report, stop, fail and end; with `rungs`, train others again."""
     source = random.Random(seed)
     study = new_study(direction, max_steps)
     sign = -1.0 if direction == "maximize" else 1.0
@@ -84,6 +102,8 @@ def test_auto_judges_as_the_pruner_does(
     for _ in range(350):
         if len(running) < workers:
             running.append(begin(study, rate_alone))
+            if rungs:
+                mark(study, running[-1], source)
             quality.append(source.choice([0.1, 0.1, 0.4, 1.0, 5.0]))
         trial = source.choice(running)
         step = min((trial.last_step or 0) + source.randint(1, leap), FULL)

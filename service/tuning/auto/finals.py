@@ -19,11 +19,11 @@ from service.tuning.auto.model import Model, capped, process_of
 from service.tuning.auto.rungs import RUNGS
 from service.tuning.auto.space import Space
 
-LEAST_SHARE, MOST_SHARE, _SLOPE = 0.15, 0.6, 1.5
+LEAST_SHARE, MOST_SHARE, _SLOPE = 0.1, 0.6, 1.5
 _FROM, _FROM_MISLED = 3, 2
 """So many trials have to finish by their ranks before; the second where those mislead."""
 
-_DUE = 0.25
+_DUE = 0.15
 """While so few have finished for each full training that was trained, another one is due."""
 
 _FORECAST_FROM = 6

@@ -183,6 +183,12 @@ def _by_finals(
 def _to_the_end(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms) -> Decision:
     """A training to its end: of the paused trial that promises most, or of a new one that promises more."""
     end = len(FRACTIONS) - 1
+    if finals.begins(model.evidence, mislead=False):
+        busy = np.ones(len(model.evidence.final), dtype=bool)
+        busy[waiting] = False
+        step = finals.learn(model, busy, space.rate_index, rng).next(waiting, space, rng, terms.quantiles)
+        kind: Literal["new", "resume"] = "new" if step.trial is None else "resume"
+        return Decision(kind, step.point, step.trial, end, "the most improvement expected by others' final losses")
     new = best_new(model, space, rng, quantiles=terms.quantiles)
     if len(waiting):
         gains = _gains(model, waiting)

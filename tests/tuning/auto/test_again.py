@@ -52,7 +52,7 @@ def again(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
 
 @pytest.fixture(scope="module")
 def searched() -> optuna.Study:
-    return search(60)
+    return search(150)
 
 
 def test_the_first_twelve_stop_early_and_the_best_of_them_is_trained_again(searched: optuna.Study) -> None:
@@ -74,7 +74,7 @@ def test_each_goes_further_than_the_one_it_trains_again_or_leads_no_more(searche
 
 def test_steps_are_saved_and_the_optimum_is_found(searched: optuna.Study) -> None:
     trained = sum(t.last_step or 0 for t in searched.trials)
-    assert trained < 0.4 * 60 * STEPS
+    assert trained < 0.3 * 150 * STEPS
     assert searched.best_trial.state is TrialState.COMPLETE
     assert floor_of(searched.best_params) < 0.02
 

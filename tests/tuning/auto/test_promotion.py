@@ -91,10 +91,10 @@ def test_many_parameters_are_screened_and_few_trials_finished() -> None:
 def test_where_early_losses_mislead_the_finished_curves_say_so_and_good_points_are_found_all_the_same() -> None:
     for seed in range(2):
         bench = Bench(WIDE, drop=-1.5)
-        while bench.spent < 20:
+        while bench.spent < 30:
             bench.step(seed)
         assert sum(reached == len(FRACTIONS) - 1 for reached in bench.reached) > 10
-        assert bench.best() < 0.1, "0.05 is the mean of 20 random trainings, over 0.5 what the early leaders reach"
+        assert bench.best() < 0.02, "0.04 is the mean of 30 random trainings, over 0.5 what the early leaders reach"
 
 
 def test_a_smooth_optimum_is_refined() -> None:
