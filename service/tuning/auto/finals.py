@@ -87,13 +87,13 @@ def begins(evidence: Evidence, mislead: bool) -> bool:
 
 
 def spent(evidence: Evidence, whole: Bools) -> float:
-    """The share of the steps that was trained by final losses.
+    """The share of the steps that were trained by final losses, once one more trial is.
 
     `whole` (n,): the trials that are or were trained so; running ones count as if they had finished.
     """
     trained = np.where(evidence.reached >= 0, FRACTIONS[evidence.reached], 0.0)
     trained[whole & ~evidence.diverged] = 1.0
-    return float(trained[whole].sum() / trained.sum())
+    return float((trained[whole].sum() + 1.0) / (trained.sum() + 1.0))
 
 
 def learn(

@@ -172,10 +172,10 @@ def _by_finals(
     if not finals.begins(model.evidence, always):
         return None
     spent = finals.spent(model.evidence, terms.whole)
-    if spent >= finals.MOST_SHARE and not always:
+    if spent > finals.MOST_SHARE and not always:
         return None
     learned = finals.learn(model, terms.whole, space.rate_index, rng, mislead=always)
-    if not always and spent >= finals.LEAST_SHARE and spent >= learned.share():
+    if not always and spent > finals.LEAST_SHARE and spent > learned.share():
         return None
     return learned.next(waiting, space, rng, terms.quantiles)
 
