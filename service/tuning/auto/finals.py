@@ -58,7 +58,7 @@ class Finals:
         evidence = self.model.evidence
         finished = evidence.finished[self.known] & np.isfinite(evidence.curves[self.known, RUNGS[0]])
         ends = self.shown[finished]
-        by_neighbours = concordance(_left_out(self.process, self.shown)[finished], ends)
+        by_neighbours = concordance(left_out(self.process, self.shown)[finished], ends)
         by_rank = concordance(evidence.curves[self.known[finished], RUNGS[0]], ends)
         return float(np.clip(LEAST_SHARE + _SLOPE * (by_neighbours - by_rank), LEAST_SHARE, MOST_SHARE))
 
@@ -121,7 +121,7 @@ def learn(
     return Finals(model, known, shown, process, float((own.min() - centre) / spread))
 
 
-def _left_out(process: gp.Process, shown: Floats) -> Floats:
+def left_out(process: gp.Process, shown: Floats) -> Floats:
     """What the process expects at each of its first points (n,) without that point (Rasmussen 2006, equation 5.12)."""
     inverse = cho_solve((process.factor, True), np.eye(len(process.x)), check_finite=False)
     return shown - process.weights[: len(shown)] / np.diag(inverse)[: len(shown)]
