@@ -5,6 +5,7 @@ have come as far, is trained again, past that rung: since rungs come early, that
 it earns. The new trial has the parameters of the old one and a number of its own, and takes its place as evidence.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ first rung that it does not lead. Trials without it are raced."""
 
 WHOLE_ATTR = "lrtune:whole"
 """Of a trial that trains to its end whatever its early ranks, by the final losses of others (`finals`)."""
+
+
+_FAILURES = 2
+"""What fails so often when it is trained again is left alone: it may need more memory than there is."""
 
 
 def trains_to(system_attrs: Mapping[str, Any]) -> float | None:
@@ -45,9 +50,11 @@ def furthest_runs(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if furthest[began_as(trial)] is trial]
 
 
-def in_training(trials: Sequence[FrozenTrial]) -> set[int]:
-    """What `began_as` says of the running trials."""
-    return {began_as(trial) for trial in trials if trial.state is TrialState.RUNNING}
+def not_again(trials: Sequence[FrozenTrial]) -> set[int]:
+    """What `began_as` says of those that are not to be trained again: they are in training, or failed too often."""
+    failures = Counter(began_as(trial) for trial in trials if trial.state is TrialState.FAIL)
+    too_often = {began for began, count in failures.items() if count >= _FAILURES}
+    return too_often.union(began_as(trial) for trial in trials if trial.state is TrialState.RUNNING)
 
 
 def _far(trial: FrozenTrial) -> tuple[bool, int]:

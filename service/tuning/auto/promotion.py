@@ -86,7 +86,7 @@ def decide(
     few = space.columns == 1
     probes = _probes_few(max_trials) if few else _PROBES_MANY
     if number < probes and fresh:
-        point = _probe(number, space, seed, quantiles)
+        point = _probe(number, probes, space, seed, quantiles)
         until = PROBE_FEW if few else len(FRACTIONS) - 1 if insists else RUNGS[0]
         return Decision("new", point, None, until, f"probe {number + 1} of {probes}")
     rng = np.random.default_rng([seed, number, int(np.isfinite(evidence.curves).sum())])
@@ -102,10 +102,10 @@ def _probes_few(max_trials: int | None) -> int:
     return PROBES_FEW if max_trials is None else min(PROBES_FEW, max(max_trials // _PROBES_OF_TRIALS, _LEAST_PROBES))
 
 
-def _probe(number: int, space: Space, seed: int, quantiles: Floats | None) -> Floats:
+def _probe(number: int, probes: int, space: Space, seed: int, quantiles: Floats | None) -> Floats:
     if space.columns > 1:
         return first_point(number, space, seed, quantiles)
-    share = probe_share(number, PROBES_FEW, seed)
+    share = probe_share(number, probes, seed)
     return np.array([share if quantiles is None else prior_quantile(quantiles, share)])
 
 
@@ -186,9 +186,11 @@ def _to_the_end(model: Model, waiting: Ints, space: Space, rng: np.random.Genera
     if finals.begins(model.evidence, mislead=False):
         busy = np.ones(len(model.evidence.final), dtype=bool)
         busy[waiting] = False
-        step = finals.learn(model, busy, space.rate_index, rng).next(waiting, space, rng, terms.quantiles)
-        kind: Literal["new", "resume"] = "new" if step.trial is None else "resume"
-        return Decision(kind, step.point, step.trial, end, "the most improvement expected by others' final losses")
+        learned = finals.learn(model, busy, space.rate_index, rng)
+        if learned.is_smooth():
+            step = learned.next(waiting, space, rng, terms.quantiles)
+            kind: Literal["new", "resume"] = "new" if step.trial is None else "resume"
+            return Decision(kind, step.point, step.trial, end, "the most improvement expected by others' final losses")
     new = best_new(model, space, rng, quantiles=terms.quantiles)
     if len(waiting):
         gains = _gains(model, waiting)

@@ -36,8 +36,8 @@ def propose(
     """The point of the `number`-th trial (from 0) of a study.
 
     First spread points (`quantiles`: of a prior on the rate, see `start.first_point`), then log expected improvement
-    of a Gaussian process, in more than one dimension of final losses; in one dimension every third looks where least is
-    known, in more one in seven is uniform.
+    of a Gaussian process, in several dimensions of final losses where those are smooth; in one dimension every third
+    looks where least is known, in more one in seven is uniform.
     `fixed`: columns that are given already.
     """
     if number < spread_count(space.columns):
@@ -55,9 +55,10 @@ def propose(
     if many and fixed is None and finals.begins(evidence, mislead=False):
         everything = np.ones(len(evidence.final), dtype=bool)
         learned = finals.learn(model, everything, space.rate_index, rng)
-        best = learned.next(np.zeros(0, dtype=np.int64), space, rng, quantiles).point
-        assert best is not None
-        return Asked(best, "the most improvement expected by others' final losses")
+        if learned.is_smooth():
+            best = learned.next(np.zeros(0, dtype=np.int64), space, rng, quantiles).point
+            assert best is not None
+            return Asked(best, "the most improvement expected by others' final losses")
     explore = not many and number >= _EXPLORE_FROM and number % _EXPLORE_EVERY == 2
     found = best_new(model, space, rng, explore=explore, fixed=fixed, quantiles=quantiles)
     what = "the least known rate" if explore else "the most improvement expected"

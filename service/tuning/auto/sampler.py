@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from service.storage.optuna_schema import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR
 from service.tuning.auto import promotion
-from service.tuning.auto.again import TRAINS_TO_ATTR, WHOLE_ATTR, began_as, furthest_runs, in_training
+from service.tuning.auto.again import TRAINS_TO_ATTR, WHOLE_ATTR, began_as, furthest_runs, not_again
 from service.tuning.auto.evidence import FRACTIONS, Floats
 from service.tuning.auto.extrapolation import LATEST as CURVES
 from service.tuning.auto.observed import Length, length_of, observe, tells, window
@@ -136,7 +136,7 @@ class AutoSampler(BaseSampler):
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES)
-        busy = in_training(others)
+        busy = not_again(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
         storage, key = study._storage, trial._trial_id

@@ -100,15 +100,17 @@ def test_a_trial_in_training_is_not_trained_again_by_another_worker() -> None:
     assert len(np.unique(points, axis=0)) == 8
 
 
-def test_one_that_fails_by_accident_is_trained_again_once_more() -> None:
+def test_one_that_fails_by_accident_is_trained_again_once_more_and_then_left_alone() -> None:
     study = search(12)
     space = {name: optuna.distributions.FloatDistribution(0, 1) for name in CENTRE}
-    first = study.ask(space)
-    first.report(1.0, 1)
-    study.tell(first, state=TrialState.FAIL)
-    second = study.ask(space)
-    assert second.params == first.params
-    assert again(study)[-1].system_attrs[AGAIN_ATTR] == again(study)[0].system_attrs[AGAIN_ATTR]
+    asked = []
+    for _ in range(3):
+        trial = study.ask(space)
+        trial.report(1.0, 1)
+        study.tell(trial, state=TrialState.FAIL)
+        asked.append(trial)
+    assert asked[1].params == asked[0].params
+    assert asked[2].params != asked[0].params
 
 
 def test_where_trials_are_the_budget_none_is_trained_again() -> None:

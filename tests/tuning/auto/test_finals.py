@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution
 
-from service.tuning.auto import finals
+from service.tuning.auto import finals, gp
 from service.tuning.auto.evidence import FRACTIONS, Evidence
 from service.tuning.auto.model import build
 from service.tuning.auto.space import Space
@@ -45,7 +45,6 @@ def test_the_share_is_larger_the_worse_early_ranks_told_the_end() -> None:
 def test_what_is_left_out_is_expected_as_a_process_without_it_does() -> None:
     evidence = studied("holds")
     found = learned(evidence)
-    from service.tuning.auto import gp
 
     expected = finals.left_out(found.process, found.shown)
     for place in (0, 5, 9):
