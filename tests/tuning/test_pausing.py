@@ -132,17 +132,17 @@ def create(bench: Bench, **spec: Any) -> None:
     bench.tuning.create(**{"name": bench.name, "search_space": RATE, "max_steps": STEPS, "max_trials": 8} | spec)
 
 
-@pytest.mark.parametrize(("space", "workers"), [(RATE, 2), (SEVERAL, 1), (SEVERAL, 6)])
+@pytest.mark.parametrize(("space", "trials", "workers"), [(RATE, 30, 2), (SEVERAL, 16, 1), (SEVERAL, 16, 6)])
 def test_some_trials_are_promoted_and_the_others_end_where_they_were_paused(
-    bench: Bench, space: dict[str, Any], workers: int
+    bench: Bench, space: dict[str, Any], trials: int, workers: int
 ) -> None:
-    create(bench, search_space=space, max_trials=16)
+    create(bench, search_space=space, max_trials=trials)
     assert bench.finish(workers=workers).reason == "max_trials"
     study = bench.study
     outcomes = {outcome: count for outcome, count in study.tally.outcomes.items() if count}
     assert set(outcomes) == {"complete", "pruned"}
-    assert sum(outcomes.values()) == study.tally.spent_trials == 16
-    assert study.tally.trained == bench.trained < 16 * STEPS
+    assert sum(outcomes.values()) == study.tally.spent_trials == trials
+    assert study.tally.trained == bench.trained < trials * STEPS
     assert study.tally.reserved == 0
     told = [str(explanation_of(trial)) for trial in study.trials if trial.outcome == "pruned"]
     assert all("earned no more steps before max_trials was spent" in text for text in told)
