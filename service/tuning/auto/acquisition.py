@@ -47,16 +47,18 @@ class Candidates:
 
     def place(self, gain: Floats) -> int:
         """The place of the point of the largest `gain` (m,)."""
-        score = gain + self.bonus + np.log(np.maximum(self.safe, 1e-12))
-        return int(np.argmax(np.where(self.allowed, score, -np.inf)))
+        return self._largest(gain + self.bonus)
 
     def best(self, gain: Floats, wanted: Floats | None = None) -> Proposal:
         """The point of the largest `gain` (m,), or of the most `wanted` (m,) if that is given."""
-        log_safe = np.log(np.maximum(self.safe, 1e-12))
-        gain = gain + self.bonus + log_safe
-        score = gain if wanted is None else wanted + log_safe
-        chosen = int(np.argmax(np.where(self.allowed, score, -np.inf)))
-        return Proposal(self.points[chosen], float(gain[chosen]), float(self.safe[chosen]))
+        gain = gain + self.bonus
+        chosen = self._largest(gain if wanted is None else wanted)
+        likely = float(np.log(max(self.safe[chosen], 1e-12)))
+        return Proposal(self.points[chosen], float(gain[chosen]) + likely, float(self.safe[chosen]))
+
+    def _largest(self, score: Floats) -> int:
+        """The place of the allowed point of the largest `score` (m,), less what it may diverge."""
+        return int(np.argmax(np.where(self.allowed, score + np.log(np.maximum(self.safe, 1e-12)), -np.inf)))
 
 
 def log_improvement(mean: Floats, sd: Floats, best: float) -> Floats:

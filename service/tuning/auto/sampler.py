@@ -30,7 +30,9 @@ class AutoSampler(BaseSampler):
 
     The first points are spread, not random. Stopped and running trials count by where their curves are heading;
     running ones without a report as if they had ended as expected (Ginsbourger 2010). Diverged runs are evidence
-    about the largest stable rate, not losses. Expected improvement in logs (Ament 2023, arXiv:2310.20708).
+    about the largest stable rate, not losses. Expected improvement in logs (Ament 2023, arXiv:2310.20708). In several
+    parameters, under an `AutoPruner` without a budget of trials, trials stop at rungs and those that come to lead are
+    trained again, with the same parameters (`promotion`, `again`).
     Deterministic: the parameters depend on the seed, the trial's number and the history alone. Studies with several
     objectives are left to Optuna's TPE. What was tried and lost: docs/decisions/0005-auto-search.md.
 

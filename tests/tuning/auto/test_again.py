@@ -1,7 +1,6 @@
 """Trials of many parameters that cannot be paused: stopped at rungs, and trained again when they lead."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 import optuna
@@ -238,7 +237,3 @@ def test_in_a_training_of_ten_steps_rungs_that_fall_onto_one_step_are_one() -> N
     assert [rungs.decides(checkpoint, 0.06, 10) for checkpoint in (5, 6, 7, 8, 9, 10)] == [
         True, True, False, True, False, False,
     ]  # fmt: skip
-
-
-def test_rungs_are_in_order() -> None:
-    assert all(earlier < later for earlier, later in pairwise(rungs.RUNGS))
