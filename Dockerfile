@@ -19,6 +19,7 @@ FROM base AS source
 WORKDIR /src
 RUN python -m venv /opt/lrtune
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY lrtune lrtune
 COPY service service
 COPY trainers trainers
 COPY migrations migrations

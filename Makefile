@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test serve lint format clean
+.PHONY: help demo test bench serve lint format clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -24,6 +24,9 @@ demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in
 test: lint ## lint, then run every test
 	@echo "pytest, $(WORKERS) processes"
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 serve: $(INSTALLED) ## serve on http://127.0.0.1:8080 with SQLite in this folder
 	@$(BIN)/lrtune serve $(ARGS)

@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic import context
 
-from service.storage.tables import PREFIX, VERSION_TABLE, metadata
+from lrtune.service.storage.schema.tables import PREFIX, VERSION_TABLE, metadata
 
 
 def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:

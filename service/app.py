@@ -12,7 +12,7 @@ import optuna
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from service.api import (
+from lrtune.service.api import (
     dashboard,
     health,
     problems,
@@ -26,18 +26,18 @@ from service.api import (
     suggestions,
     trials,
 )
-from service.api.container import Container
-from service.api.fast_lane import FastLane
-from service.api.limits import BodyLimit
-from service.api.metrics import Metrics, RequestMetrics
-from service.api.optuna_proxy import optuna_served
-from service.settings import Settings
-from service.storage import OptunaStorage
-from service.storage.database import Database
-from service.storage.engine import Engine
-from service.storage.errors import StorageError
-from service.tuning import past_rates
-from service.wire.trials import Problem
+from lrtune.service.api.container import Container
+from lrtune.service.api.fast_lane import FastLane
+from lrtune.service.api.limits import BodyLimit
+from lrtune.service.api.metrics import Metrics, RequestMetrics
+from lrtune.service.api.optuna_proxy import optuna_served
+from lrtune.service.settings import Settings
+from lrtune.service.storage import OptunaStorage
+from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageError
+from lrtune.service.tuning.history import recording
+from lrtune.service.wire.trials import Problem
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ async def _sweep(parts: Container) -> None:
                 continue
             if engine.activations != activations:
                 await asyncio.to_thread(engine.load_leased)
-                fillers.add(asyncio.create_task(asyncio.to_thread(past_rates.fill, engine), name="lrtune-history"))
+                fillers.add(asyncio.create_task(asyncio.to_thread(recording.fill, engine), name="lrtune-history"))
                 activations = engine.activations
             expired = parts.trials.expire()
             if expired:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from service.storage.engine import open_engine
+from lrtune.service.storage.engine.engine import open_engine
 from tests.support.filled import fill
 from tests.support.postgres import postgres_server
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from trainers.errors import TrainingError
+from lrtune.trainers.errors import TrainingError
 
 
 def finite(name: str, value: Any) -> float:

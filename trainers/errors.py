@@ -19,7 +19,7 @@
 
 from collections.abc import Sequence
 
-from service.wire.trials import Problem, Verdict
+from lrtune.service.wire.trials import Problem, Verdict
 
 
 class LrtuneError(Exception):

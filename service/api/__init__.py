@@ -1,1 +1,1 @@
-"""The HTTP face: endpoints that parse, call one function of `service.tuning`, and shape the answer."""
+"""The HTTP face: endpoints that parse, call one function of `lrtune.service.tuning`, and shape the answer."""

@@ -7,12 +7,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.api.metrics import Metrics
-from service.storage.engine import Engine
-from service.tuning.range_tests import RangeTests
-from service.tuning.studies import Studies
-from service.tuning.trials import Trials
-from service.tuning.watchers import Watchers
+from lrtune.service.api.metrics import Metrics
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.tuning.state.watchers import Watchers
+from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.suggesting.range_tests import RangeTests
+from lrtune.service.tuning.trials.trials import Trials
 
 
 @dataclass(frozen=True)

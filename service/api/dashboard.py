@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.routing import Route
 
-from service.storage import OptunaStorage
+from lrtune.service.storage import OptunaStorage
 
 _PREFIXES = ("dashboard", "api", "static", "csv")
 _THREADS = 4

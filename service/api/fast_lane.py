@@ -15,10 +15,10 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.api import problems, trials
-from service.api.container import Container
-from service.api.metrics import Metrics
-from service.wire.trials import Ask, Heartbeat, LeasedTrial, Release, Reports, Result
+from lrtune.service.api import problems, trials
+from lrtune.service.api.container import Container
+from lrtune.service.api.metrics import Metrics
+from lrtune.service.wire.trials import Ask, Heartbeat, LeasedTrial, Release, Reports, Result
 
 _PATH = re.compile(r"/v1/studies/([^/]+)/trials(?:/([0-9]{1,9})/(reports|heartbeat|result|release))?")
 

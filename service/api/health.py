@@ -5,10 +5,10 @@ import asyncio
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
-from service.api.container import Parts
-from service.api.problems import problem
-from service.storage.errors import StorageError, WriterBusy
-from service.storage.schema import is_current
+from lrtune.service.api.container import Parts
+from lrtune.service.api.problems import problem
+from lrtune.service.storage.errors import StorageError, WriterBusy
+from lrtune.service.storage.maintenance.upgrade import is_current
 
 router = APIRouter(tags=["service"])
 

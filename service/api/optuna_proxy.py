@@ -17,8 +17,8 @@ import grpc
 from optuna.storages._grpc.auto_generated import api_pb2_grpc
 from optuna.storages._grpc.servicer import OptunaStorageProxyService
 
-from service.storage import OptunaStorage
-from service.storage.errors import StorageUnavailable
+from lrtune.service.storage import OptunaStorage
+from lrtune.service.storage.errors import StorageUnavailable
 
 _THREADS = 32
 """Calls under way at a time; each mostly waits for the commit it shares with the others."""

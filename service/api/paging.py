@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Query
 
-from service.tuning.errors import InvalidField
+from lrtune.service.tuning.errors import InvalidField
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Items a page.")]
 Cursor = Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")]

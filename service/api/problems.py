@@ -9,8 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
-from service.tuning.errors import (
+from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
+from lrtune.service.tuning.errors import (
     BudgetSpent,
     InvalidField,
     LeaseLost,

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response
 
-from service.api.container import Parts
-from service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from service.tuning.range_tests import analysed
-from service.wire.range_tests import (
+from lrtune.service.api.container import Parts
+from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.tuning.suggesting.range_tests import analysed
+from lrtune.service.wire.range_tests import (
     KeptRangeTestWithCurve,
     NewRangeTest,
     RangeTest,

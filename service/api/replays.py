@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from service.api.container import Parts
-from service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from service.tuning.replays import MOST, look
-from service.tuning.trial_lists import ended_after
-from service.wire.replays import Replay, ReplayPage
+from lrtune.service.api.container import Parts
+from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.tuning.views.replay import MOST, look
+from lrtune.service.tuning.views.trial_lists import ended_after
+from lrtune.service.wire.replays import Replay, ReplayPage
 
 router = APIRouter(prefix="/v1/studies/{study}", tags=["trials"])
 

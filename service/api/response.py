@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from service.api.container import Parts
-from service.tuning.response import response
-from service.wire.responses import LearningRateResponse
+from lrtune.service.api.container import Parts
+from lrtune.service.tuning.suggesting.response import response
+from lrtune.service.wire.responses import LearningRateResponse
 
 router = APIRouter(tags=["learning rates"])
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from service.rates.scaling import scale
-from service.tuning.range_tests import refusals
-from service.wire.scaling import ScalingBody, ScalingReply
+from lrtune.service.rates.scaling import scale
+from lrtune.service.tuning.suggesting.range_tests import refusals
+from lrtune.service.wire.scaling import ScalingBody, ScalingReply
 
 router = APIRouter(tags=["learning rates"])
 

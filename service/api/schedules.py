@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from service.rates.schedules import ScheduleError, preview
-from service.tuning.errors import InvalidField
-from service.wire.schedules.catalogue import Preview, PreviewRequest, ScheduleList, schedule_list
+from lrtune.service.rates.schedules import ScheduleError, preview
+from lrtune.service.tuning.errors import InvalidField
+from lrtune.service.wire.schedules.catalogue import Preview, PreviewRequest, ScheduleList, schedule_list
 
 router = APIRouter(prefix="/v1/schedules", tags=["learning rates"])
 _listed = cache(schedule_list)

@@ -5,11 +5,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
 
-from service.api.container import Parts
-from service.storage.mirror import StudyMirror
-from service.tuning.suggestion import prepare
-from service.tuning.views import status_view
-from service.wire.studies import StudyStatus
+from lrtune.service.api.container import Parts
+from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.tuning.suggesting.suggestion import prepare
+from lrtune.service.tuning.views.views import status_view
+from lrtune.service.wire.studies import StudyStatus
 
 _BEHIND = 0.01
 """The suggestion may lack this share of the finished trials: none of the first hundred."""

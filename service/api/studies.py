@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Response
 
-from service.api.container import Parts
-from service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from service.tuning.views import study_view
-from service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
+from lrtune.service.api.container import Parts
+from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.tuning.views.views import study_view
+from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
 
 router = APIRouter(tags=["studies"])
 

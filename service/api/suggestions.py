@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from service.api.container import Parts
-from service.tuning.suggestion import latest, prepare
-from service.tuning.without_study import suggest_without_study
-from service.wire.priors import SuggestionBody
-from service.wire.studies import Suggestion
+from lrtune.service.api.container import Parts
+from lrtune.service.tuning.suggesting.suggestion import latest, prepare
+from lrtune.service.tuning.suggesting.without_study import suggest_without_study
+from lrtune.service.wire.priors import SuggestionBody
+from lrtune.service.wire.studies import Suggestion
 
 router = APIRouter(tags=["learning rates"])
 

@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
 
-from service.api.container import Parts
-from service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from service.tuning.trial_lists import csv_of, trials_after
-from service.tuning.views import trial_view, trial_with_curve
-from service.wire.trials import (
+from lrtune.service.api.container import Parts
+from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.tuning.views.trial_lists import csv_of, trials_after
+from lrtune.service.tuning.views.views import trial_view, trial_with_curve
+from lrtune.service.wire.trials import (
     Ask,
     Enqueue,
     Heartbeat,

@@ -10,16 +10,15 @@ import typer
 from typer.core import TyperGroup
 
 COMMANDS = {
-    "demo": ("service.cli.demo", "demo", "Tune a small network on real data, here and now."),
-    "serve": ("service.cli.serve", "serve", "Run the service."),
-    "worker": ("service.cli.worker", "worker", "Train a study's trials."),
-    "study": ("service.cli.study", "app", "Create, list, show, draw and delete studies."),
-    "suggest": ("service.cli.suggest", "suggest", "What learning rate to train with."),
-    "find": ("service.cli.find", "find", "Find a learning rate with a range test."),
-    "schedule": ("service.cli.schedule", "schedule", "Show and draw learning-rate schedules."),
-    "scale": ("service.cli.scale", "scale", "Move a learning rate to another batch size."),
-    "db": ("service.cli.db", "app", "Look after the database."),
-    "bench": ("service.cli.bench", "app", "Measure this installation on this machine."),
+    "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
+    "serve": ("lrtune.service.cli.commands.serve", "serve", "Run the service."),
+    "worker": ("lrtune.service.cli.commands.worker", "worker", "Train a study's trials."),
+    "study": ("lrtune.service.cli.commands.study.commands", "app", "Create, list, show, draw and delete studies."),
+    "suggest": ("lrtune.service.cli.commands.suggest", "suggest", "What learning rate to train with."),
+    "find": ("lrtune.service.cli.commands.find", "find", "Find a learning rate with a range test."),
+    "schedule": ("lrtune.service.cli.commands.schedule", "schedule", "Show and draw learning-rate schedules."),
+    "scale": ("lrtune.service.cli.commands.scale", "scale", "Move a learning rate to another batch size."),
+    "db": ("lrtune.service.cli.commands.db.commands", "app", "Look after the database."),
 }
 """Name: module, function or Typer app, help."""
 
@@ -134,7 +133,7 @@ def remedy_for(error: ModuleNotFoundError) -> str | None:
 
 def _is_ours(error: Exception) -> bool:
     """Whether it is a LrtuneError. The class is looked up only if something loaded it."""
-    errors = sys.modules.get("trainers.errors")
+    errors = sys.modules.get("lrtune.trainers.errors")
     return errors is not None and isinstance(error, errors.LrtuneError)
 
 

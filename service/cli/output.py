@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service.wire.studies import Suggestion
+from lrtune.service.wire.studies import Suggestion
 
 Server = Annotated[
     str | None,
@@ -40,7 +40,7 @@ def own_command() -> list[str]:
     """How to run another `lrtune` like this one."""
     if Path(sys.argv[0]).stem == "lrtune":
         return [sys.executable, sys.argv[0]]
-    return [sys.executable, "-m", "service.cli.main"]
+    return [sys.executable, "-m", "lrtune.service.cli.main"]
 
 
 def print_json(value: BaseModel | Sequence[BaseModel] | Mapping[str, Any]) -> None:

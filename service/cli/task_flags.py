@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from trainers.tasks.catalogue import CATALOGUE
+from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 TASK, FOLDS, EPOCHS = "task", "folds", "epochs"
 
@@ -50,7 +50,7 @@ def _only(space: Mapping[str, Any], only: str) -> dict[str, Any]:
 
 def task_of(tags: Mapping[str, str], given: str | None) -> str:
     """What a worker trains: what it was told, else the built-in task that the study names. Raises TaskError."""
-    from trainers.errors import TaskError
+    from lrtune.trainers.errors import TaskError
 
     task = given or tags.get(TASK)
     if task is None or (given is None and task not in CATALOGUE):
@@ -61,7 +61,7 @@ def task_of(tags: Mapping[str, str], given: str | None) -> str:
 def agreed(tags: Mapping[str, str], name: str, given: int | None) -> int | None:
     """A number that the study's tags and the worker's flag say in common. Raises TaskError where they differ, since
     what several workers measure must be comparable."""
-    from trainers.errors import TaskError
+    from lrtune.trainers.errors import TaskError
 
     said = tags.get(name)
     if said is None or not (said.isascii() and said.isdigit()):

@@ -13,8 +13,8 @@ from itertools import pairwise
 from statistics import NormalDist, median
 from typing import Literal
 
-from service.rates.checks import Refused, positive
-from service.rates.smoothing import noise
+from lrtune.service.rates.checks import Refused, positive
+from lrtune.service.rates.smoothing import noise
 
 Verdict = Literal["too_high", "diverged", "too_low", "good", "unclear"]
 Direction = Literal["minimize", "maximize"]

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import median
 
-from service.rates import range_rules
-from service.rates.checks import Refused, positive
-from service.rates.smoothing import DebiasedAverage, median_absolute_deviation, noise
+from lrtune.service.rates import range_rules
+from lrtune.service.rates.checks import Refused, positive
+from lrtune.service.rates.smoothing import DebiasedAverage, median_absolute_deviation, noise
 
 RULES = ("valley", "steepest", "slide", "minimum_over_10")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.rates.checks import Refused, positive
+from lrtune.service.rates.checks import Refused, positive
 
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from service.rates.checks import Refused, count, positive
+from lrtune.service.rates.checks import Refused, count, positive
 
 Rule = Literal["linear", "sqrt", "none"]
 

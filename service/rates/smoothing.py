@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import median
 
-from service.rates.checks import Refused
+from lrtune.service.rates.checks import Refused
 
 MAD_TO_SD = 1.4826
 """The standard deviation of a normal distribution in median absolute deviations."""

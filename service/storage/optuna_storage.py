@@ -17,11 +17,11 @@ from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import select
 
-from service.storage import optuna_schema
-from service.storage.changes import Change
-from service.storage.engine import Engine, open_engine
-from service.storage.errors import StudyMissing, StudyNameTaken
-from service.storage.mirror import StudyMirror, TrialMirror
+from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.engine.engine import Engine, open_engine
+from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.storage.schema import optuna_tables
 
 
 class OptunaStorage(BaseStorage):
@@ -50,7 +50,7 @@ class OptunaStorage(BaseStorage):
     def _find(self, trial_id: int) -> tuple[StudyMirror, TrialMirror]:
         study_id = self._study_of_trial.get(trial_id)
         if study_id is None:
-            columns = optuna_schema.trials.c
+            columns = optuna_tables.trials.c
             with self.engine.database.read() as connection:
                 query = select(columns.study_id).where(columns.trial_id == trial_id)
                 study_id = connection.execute(query).scalar()

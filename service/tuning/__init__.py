@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from service.tuning.auto import AutoPruner, AutoSampler
+    from lrtune.service.tuning.auto import AutoPruner, AutoSampler
 
 __all__ = ["AutoPruner", "AutoSampler"]
 
@@ -12,6 +12,6 @@ def __getattr__(name: str) -> Any:
     """`AutoSampler` and `AutoPruner` on first use: whoever wants another module of the package loads no Optuna."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from service.tuning import auto  # noqa: PLC0415
+    from lrtune.service.tuning import auto  # noqa: PLC0415
 
     return getattr(auto, name)

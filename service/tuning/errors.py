@@ -1,4 +1,4 @@
-"""What a caller of `service.tuning` may have done wrong, or come too late for.
+"""What a caller of `lrtune.service.tuning` may have done wrong, or come too late for.
 
 TuningError
 ├── StudyNotFound

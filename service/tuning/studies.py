@@ -5,15 +5,14 @@ from typing import Any
 
 from optuna.study import StudyDirection
 
-from service.storage.engine import Engine
-from service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
-from service.storage.mirror import StudyMirror
-from service.tuning.errors import InvalidField, StudyExists, StudyNotFound
-from service.tuning.history import remember
-from service.tuning.rate_prior import CHOSEN_ATTR, PRIOR_ATTR
-from service.tuning.samplers import check_sampler
-from service.tuning.short_trainings import CHOSEN_ATTR as CHOSEN_SHORT_ATTR
-from service.wire.studies import NewStudy, StudyPatch, StudySpec
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
+from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
+from lrtune.service.tuning.history.lookup import remember
+from lrtune.service.tuning.sampling.samplers import check_sampler
+from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 _NOT_COMPARED = {"description", "if_exists"}
@@ -101,12 +100,12 @@ class Studies:
             change.update_study(**settings)
             if prior is not None:
                 shown = prior if isinstance(prior, str) else prior.model_dump()
-                change.set_study_attr(CHOSEN_ATTR, shown, system=True)
+                change.set_study_attr(CHOSEN_PRIOR_ATTR, shown, system=True)
                 if remembered and PRIOR_ATTR not in study.system_attrs:
                     change.set_study_attr(PRIOR_ATTR, remembered, system=True)
                 study.cache.pop("suggestion", None)
             if short_trainings is not None:
-                change.set_study_attr(CHOSEN_SHORT_ATTR, short_trainings, system=True)
+                change.set_study_attr(CHOSEN_SHORT_TRAININGS_ATTR, short_trainings, system=True)
         await change.on_disk()
         return study
 

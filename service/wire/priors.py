@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.wire.base import Body, Storable
+from lrtune.service.wire.base import Body, Storable
 
 OptimizerName = Annotated[Storable, Field(min_length=1, max_length=200)]
 FamilyName = Annotated[Storable, Field(min_length=1, max_length=200)]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from service.wire.base import Body, Finite, Loss, Reply, Storable, Time
+from lrtune.service.wire.base import Body, Finite, Loss, Reply, Storable, Time
 
 MOST_POINTS = 10_000
 MOST_SEEDS = 20

@@ -1,7 +1,7 @@
 """Replays on the wire: what `auto` would have made of trials that are over."""
 
-from service.wire.base import Reply
-from service.wire.trials import TrialState
+from lrtune.service.wire.base import Reply
+from lrtune.service.wire.trials import TrialState
 
 
 class Replay(Reply):

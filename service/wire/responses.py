@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from service.wire.base import Finite, Loss, ParameterValue, Reply
+from lrtune.service.wire.base import Finite, Loss, ParameterValue, Reply
 
 
 class ResponsePoint(Reply):

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from service.wire.base import Body, Finite, Reply, Storable
-from service.wire.range_tests import LearningRate
+from lrtune.service.wire.base import Body, Finite, Reply, Storable
+from lrtune.service.wire.range_tests import LearningRate
 
 Count = Annotated[int, Field(ge=1, le=2**53)]
 Beta = Annotated[float, Field(ge=0, lt=1)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from service.wire.base import Body, Choice, Finite, ParameterName
+from lrtune.service.wire.base import Body, Choice, Finite, ParameterName
 
 _MAX_STEPS = 10**12
 _LEARNING_RATE = re.compile(r"(^|[._\-])(lr|learning_rate)$")

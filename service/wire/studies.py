@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from service.wire.base import Body, Finite, Loss, ParameterValue, Reply, Storable, StudyName, Time
-from service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
-from service.wire.priors import Prior
-from service.wire.search_space import Parameter, SearchSpace, default_search_space
+from lrtune.service.wire.base import Body, Finite, Loss, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
+from lrtune.service.wire.priors import Prior
+from lrtune.service.wire.search_space import Parameter, SearchSpace, default_search_space
 
 Text = Annotated[Storable, StringConstraints(max_length=4000)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from service.wire.base import Body, Choice, Finite, Loss, ParameterName, ParameterValue, Reply, Storable, Time
+from lrtune.service.wire.base import Body, Choice, Finite, Loss, ParameterName, ParameterValue, Reply, Storable, Time
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]

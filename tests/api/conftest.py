@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.settings import Settings
+from lrtune.service.app import create_app
+from lrtune.service.settings import Settings
 from tests.api.calls import Clock, Json, StudyCalls
 
 NewStudy = Callable[..., StudyCalls]

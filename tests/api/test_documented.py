@@ -8,15 +8,15 @@ import pytest
 from prometheus_client import Metric
 from starlette.testclient import TestClient
 
-from service.api import problems
-from service.api.metrics import Metrics
-from service.settings import Settings
-from service.storage import errors as storage_errors
-from service.tuning import errors as tuning_errors
+from lrtune.service.api import problems
+from lrtune.service.api.metrics import Metrics
+from lrtune.service.settings import Settings
+from lrtune.service.storage import errors as storage_errors
+from lrtune.service.tuning import errors as tuning_errors
 
 DOCS = Path(__file__).parents[2] / "docs"
 INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
-"""The bases, and what `service.tuning` turns into errors of its own."""
+"""The bases, and what `lrtune.service.tuning` turns into errors of its own."""
 
 ERRORS = [
     kind

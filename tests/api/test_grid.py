@@ -10,10 +10,10 @@ from collections import Counter
 
 import pytest
 
-from service.tuning.grid import Grid, GridWalk
-from service.tuning.samplers import snapshot_for
-from service.wire.studies import NewStudy as Spec
-from service.wire.trials import Ask, LeasedTrial, Result
+from lrtune.service.tuning.sampling.grid import Grid, GridWalk
+from lrtune.service.tuning.sampling.samplers import snapshot_for
+from lrtune.service.wire.studies import NewStudy as Spec
+from lrtune.service.wire.trials import Ask, LeasedTrial, Result
 from tests.api.calls import Clock, Json, StudyCalls, train_all
 from tests.api.conftest import NewStudy
 from tests.support.tuning import Tuning
@@ -157,7 +157,7 @@ def test_the_order_depends_on_the_seed_alone() -> None:
 def test_a_trial_whose_parameters_come_one_by_one_counts_once_they_are_there() -> None:
     from optuna.trial import TrialState
 
-    from service.storage.mirror import StudyMirror, TrialMirror
+    from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 
     space = {name: SPACE[name] for name in ("learning_rate", "num_layers")}
     walk = GridWalk(Grid(Spec.model_validate({"name": "s", "search_space": space}).search_space, 2, 0))

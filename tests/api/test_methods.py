@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from service.wire import methods
+from lrtune.service.wire import methods
 from tests.api.calls import Json, StudyCalls, assert_in_space
 from tests.api.conftest import NewStudy
 

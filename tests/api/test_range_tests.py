@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.wire.range_tests import MOST_POINTS
+from lrtune.service.wire.range_tests import MOST_POINTS
 from tests.api.calls import SPACE, Json, StudyCalls, assert_in_space, assert_problem
 from tests.api.conftest import NewStudy
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from service.tuning.errors import RequestIdTaken
-from service.wire.trials import Ask, Enqueue, LeasedTrial, Record
+from lrtune.service.tuning.errors import RequestIdTaken
+from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Record
 from tests.api.calls import Json, assert_problem, in_threads
 from tests.api.conftest import NewStudy
 from tests.support.tuning import Tuning

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.rates.scaling import OPTIMIZERS
+from lrtune.service.rates.scaling import OPTIMIZERS
 from tests.api.calls import Json, assert_problem
 
 BODY: Json = {"learning_rate": 1e-3, "batch_size": 64, "new_batch_size": 256, "optimizer": "adamw"}

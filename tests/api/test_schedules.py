@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from service.rates.schedules import RunningSchedule, rate_function, read_schedule, schedule_from_params
-from service.wire.schedules import SCHEDULES
+from lrtune.service.rates.schedules import RunningSchedule, rate_function, read_schedule, schedule_from_params
+from lrtune.service.wire.schedules import SCHEDULES
 from tests.api.calls import Json, assert_in_space, assert_problem
 from tests.api.conftest import NewStudy
 from tests.rates.schedules import ANY_SCHEDULE

@@ -8,8 +8,8 @@ import optuna
 import pytest
 from starlette.testclient import TestClient
 
-from service.app import create_app
-from service.settings import Settings
+from lrtune.service.app import create_app
+from lrtune.service.settings import Settings
 from tests.api.calls import assert_problem
 from tests.api.conftest import NewStudy, create, serving
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from service.cli.main import main
+from lrtune.service.cli.main import main
 from tests.fake_service import FakeService, listening
 
 

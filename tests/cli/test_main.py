@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from service.cli.main import COMMANDS, remedy_for
+from lrtune.service.cli.main import COMMANDS, remedy_for
 from tests.cli.conftest import Lrtune
 
 
@@ -36,7 +36,7 @@ def test_each_command_explains_its_options(lrtune: Lrtune, arguments: list[str],
         assert word in ran.out
 
 
-@pytest.mark.parametrize("command", [["worker"], ["find"], ["bench", "finder"]])
+@pytest.mark.parametrize("command", [["worker"], ["find"]])
 def test_explanations_fill_the_width_of_the_terminal(lrtune: Lrtune, command: list[str]) -> None:
     above = lrtune(*command, "--help").out.split("╭")[0]
     paragraphs = [part.split("\n") for part in re.split(r"\n\s*\n", above.strip()) if "\n" in part]
@@ -65,7 +65,7 @@ def test_a_command_without_its_extra_ends_in_one_line(lrtune: Lrtune, monkeypatc
     def missing(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn")
 
-    monkeypatch.setattr("service.cli.main.import_module", missing)
+    monkeypatch.setattr("lrtune.service.cli.main.import_module", missing)
     ran = lrtune("serve")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "lrtune: this command needs uvicorn: pip install 'lrtune[service]'\n"
@@ -76,7 +76,7 @@ def test_the_command_starts_without_anything_heavy(command: list[str]) -> None:
     code = (
         "import sys, json, io, contextlib\n"
         f"sys.argv = ['lrtune', *{command!r}]\n"
-        "from service.cli.main import main\n"
+        "from lrtune.service.cli.main import main\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         "    main()\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

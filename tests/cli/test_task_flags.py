@@ -2,9 +2,9 @@
 
 import pytest
 
+from lrtune.trainers.tasks import CATALOGUE
 from tests.cli.conftest import Lrtune
 from tests.fake_service import STUDY, FakeService
-from trainers.tasks import CATALOGUE
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_what_the_images_copy_is_enough_to_build_the_package(tmp_path: Path) -> 
     source.mkdir()
     for name in copied:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name)
+            shutil.copytree(ROOT / name, source / name, symlinks=True)
         else:
             shutil.copy(ROOT / name, source / name)
     build = [
@@ -79,7 +79,7 @@ def test_what_the_images_copy_is_enough_to_build_the_package(tmp_path: Path) -> 
     built = subprocess.run(build, capture_output=True, text=True, timeout=60)
     assert built.returncode == 0, built.stdout + built.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    assert "service/cli/main.py" in zipfile.ZipFile(wheel).namelist()
+    assert "lrtune/service/cli/main.py" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_service_image_serves_and_tells_its_health(programs: Programs, tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from service.app import create_app
-from service.settings import Settings
+from lrtune.service.app import create_app
+from lrtune.service.settings import Settings
+from lrtune.trainers.client.client import Client
 from tests.docs.walk_through import PAGE, PICTURES, Step, pictures, reading, steps
-from trainers.client import Client
 
 pytest.importorskip("sklearn")
 

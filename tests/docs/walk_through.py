@@ -23,7 +23,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from service.cli.main import main
+from lrtune.service.cli.main import main
 from tests.support.processes import Programs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,7 +111,7 @@ class Reader:
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
-        service = self._programs.start([sys.executable, "-m", "service.cli.main", "serve"], environ)
+        service = self._programs.start([sys.executable, "-m", "lrtune.service.cli.main", "serve"], environ)
         said = service.wait_for_line(r"^lrtune serving on (http://\S+)$", START_SECONDS)
         os.environ["LRTUNE_SERVER"] = said[1]
 

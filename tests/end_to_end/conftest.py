@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from lrtune.trainers.client.client import Client
 from tests.conftest import new_postgres
 from tests.support.processes import Program, Programs
-from trainers.client import Client
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -38,7 +38,7 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Program:
-        command = [sys.executable, "-m", "service.cli.main", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", str(self.port)]
         self.program = self._programs.start(command, environ(LRTUNE_STORAGE=self._storage_url))
         said = self.program.wait_for_line(r"^lrtune serving on http://127.0.0.1:(\d+)$", START_SECONDS)
         self.port = int(said[1])
@@ -89,6 +89,6 @@ def client(service: Service) -> Iterator[Client]:
 
 def start_worker(programs: Programs, service: Service, study: str, task: str, **options: Any) -> Program:
     """A worker process on `study`."""
-    command = [sys.executable, "-m", "service.cli.main", "worker", "--server", service.address]
+    command = [sys.executable, "-m", "lrtune.service.cli.main", "worker", "--server", service.address]
     command += ["--study", study, "--task", task]
     return programs.start(command, environ(**options))

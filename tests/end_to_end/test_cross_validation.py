@@ -6,16 +6,16 @@ from collections import Counter
 
 import pytest
 
+from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service, environ
 from tests.support.processes import Programs
-from trainers.client import Client
 
 pytest.importorskip("sklearn")
 
 
 @pytest.mark.parametrize("storage_url", ["sqlite"], indirect=True)
 def test_two_commands_search_a_grid_with_cross_validation(programs: Programs, service: Service, client: Client) -> None:
-    lrtune = [sys.executable, "-m", "service.cli.main"]
+    lrtune = [sys.executable, "-m", "lrtune.service.cli.main"]
     there = ["--server", service.address]
     flags = ["--task", "decision-tree", "--only", "max_depth,criterion", "--sampler", "grid", "--points", "3"]
     made = programs.start([*lrtune, "study", "create", "trees", *there, *flags, "--folds", "4"], environ())

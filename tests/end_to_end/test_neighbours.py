@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service, environ, start_worker
 from tests.support.mirrors import read_by_optuna
 from tests.support.processes import Programs
-from trainers.client import Client
 
 OURS, THEIRS = 20, 15
 

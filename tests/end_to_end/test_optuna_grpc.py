@@ -80,7 +80,7 @@ def use_the_api(base: str, until: threading.Event, answers: list[int]) -> None:
 def test_an_optuna_script_of_eight_processes_uses_the_service_as_its_storage(
     programs: Programs, storage_url: str, tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "service.cli.main", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", "0"]
     service = programs.start(command, environ(LRTUNE_STORAGE=storage_url, LRTUNE_OPTUNA_PORT="0"))
     http = service.wait_for_line(r"^lrtune serving on (http://127.0.0.1:\d+)$", START_SECONDS)[1]
     port = service.wait_for_line(r"^lrtune serving Optuna's gRPC protocol on 127.0.0.1:(\d+)$", 5)[1]
@@ -141,7 +141,7 @@ def _as_the_script_notes(trial: dict[str, Any]) -> dict[str, Any]:
 
 def test_a_taken_optuna_port_is_said_in_one_line(programs: Programs, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path}/a.db"
-    command = [sys.executable, "-m", "service.cli.main", "serve", "--port", "0", "--optuna-port", "0"]
+    command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", "0", "--optuna-port", "0"]
     first = programs.start(command, environ(LRTUNE_STORAGE=storage))
     port = first.wait_for_line(r"^lrtune serving Optuna's gRPC protocol on 127.0.0.1:(\d+)$", START_SECONDS)[1]
     second = programs.run([*command[:-1], port], environ(LRTUNE_STORAGE=f"sqlite:///{tmp_path}/b.db"), 30)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import ROOT, Service, environ
-from trainers.client import Client
 
 README = (ROOT / "README.md").read_text()
 
@@ -43,7 +43,7 @@ def test_every_command_of_the_readme_exists_with_its_options() -> None:
     for command in commands:
         words = [word for word in command.split() if re.fullmatch(r"[a-z]+", word)]
         shown = subprocess.run(
-            [sys.executable, "-m", "service.cli.main", *words[:2], "--help"],
+            [sys.executable, "-m", "lrtune.service.cli.main", *words[:2], "--help"],
             env=environ(COLUMNS="200"),
             capture_output=True,
             text=True,

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from service.wire.trials import Trial
+from lrtune.service.wire.trials import Trial
+from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service, start_worker
 from tests.support.mirrors import read_by_optuna
 from tests.support.processes import Programs
-from trainers.client import Client
 
 pytest.importorskip("torch")
 

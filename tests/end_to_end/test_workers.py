@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service, Shared, start_worker
 from tests.support.mirrors import read_by_optuna
 from tests.support.processes import Programs
-from trainers.client import Client
 
 SCRIPT = '''
 import json, os, pathlib, time
@@ -164,7 +164,9 @@ def test_digits_are_trained_by_two_workers_and_the_suggestion_is_a_rate_one_woul
         "momentum": {"type": "float", "low": 0.0, "high": 0.99, "when": {"optimizer": ["sgd"]}},
     }
     client.create_study("digits", search_space=space, max_trials=12, max_steps=5)
-    workers = [start_worker(programs, service, "digits", "trainers.tasks.digits:train") for _ in range(2)]
+    workers = [
+        start_worker(programs, service, "digits", "lrtune.trainers.tasks.builtin.digits:train") for _ in range(2)
+    ]
     for worker in workers:
         assert worker.wait(120) == 0, worker
     status = client.status("digits")

@@ -14,10 +14,10 @@ import pytest
 from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
-import service.storage.database as database_module
-from service.storage.database import RowsRefused
-from service.storage.engine import open_engine
-from service.storage.statements import Op
+import lrtune.service.storage.database.database as database_module
+from lrtune.service.storage.database.database import RowsRefused
+from lrtune.service.storage.engine.engine import open_engine
+from lrtune.service.storage.sql.statements import Op
 from tests.api.conftest import serving
 from tests.faults.conftest import until
 

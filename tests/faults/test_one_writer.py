@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from service.storage.database import Database
-from service.storage.engine import Engine
-from service.storage.errors import StorageUnavailable, WriterBusy
-from service.storage.schema import upgrade
-from service.storage.statements import Op
+from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
+from lrtune.service.storage.maintenance.upgrade import upgrade
+from lrtune.service.storage.sql.statements import Op
 from tests.end_to_end.conftest import Service
 from tests.faults.conftest import until
 from tests.support.processes import Programs

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.rates.checks import Refused
-from service.rates.diagnosis import Diagnosis, Direction, diagnose
-from tests.rates.diagnosis_table import RATES, confusion, train, wrongly_accused
+from lrtune.service.rates.checks import Refused
+from lrtune.service.rates.diagnosis import Diagnosis, Direction, diagnose
+from tests.benchmarks.tables.diagnosis import RATES, confusion, train, wrongly_accused
 
 GOOD = [0.1 + math.exp(-step / 2) for step in range(12)]
 SLOW = [2.3 - 0.01 * step for step in range(12)]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.rates.checks import Refused
-from service.rates.range_test import RULES, RangeTestAnalysis, StopRule, analyse, combine
-from service.rates.smoothing import smooth
+from lrtune.service.rates.checks import Refused
+from lrtune.service.rates.range_test import RULES, RangeTestAnalysis, StopRule, analyse, combine
+from lrtune.service.rates.smoothing import smooth
 
 RATES = [10.0**k / 1000 for k in (0, 0.25, 0.5, 0.75)] + [10 ** (-2 + 0.25 * k) for k in range(12)]
 """Sixteen rates, a quarter of a decade apart, 1e-3 to 5.6."""

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from service.rates.checks import Refused
-from service.rates.response import fit_response
+from lrtune.service.rates.checks import Refused
+from lrtune.service.rates.response import fit_response
 
 GRID = [10 ** (-5 + 0.125 * k) for k in range(41)]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.rates.checks import Refused
-from service.rates.scaling import OPTIMIZERS, scale
+from lrtune.service.rates.checks import Refused
+from lrtune.service.rates.scaling import OPTIMIZERS, scale
 
 
 def test_sgd_goes_linearly_and_adam_with_the_root() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from service.rates.schedules import ScheduleError, read_schedule, schedule_from_params
+from lrtune.service.rates.schedules import ScheduleError, read_schedule, schedule_from_params
 
 
 @pytest.mark.parametrize(

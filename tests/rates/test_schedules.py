@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.rates.schedules import RunningSchedule, default_schedule, preview, rate_function, read_schedule
-from service.rates.schedules.cycles import cycle_of
-from service.wire.schedules import SCHEDULES, Linear, Wsd, schedule_adapter
+from lrtune.service.rates.schedules import RunningSchedule, default_schedule, preview, rate_function, read_schedule
+from lrtune.service.rates.schedules.cycles import cycle_of
+from lrtune.service.wire.schedules import SCHEDULES, Linear, Wsd, schedule_adapter
 from tests.rates.schedules import ANY_SCHEDULE, Json
 
 PROPERTY = settings(max_examples=60, deadline=None, database=None, derandomize=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from service.rates.schedules import ScheduleError, preview, rate_function, read_schedule
+from lrtune.service.rates.schedules import ScheduleError, preview, rate_function, read_schedule
 from tests.rates.schedules import Json
 
 

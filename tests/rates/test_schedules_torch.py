@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from torch.optim import SGD, Adadelta, Optimizer
 from torch.optim import lr_scheduler as theirs
 
-from service.rates.schedules import preview, rate_function, read_schedule
+from lrtune.service.rates.schedules import preview, rate_function, read_schedule
 
 LR = 0.3
 Make = Callable[[Optimizer], Any]

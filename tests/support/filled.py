@@ -7,11 +7,11 @@ from typing import Any
 import optuna
 from sqlalchemy import create_engine, inspect, select
 
-from service.storage import optuna_schema, tables
-from service.wire.trials import Ask, Checkpoint, LeasedTrial, Release, Report, Reports, Result
+from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Release, Report, Reports, Result
 from tests.support.tuning import Tuning
 
-OLD_DATABASES = Path(__file__).parents[1] / "storage" / "databases"
+OLD_DATABASES = Path(__file__).parents[1] / "storage" / "adopt" / "databases"
 
 
 def fill(url: str) -> None:
@@ -70,7 +70,7 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     found: dict[str, list[tuple[Any, ...]]] = {}
     with engine.connect() as connection:
         present = set(inspect(connection).get_table_names())
-        for table in (*optuna_schema.all_tables, *tables.metadata.sorted_tables):
+        for table in (*optuna_tables.all_tables, *tables.metadata.sorted_tables):
             if table.name in present:
                 rows = connection.execute(select(table).order_by(*table.primary_key.columns))
                 found[table.name] = [tuple(row) for row in rows]
@@ -79,7 +79,7 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def load_old(dump: str, url: str) -> None:
-    """Make the database at `url` one that an old Optuna wrote, from its dump in tests/storage/databases."""
+    """Make the database at `url` one that an old Optuna wrote, from its dump in tests/storage/adopt/databases."""
     import sqlite3
 
     script = (OLD_DATABASES / dump).read_text()
@@ -91,11 +91,11 @@ def load_old(dump: str, url: str) -> None:
     # Optuna 4 and 5 have one schema: let Optuna make it, then put the old rows in.
     database = sqlite3.connect(":memory:")
     database.executescript(script)
-    optuna_schema.create(url)
+    optuna_tables.create(url)
     engine = create_engine(url)
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM version_info")
-        for table in optuna_schema.all_tables:
+        for table in optuna_tables.all_tables:
             columns = [column.name for column in table.columns]
             places = ", ".join(["%s"] * len(columns))
             rows = database.execute(f"SELECT {', '.join(columns)} FROM {table.name}").fetchall()

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from service.storage.database import Database
-from service.storage.engine import Engine
-from service.tuning.studies import Studies
-from service.tuning.trials import Trials
-from service.wire.studies import NewStudy
+from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.trials.trials import Trials
+from lrtune.service.wire.studies import NewStudy
 
 Result = TypeVar("Result")
 

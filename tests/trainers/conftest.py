@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from lrtune import Client
+from lrtune.trainers.client.retry import Retry
 from tests.fake_service import FakeService
-from trainers import Client
-from trainers.retry import Retry
 
 
 @pytest.fixture(autouse=True)

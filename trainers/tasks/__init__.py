@@ -1,6 +1,6 @@
 """Built-in tasks on real data that comes with the packages, for `lrtune worker --task NAME`, the demo and tests.
 
-    from trainers.tasks import TASKS
+    from lrtune.trainers.tasks import TASKS
 
     digits = TASKS["digits"]
     loss = digits.fit({"learning_rate": 0.01, "optimizer": "adam"}, epochs=20, seed=0)
@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from trainers.tasks.catalogue import CATALOGUE
+from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
-    from trainers.tasks.base import Task
+    from lrtune.trainers.tasks.protocols import Task
 
 __all__ = ["CATALOGUE", "TASKS"]
 

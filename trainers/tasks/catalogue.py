@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from trainers.tasks.digits_search_space import SEARCH_SPACE as DIGITS
+from lrtune.trainers.tasks.builtin.digits_search_space import SEARCH_SPACE as DIGITS
 
 Space = dict[str, dict[str, Any]]
 
@@ -38,7 +38,7 @@ class Facts:
     @property
     def module(self) -> str:
         """Where its `TASK` and `train` are."""
-        return f"trainers.tasks.{self.name.replace('-', '_')}"
+        return f"lrtune.trainers.tasks.builtin.{self.name.replace('-', '_')}"
 
 
 CATALOGUE: dict[str, Facts] = {

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from trainers.tasks.base import Params, Report
-from trainers.tasks.catalogue import Facts
-from trainers.tasks.loop import fit
-from trainers.tasks.splits import Rows, Splits
+from lrtune.trainers.tasks.catalogue import Facts
+from lrtune.trainers.tasks.loop import fit
+from lrtune.trainers.tasks.protocols import Params, Report
+from lrtune.trainers.tasks.splits import Rows, Splits
 
 DEFAULT_BATCH_SIZE = 64
 

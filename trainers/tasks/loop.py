@@ -13,14 +13,14 @@ from uuid import uuid4
 import torch
 from torch import nn
 
-from service.rates.schedules import schedule_from_params
-from service.wire.trials import Checkpoint
-from trainers import checkpoints
-from trainers.errors import TrainingError, TrialPaused, TrialStopped
-from trainers.leased import LeasedTrial
-from trainers.lr_scheduler import ScheduledLR
-from trainers.optimizers import build_optimizer, options_of
-from trainers.tasks.base import GradientTask, Params, Report
+from lrtune.service.rates.schedules import schedule_from_params
+from lrtune.service.wire.trials import Checkpoint
+from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.errors import TrainingError, TrialPaused, TrialStopped
+from lrtune.trainers.optimizers.build import build_optimizer, options_of
+from lrtune.trainers.state import checkpoints
+from lrtune.trainers.tasks.protocols import GradientTask, Params, Report
+from lrtune.trainers.training.lr_scheduler import ScheduledLR
 
 FOLDER_VARIABLE = "LRTUNE_CHECKPOINTS"
 """A folder that all workers of a study share, where a training is to go on on another worker."""
@@ -125,7 +125,7 @@ def fit(
     fold: int | None = None,
     folds: int | None = None,
 ) -> float:
-    """See `trainers.tasks.base.Task.fit`."""
+    """See `trainers.tasks.protocols.Task.fit`."""
     training = Training(task, params, epochs, seed, fold=fold, folds=folds)
     while not training.over:
         training.train_epoch()

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: from the JSON form (`service.wire.schedules`) to the rate of every optimizer step.
+"""Learning-rate schedules: from the JSON form (`wire.schedules`) to the rate of every optimizer step.
 
 The same function serves preview, training and resumed training, so the three cannot disagree.
 
@@ -6,11 +6,11 @@ The same function serves preview, training and resumed training, so the three ca
     rate(0), rate(50), rate(100)   # 0.1, 0.05, 0.0
 """
 
-from service.rates.schedules.building import RateFunction, default_schedule
-from service.rates.schedules.preview import SchedulePreview, preview
-from service.rates.schedules.running import RunningSchedule, rate_function
-from service.rates.schedules.sampled import schedule_from_params
-from service.wire.schedules import Schedule, ScheduleError, read_schedule
+from lrtune.service.rates.schedules.building import RateFunction, default_schedule
+from lrtune.service.rates.schedules.preview import SchedulePreview, preview
+from lrtune.service.rates.schedules.running import RunningSchedule, rate_function
+from lrtune.service.rates.schedules.sampled import schedule_from_params
+from lrtune.service.wire.schedules import Schedule, ScheduleError, read_schedule
 
 __all__ = [
     "RateFunction",

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from service.rates.schedules import cycles, decay
-from service.rates.schedules.plateau import PlateauState
-from service.rates.schedules.training import Span, Watched, short_warmup
-from service.wire import schedules as wire
-from service.wire.schedules.base import ScheduleModel, WarmedSchedule
+from lrtune.service.rates.schedules import cycles, decay
+from lrtune.service.rates.schedules.plateau import PlateauState
+from lrtune.service.rates.schedules.training import Span, Watched, short_warmup
+from lrtune.service.wire import schedules as wire
+from lrtune.service.wire.schedules.base import ScheduleModel, WarmedSchedule
 
 RateFunction = Callable[[int], float]
 """Step ≥ 0 → learning rate."""

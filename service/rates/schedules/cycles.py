@@ -3,7 +3,7 @@
 import math
 from itertools import pairwise
 
-from service.rates.schedules.decay import cosine, power
+from lrtune.service.rates.schedules.decay import cosine, power
 
 
 def cycle_of(step: int, first: int, multiplier: int) -> tuple[int, int, int]:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from service.wire.schedules import Plateau
+from lrtune.service.wire.schedules import Plateau
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from service.rates.schedules.running import RunningSchedule
-from service.wire.schedules import Schedule, ScheduleError
+from lrtune.service.rates.schedules.running import RunningSchedule
+from lrtune.service.wire.schedules import Schedule, ScheduleError
 
 
 @dataclass(frozen=True)

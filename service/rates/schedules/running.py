@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from service.rates.schedules.building import RateFunction, build
-from service.rates.schedules.decay import LARGEST
-from service.rates.schedules.plateau import PlateauState, observe
-from service.rates.schedules.training import Span
-from service.wire.schedules import Schedule, ScheduleError
+from lrtune.service.rates.schedules.building import RateFunction, build
+from lrtune.service.rates.schedules.decay import LARGEST
+from lrtune.service.rates.schedules.plateau import PlateauState, observe
+from lrtune.service.rates.schedules.training import Span
+from lrtune.service.wire.schedules import Schedule, ScheduleError
 
 _FAR = 2**53
 """Steps beyond this are taken for it."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from service.wire.schedules import SCHEDULES, Schedule, ScheduleError, read_schedule
+from lrtune.service.wire.schedules import SCHEDULES, Schedule, ScheduleError, read_schedule
 
 _PREFIX = "schedule."
 

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, field, replace
 
-from service.rates.schedules.plateau import PlateauState
-from service.wire.schedules import Plateau, ScheduleError
-from service.wire.schedules.base import DecayingSchedule, WarmedSchedule
+from lrtune.service.rates.schedules.plateau import PlateauState
+from lrtune.service.wire.schedules import Plateau, ScheduleError
+from lrtune.service.wire.schedules.base import DecayingSchedule, WarmedSchedule
 
 SHORT_WARMUP_STEPS = 1000
 OPEN_WARMUP_STEPS = 100

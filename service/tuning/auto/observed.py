@@ -8,9 +8,9 @@ import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from service.storage.optuna_schema import DIVERGED_ATTR
-from service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
-from service.tuning.auto.space import Space
+from lrtune.service.storage.schema.attributes import DIVERGED_ATTR
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
+from lrtune.service.tuning.auto.space import Space
 
 _BEST, _LATEST = 100, 150
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.tuning.auto.evidence import Floats
+from lrtune.service.tuning.auto.evidence import Floats
 
 _POINTS = 101
 _UNIFORM_SHARE = 0.2

@@ -7,12 +7,12 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from service.tuning.auto import race, rungs
-from service.tuning.auto.again import began_as, furthest_runs, trains_to
-from service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
-from service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
-from service.tuning.auto.pace import behind_pace
-from service.tuning.auto.space import Space
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
+from lrtune.service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
+from lrtune.service.tuning.auto.policy import race, rungs
+from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, trains_to
+from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.space import Space
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
@@ -22,8 +22,8 @@ class AutoPruner(BasePruner):
     finished trials' own curves say that early ranks can be trusted.
 
     Under an `AutoSampler` a trial stops at the first rung that it does not lead, and may be trained again from its
-    start when it does (`service.tuning.auto.again`). Where trials are the budget, or under another sampler, it stops
-    where it is behind the finished ones (`service.tuning.auto.race`). A trial is judged at fixed shares of a full
+    start when it does (`policy.retraining`). Where trials are the budget, or under another sampler, it stops
+    where it is behind the finished ones (`policy.race`). A trial is judged at fixed shares of a full
     training; the length of one is that of the longest complete trial unless `max_steps` is given, and until a trial is
     complete nothing is stopped without it.
 

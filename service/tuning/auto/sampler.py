@@ -10,17 +10,17 @@ from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from service.storage.optuna_schema import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR
-from service.tuning.auto import promotion
-from service.tuning.auto.again import TRAINS_TO_ATTR, WHOLE_ATTR, began_as, furthest_runs, not_again
-from service.tuning.auto.evidence import FRACTIONS, Floats
-from service.tuning.auto.extrapolation import LATEST as CURVES
-from service.tuning.auto.observed import Length, length_of, observe, tells, window
-from service.tuning.auto.proposal import propose
-from service.tuning.auto.pruner import AutoPruner
-from service.tuning.auto.rungs import RUNGS
-from service.tuning.auto.space import Space
-from service.tuning.stability import Run
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats
+from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
+from lrtune.service.tuning.auto.policy import promotion
+from lrtune.service.tuning.auto.policy.proposal import propose
+from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_again
+from lrtune.service.tuning.auto.policy.rungs import RUNGS
+from lrtune.service.tuning.auto.pruner import AutoPruner
+from lrtune.service.tuning.auto.space import Space
+from lrtune.service.tuning.auto.surrogate.extrapolation import LATEST as CURVES
+from lrtune.service.tuning.auto.surrogate.stability import Run
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from service.tuning.auto.evidence import Floats
-from service.wire.search_space import is_learning_rate
+from lrtune.service.tuning.auto.evidence import Floats
+from lrtune.service.wire.search_space import is_learning_rate
 
 
 @dataclass(frozen=True)

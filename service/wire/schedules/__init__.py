@@ -7,8 +7,8 @@
 Other libraries' names of parameters (`T_max`, `eta_min`, `step_size`, …) are read and written back as ours.
 """
 
-from service.wire.schedules.base import ScheduleError, ScheduleModel
-from service.wire.schedules.models import (
+from lrtune.service.wire.schedules.base import ScheduleError, ScheduleModel
+from lrtune.service.wire.schedules.models import (
     Constant,
     Cosine,
     CosineRestarts,
@@ -24,7 +24,7 @@ from service.wire.schedules.models import (
     Step,
     Wsd,
 )
-from service.wire.schedules.union import (
+from lrtune.service.wire.schedules.union import (
     SCHEDULES,
     Default,
     Join,

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from service.wire.base import Body
+from lrtune.service.wire.base import Body
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A learning rate: finite, > 0."""

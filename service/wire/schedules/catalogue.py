@@ -5,9 +5,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from service.wire.base import Body, Loss, Reply
-from service.wire.schedules.base import Rate, ScheduleModel
-from service.wire.schedules.union import SCHEDULES, Schedule
+from lrtune.service.wire.base import Body, Loss, Reply
+from lrtune.service.wire.schedules.base import Rate, ScheduleModel
+from lrtune.service.wire.schedules.union import SCHEDULES, Schedule
 
 MAX_PREVIEW_STEPS = 100_000
 

@@ -1,11 +1,11 @@
-"""The schedules, each with its parameters. What they compute: `service.rates.schedules`."""
+"""The schedules, each with its parameters. What they compute: `rates.schedules`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from service.wire.schedules.base import (
+from lrtune.service.wire.schedules.base import (
     DecayingSchedule,
     Factor,
     Floor,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
-from service.wire.schedules.base import (
+from lrtune.service.wire.schedules.base import (
     Milestones,
     ScheduleError,
     ScheduleModel,
@@ -15,7 +15,7 @@ from service.wire.schedules.base import (
     WarmupKind,
     problem,
 )
-from service.wire.schedules.models import (
+from lrtune.service.wire.schedules.models import (
     Constant,
     Cosine,
     CosineRestarts,

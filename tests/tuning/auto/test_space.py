@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from service.tuning.auto.space import Space
+from lrtune.service.tuning.auto.space import Space
 
 SPACE = Space(
     {

@@ -1,1 +1,0 @@
-"""Measuring the service on this machine: what `lrtune bench` runs."""

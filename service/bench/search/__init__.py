@@ -1,1 +1,0 @@
-"""`lrtune bench search`: search methods compared on tabulated learning curves."""

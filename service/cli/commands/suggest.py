@@ -1,0 +1,66 @@
+"""`lrtune suggest`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lrtune.service.cli.output import (
+    CLIENT_RETRY_SECONDS,
+    Json,
+    Server,
+    fail,
+    number,
+    params_text,
+    print_json,
+    suggestion_line,
+)
+
+if TYPE_CHECKING:
+    from lrtune.service.wire.studies import Suggestion
+
+
+def suggest(
+    study: Annotated[str | None, typer.Argument(help="Name of the study; left out: from past studies.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Without a study: adamw, sgd, …")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Without a study: the batch size.")] = None,
+    total_steps: Annotated[int | None, typer.Option(min=1, help="Without a study: optimizer steps.")] = None,
+    family: Annotated[str | None, typer.Option(help="Without a study: the kind of task, as studies tag it.")] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """What to train with, on all that a study knows so far. Costs no trial.
+
+    Without a study: what past studies found with the same optimizer, else what is usual. The last line is the suggested
+    learning rate with its interval; with --json, everything the service says.
+    """
+    from pydantic import ValidationError
+
+    from lrtune.trainers.client.client import Client
+
+    wanted = {"optimizer": optimizer, "batch_size": batch_size, "total_steps": total_steps, "family": family}
+    if study is not None and any(value is not None for value in wanted.values()):
+        fail("a study knows its optimizer, batch size, steps and family: name it alone, or leave it out", code=2)
+    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+        try:
+            suggestion = client.suggest(**wanted) if study is None else client.suggestion(study)  # type: ignore[arg-type]
+        except ValidationError as error:
+            problem = error.errors()[0]
+            fail(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}", code=2)
+    if as_json:
+        print_json(suggestion)
+        return
+    for line in reasons(suggestion):
+        print(line)
+    print(suggestion_line(suggestion))
+
+
+def reasons(suggestion: "Suggestion") -> list[str]:
+    """The suggestion's background, one fact a line."""
+    lines = [suggestion.explanation] if suggestion.explanation else []
+    if suggestion.params:
+        lines.append(f"train with {params_text(suggestion.params)}")
+    if suggestion.expected_value is not None:
+        lines.append(f"expected value {number(suggestion.expected_value)} (basis: {suggestion.basis})")
+    if suggestion.max_stable_learning_rate is not None:
+        lines.append(f"trainings diverge above about {number(suggestion.max_stable_learning_rate)}")
+    return lines

@@ -1,0 +1,162 @@
+"""The course of the demo: serve, create, train, watch, show."""
+
+import math
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from lrtune.service.cli.commands.suggest import reasons
+from lrtune.service.cli.demo.processes import last_line, running_service, running_workers, storage_url
+from lrtune.service.cli.demo.retrain import retrain, verdict
+from lrtune.service.cli.demo.view import View, finished
+from lrtune.service.cli.output import number, params_text, print_table, suggestion_line
+from lrtune.service.wire.studies import StudyStatus, Suggestion
+from lrtune.service.wire.trials import Trial
+from lrtune.trainers.client.client import Client
+from lrtune.trainers.errors import LrtuneError
+from lrtune.trainers.tasks.builtin.digits_search_space import SEARCH_SPACE
+from lrtune.trainers.worker.signals import Signals
+from lrtune.trainers.worker.supervisor import Supervisor
+
+METRIC = "validation cross-entropy"
+PICTURE = "loss-by-learning-rate.png"
+LOOK_EVERY_SECONDS = 0.25
+BEST_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the demo is to do."""
+
+    trials: int
+    workers: int
+    epochs: int
+    folder: Path
+    seed: int = 0
+    keep: bool = False
+    check: bool = False
+
+
+def run(plan: Plan, signals: Signals) -> None:
+    """The whole demo. Every process has ended when this returns or raises."""
+    console = Console()
+    console.print("starting the service …", highlight=False)
+    with running_service(plan.folder, signals) as address, _client(address, signals) as client:
+        name = f"digits-{datetime.now(UTC):%Y%m%d-%H%M%S}"
+        client.create_study(
+            name,
+            search_space=SEARCH_SPACE,
+            sampler={"name": "auto", "seed": plan.seed},
+            metric=METRIC,
+            max_trials=plan.trials,
+            max_steps=plan.epochs,
+            description="A small network on scikit-learn's digits.",
+            tags={"family": "mlp", "data": "digits"},
+        )
+        console.print(f"study {name} at {address}", highlight=False)
+        with running_workers(address, name, plan.workers, plan.folder, signals) as workers:
+            status = _watch(client, name, plan, workers, signals, console)
+        _show_best(list(client.trials(name)))
+        suggestion = client.suggestion(name)
+        rate = SEARCH_SPACE["learning_rate"]
+        picture = _draw(client, name, plan.folder, suggestion, (rate["low"], rate["high"]))
+        if plan.check:
+            _check(suggestion, plan.epochs, signals)
+        _show_end(plan, status, suggestion, picture, address)
+        if plan.keep:
+            signals.stopping.wait()
+
+
+def _client(address: str, signals: Signals) -> Client:
+    return Client(address, retry_seconds=10.0, stopping=signals.stopping)
+
+
+def _watch(
+    client: Client, name: str, plan: Plan, workers: Supervisor, signals: Signals, console: Console
+) -> StudyStatus:
+    """Shows the progress until every trial has an outcome."""
+    with View(console, f"Tuning {', '.join(SEARCH_SPACE)} on digits", plan.trials) as view:
+        while True:
+            alive = workers.look()
+            status = client.status(name)
+            view.show(status, list(client.trials(name, state="running")))
+            if finished(status) >= plan.trials:
+                return status
+            if not alive:
+                why = last_line(plan.folder / "workers.log")
+                raise LrtuneError(f"the workers ended after {finished(status)} trials: {why}")
+            signals.stopping.wait(LOOK_EVERY_SECONDS)
+            signals.check()
+
+
+def _show_best(trials: Sequence[Trial]) -> None:
+    ranked = sorted(
+        (trial for trial in trials if trial.state == "complete" and trial.value is not None),
+        key=lambda trial: trial.value if trial.value is not None else math.inf,
+    )
+    print_table(
+        ("rank", "trial", METRIC, "parameters"),
+        (
+            (rank, trial.number, number(trial.value, 4), params_text(trial.params))
+            for rank, trial in enumerate(ranked[:BEST_SHOWN], 1)
+        ),
+        title="The best trials",
+    )
+
+
+def _draw(client: Client, name: str, folder: Path, suggestion: Suggestion, bounds: tuple[float, float]) -> Path:
+    from lrtune.service.cli.pictures.base import save
+    from lrtune.service.cli.pictures.loss_by_rate import Point, draw
+
+    points = []
+    for trial in client.trials(name):
+        value = trial.value
+        if value is None and trial.state == "pruned":
+            curve = client.trial(name, trial.number).curve
+            value = curve[-1].value if curve else None
+        points.append(Point(float(trial.params["learning_rate"] or 0), value, trial.state))
+    title = f"{name}: {len(points)} trainings of a small network on digits"
+    save(draw(points, suggestion, bounds=bounds, metric=METRIC, title=title), folder / PICTURE)
+    return folder / PICTURE
+
+
+def _check(suggestion: Suggestion, epochs: int, signals: Signals) -> None:
+    from lrtune.trainers.tasks.builtin.digits import fit
+
+    if suggestion.learning_rate is None:
+        raise LrtuneError("there is no suggested learning rate to check")
+
+    def train(params: Mapping[str, Any], epochs: int, seed: int) -> float:
+        signals.check()
+        return fit(params, epochs, seed)
+
+    results = retrain(suggestion.params, suggestion.learning_rate, train, epochs=epochs)
+    others = {key: value for key, value in suggestion.params.items() if key != "learning_rate"}
+    print_table(
+        ("setting", "learning rate", f"{METRIC}, mean ± sd", "by seed"),
+        (result.row() for result in results),
+        title=f"Retrained on {len(results[0].losses)} seeds with {params_text(others)}",
+    )
+    print(verdict(results))
+
+
+def _show_end(plan: Plan, status: StudyStatus, suggestion: Suggestion, picture: Path, address: str) -> None:
+    counts = status.trials.model_dump()
+    print(", ".join(f"{count} {state}" for state, count in counts.items() if count))
+    for line in reasons(suggestion):
+        print(line)
+    print(f"picture: {picture}")
+    if plan.keep:
+        print(f"service: {address} (Ctrl-C ends it)")
+    else:
+        again = f"lrtune serve --storage {shlex.quote(storage_url(plan.folder))}"
+        print(f"service: {address} (ended now; again with: {again})")
+    print(
+        suggestion_line(suggestion),
+        flush=True,
+    )

@@ -1,0 +1,1 @@
+"""Changes, gathered into batches and committed together."""

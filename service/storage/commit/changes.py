@@ -1,0 +1,274 @@
+"""Changes: each alters the mirror at once and notes the rows that make it true in the database.
+
+A change is made under the engine's lock, in one `with engine.change(study)`; the answer waits for the commit. If
+that fails, the mirrors it touched are thrown away and read again, so the mirror never drifts from the database.
+"""
+
+import json
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from optuna.distributions import BaseDistribution
+from optuna.trial import TrialState
+
+from lrtune.service.storage.commit.batch import Batch
+from lrtune.service.storage.memory.range_tests import StoredRangeTest
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
+from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
+from lrtune.service.storage.schema import codecs
+from lrtune.service.storage.sql.rows import report_row, state_columns, value_rows, work_row
+from lrtune.service.storage.sql.statements import Op, Row
+from lrtune.service.wire.studies import StudySpec
+
+
+class Changing(Protocol):
+    """What opens and closes changes: the engine."""
+
+    def open_change(self, change: "Change") -> None:
+        """Take the lock, and set the change's time. Raises StorageUnavailable, the lock not taken."""
+
+    def close_change(self, change: "Change", *, failed: bool) -> None:
+        """Submit the change, or undo it where it `failed`, and give the lock up."""
+
+
+class Change:
+    """One change of one study, made within `with engine.change(study) as change:`, which holds the engine's lock.
+
+    A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror thrown
+    away.
+    """
+
+    __slots__ = ("_engine", "batch", "error", "now", "rows", "study", "version")
+
+    def __init__(self, engine: "Changing", study: StudyMirror) -> None:
+        self._engine = engine
+        self.study = study
+        self.now = 0.0
+        self.rows: list[Row] = []
+        self.batch: Batch | None = None
+        self.error: Exception | None = None
+        self.version = 0
+
+    def __enter__(self) -> Self:
+        self._engine.open_change(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._engine.close_change(self, failed=error is not None)
+
+    # Waiting
+
+    def wait(self) -> None:
+        """Block until the change is on disk. Raises StorageUnavailable where it is not."""
+        if self.batch is not None:
+            self.batch.wait()
+        if self.error is not None:
+            raise self.error
+
+    async def on_disk(self) -> None:
+        """Wait until the change is on disk. Raises StorageUnavailable where it is not."""
+        batch = self.batch
+        if batch is not None and not batch.ended:
+            await batch.wait_async()
+        if self.error is not None:
+            raise self.error
+
+    # Studies
+
+    def create_study(self, spec: StudySpec | None) -> None:
+        """Write the study itself, and its spec where it has one."""
+        study = self.study
+        self.rows.append((Op.INSERT_STUDY, {"study_id": study.study_id, "study_name": study.name}))
+        for objective, direction in enumerate(study.directions):
+            row = {"study_id": study.study_id, "objective": objective, "direction": direction.name}
+            self.rows.append((Op.INSERT_DIRECTION, row))
+        if spec is None:
+            return
+        study.spec = spec
+        study.max_trials = spec.max_trials
+        study.max_total_steps = spec.max_total_steps
+        study.description = spec.description
+        study.created_at = study.updated_at = self.now
+        own: dict[str, Any] = {"study_id": study.study_id, "spec": spec.model_dump_json(), "version": 0}
+        own |= self._settings() | {"created_at": self.now, "updated_at": self.now}
+        self.rows.append((Op.INSERT_OUR_STUDY, own))
+
+    def update_study(self, **settings: Any) -> None:
+        """Change max_trials, max_total_steps, paused, stopped or description."""
+        for name, value in settings.items():
+            setattr(self.study, name, value)
+        self.rows.append((Op.UPDATE_OUR_STUDY, {"of_study_id": self.study.study_id, **self._settings()}))
+
+    def _settings(self) -> dict[str, Any]:
+        study = self.study
+        return {
+            "max_trials": study.max_trials,
+            "max_total_steps": study.max_total_steps,
+            "paused": study.paused,
+            "stopped": study.stopped,
+            "description": study.description,
+        }
+
+    def delete_study(self) -> None:
+        """Remove the study and all that belongs to it."""
+        self.rows.append((Op.BARRIER, {}))
+        self.rows.append((Op.DELETE_STUDY, {"of_study": self.study.study_id}))
+        self.rows.append((Op.BARRIER, {}))
+
+    def set_study_attr(self, key: str, value: Any, *, system: bool) -> None:
+        """Set one of Optuna's user or system attributes of the study; `value` must be JSON."""
+        text = json.dumps(value)
+        row = {"study_id": self.study.study_id, "key": key, "value_json": text}
+        self.rows.append((Op.SET_STUDY_SYSTEM_ATTR if system else Op.SET_STUDY_USER_ATTR, row))
+        attrs = self.study.system_attrs if system else self.study.user_attrs
+        # Readers may hold the old dict: replace it.
+        changed = {**attrs, key: json.loads(text)}
+        if system:
+            self.study.system_attrs = changed
+        else:
+            self.study.user_attrs = changed
+
+    def add_range_test(self, test: StoredRangeTest, curve: str) -> None:
+        """Keep a range test of the study, with its curve as JSON."""
+        self.study.range_tests.append(test)
+        row = {"study_id": self.study.study_id, "number": test.shown.number, "request_id": test.request_id}
+        row |= {"digest": test.digest, "findings": test.shown.model_dump_json(), "curve": curve}
+        self.rows.append((Op.INSERT_RANGE_TEST, row))
+
+    # Trials
+
+    def add_trial(self, trial: TrialMirror) -> None:
+        """Write a whole new trial, with whatever it already has."""
+        row: dict[str, Any] = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
+        row["after"] = self.study.trials[-1].trial_id if self.study.trials else None
+        self.rows.append((Op.INSERT_TRIAL, row | state_columns(trial)))
+        trial.distributions = share_distributions(
+            {
+                name: self._param_row(trial, name, trial.distributions[name], value)
+                for name, value in trial.params.items()
+            }
+        )
+        trial.user_attrs = self._stored_attrs(trial, trial.user_attrs, system=False)
+        trial.system_attrs = self._stored_attrs(trial, trial.system_attrs, system=True)
+        self.rows += value_rows(trial)
+        for step, value in trial.intermediate.items():
+            self.rows.append(report_row(trial, step, value))
+        if trial.work is not None:
+            self.rows.append(work_row(trial, self.study.study_id))
+        self.study.enter(trial)
+
+    def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
+        """Give a trial one parameter, in its external representation."""
+        trial.touch()
+        trial.params = {**trial.params, name: value}
+        stored = self._param_row(trial, name, distribution, value)
+        trial.distributions = share_distributions({**trial.distributions, name: stored})
+
+    def set_trial_attr(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> None:
+        """Set one of Optuna's user or system attributes of a trial; `value` must be JSON."""
+        trial.touch()
+        stored = json.loads(self._attr_row(trial, key, value, system=system))
+        if system:
+            trial.system_attrs = {**trial.system_attrs, key: stored}
+        else:
+            trial.user_attrs = {**trial.user_attrs, key: stored}
+
+    def report(self, trial: TrialMirror, step: int, value: float) -> None:
+        """Set the value at a step."""
+        trial.touch()
+        trial.intermediate[step] = value
+        if value < trial.lowest:
+            trial.lowest = value
+        if value > trial.highest:
+            trial.highest = value
+        last = trial.last_step
+        if last is None or step > last:
+            trial.last_step = step
+            self.study.tally.advance(trial, last or 0, step)
+        self.rows.append(report_row(trial, step, value))
+
+    def set_state(
+        self,
+        trial: TrialMirror,
+        state: TrialState,
+        *,
+        values: Sequence[float] | None = None,
+        work: Work | None = None,
+    ) -> None:
+        """Move a trial to another state, with its values, and with its lease where `work` is given."""
+        trial.touch()
+        study = self.study
+        study.count_out(trial)
+        trial.state = state
+        if values is not None:
+            trial.values = list(values)
+            self.rows += value_rows(trial)
+        if state is TrialState.RUNNING and trial.started_at is None:
+            trial.started_at = self.now
+        if state.is_finished():
+            trial.finished_at = self.now
+        if work is not None:
+            trial.work = work
+            self.rows.append(work_row(trial, self.study.study_id))
+        study.count_in(trial)
+        study.rank(trial)
+        row = {"of_trial_id": trial.trial_id, **state_columns(trial)}
+        self.rows.append((Op.UPDATE_TRIAL, row))
+
+    def set_work(self, trial: TrialMirror, work: Work) -> None:
+        """Change what we keep of a trial, its state unchanged."""
+        study = self.study
+        study.count_out(trial)
+        trial.work = work
+        study.count_in(trial)
+        self.rows.append(work_row(trial, self.study.study_id))
+
+    def supersede_after(self, trial: TrialMirror, step: int) -> int:
+        """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
+        late = {s: v for s, v in trial.intermediate.items() if s > step}
+        if not late:
+            return 0
+        assert trial.work is not None
+        trial.touch()
+        for late_step, value in late.items():
+            stored, kind = codecs.show_intermediate_text(value)
+            row = {"trial_id": trial.trial_id, "lease_number": trial.work.leases, "step": late_step}
+            self.rows.append((Op.INSERT_SUPERSEDED, row | {"value": stored, "value_type": kind}))
+        row = {"of_trial": trial.trial_id, "after_step": step}
+        self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
+        self.rows.append((Op.BARRIER, {}))
+        lost = (trial.last_step or 0) - max(step, 0)
+        self.study.count_out(trial)
+        trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
+        trial.measure_curve()
+        self.study.count_in(trial)
+        return lost
+
+    # Rows
+
+    def _param_row(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> BaseDistribution:
+        """Write a parameter; the distribution as the database gives it back, one object for all trials that have it."""
+        text = codecs.show_distribution(distribution)
+        row = {
+            "trial_id": trial.trial_id,
+            "param_name": name,
+            "param_value": distribution.to_internal_repr(value),
+            "distribution_json": text,
+        }
+        self.rows.append((Op.SET_PARAM, row))
+        return codecs.read_distribution(text)
+
+    def _stored_attrs(self, trial: TrialMirror, attrs: dict[str, Any], *, system: bool) -> dict[str, Any]:
+        """The attributes of a new trial as the database gives them back."""
+        if not attrs:
+            return NO_ATTRS
+        return {key: json.loads(self._attr_row(trial, key, value, system=system)) for key, value in attrs.items()}
+
+    def _attr_row(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> str:
+        text = json.dumps(value)
+        row = {"trial_id": trial.trial_id, "key": key, "value_json": text}
+        self.rows.append((Op.SET_TRIAL_SYSTEM_ATTR if system else Op.SET_TRIAL_USER_ATTR, row))
+        return text

@@ -1,0 +1,1 @@
+"""One database's connections: the writer's, its lock, readers', and PostgreSQL's pipeline."""

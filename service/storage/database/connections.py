@@ -1,0 +1,82 @@
+"""How databases are named, and connected to."""
+
+import contextlib
+import sqlite3
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from lrtune.service.storage.errors import StorageUrlInvalid
+
+BUSY_TIMEOUT_SECONDS = 10
+_CONNECT_TIMEOUT_SECONDS = 5
+_STATEMENT_TIMEOUT_MILLISECONDS = 30_000
+_EXAMPLES = "sqlite:///lrtune.db or postgresql+psycopg://user:password@host/database"
+
+
+def parse_url(text: str) -> URL:
+    """The URL of a SQLite file or a PostgreSQL database. Raises StorageUrlInvalid."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise StorageUrlInvalid(f"the storage URL cannot be read; use {_EXAMPLES}") from None
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        if url.drivername not in ("postgresql", "postgresql+psycopg"):
+            raise StorageUrlInvalid(f"the storage URL asks for {url.drivername}; lrtune speaks postgresql+psycopg only")
+        return url.set(drivername="postgresql+psycopg")
+    if backend != "sqlite":
+        raise StorageUrlInvalid(f"lrtune stores in SQLite or PostgreSQL, not in {backend}; use {_EXAMPLES}")
+    if not url.database or url.database == ":memory:":
+        raise StorageUrlInvalid("the storage must outlast the service: name a file, as in sqlite:///lrtune.db")
+    return url.set(drivername="sqlite")
+
+
+def discard(connection: Connection) -> None:
+    """Close a connection and have it never used again. Never raises."""
+    with contextlib.suppress(SQLAlchemyError):
+        connection.invalidate()
+    with contextlib.suppress(SQLAlchemyError):
+        connection.close()
+
+
+def new_engine(url: URL) -> Engine:
+    """SQLAlchemy's engine for a database, which connects when it is first used. Raises StorageUrlInvalid."""
+    try:
+        if url.get_backend_name() == "sqlite":
+            engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+            event.listen(engine, "connect", _set_up_sqlite)
+            return engine
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=10,
+            pool_timeout=BUSY_TIMEOUT_SECONDS,
+            connect_args={
+                "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
+                "application_name": "lrtune",
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 10_000,
+                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MILLISECONDS} -c synchronous_commit=on",
+            },
+        )
+    except (NoSuchModuleError, ImportError) as error:
+        raise StorageUrlInvalid(f"no driver for {url.drivername}: pip install 'lrtune[service]'") from error
+
+
+def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={BUSY_TIMEOUT_SECONDS * 1000}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def raw_postgres(connection: Connection) -> "psycopg.Connection[Any]":
+    """The driver's connection to PostgreSQL."""
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)
+    return raw

@@ -1,0 +1,69 @@
+"""Looking at a database that may be in use, without changing it: no lock, no table, no file is made."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from lrtune.service.storage.database.connections import parse_url
+from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.errors import StorageUnavailable
+
+_BUSY_TIMEOUT_SECONDS = 10
+
+
+def sqlite_path(url: str) -> Path | None:
+    """The file of a SQLite URL; None for PostgreSQL. Raises StorageUrlInvalid."""
+    parsed = parse_url(url)
+    return Path(parsed.database or "").absolute() if parsed.get_backend_name() == "sqlite" else None
+
+
+def shown(url: str) -> str:
+    """The URL for people: its password is hidden."""
+    return parse_url(url).render_as_string(hide_password=True)
+
+
+def open_sqlite(path: Path) -> sqlite3.Connection:
+    """An existing SQLite file, for reading. Raises StorageUnavailable where there is none."""
+    if not path.is_file():
+        raise StorageUnavailable(f"there is no database {path}: name the file that the service writes")
+    # mode=rw, not ro: the last reader to leave may have to tidy up the write-ahead log.
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, check_same_thread=False
+    )
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+@contextlib.contextmanager
+def reading(url: str) -> Iterator[Connection]:
+    """One snapshot of the whole database, to read from, beside a service that writes it. Raises StorageUnavailable."""
+    path = sqlite_path(url)
+    if path is None:
+        with _reading_postgres(url) as connection:
+            yield connection
+        return
+    engine = create_engine("sqlite://", creator=lambda: open_sqlite(path), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN")
+            yield connection
+    except DBAPIError as error:
+        raise StorageUnavailable(f"the database {shown(url)} cannot be read: {error.orig}") from error
+
+
+@contextlib.contextmanager
+def _reading_postgres(url: str) -> Iterator[Connection]:
+    database = Database(url)
+    try:
+        with database.read() as connection:
+            connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield connection
+    finally:
+        database.close()

@@ -1,0 +1,156 @@
+"""The writer lock: on SQLite a lock file, on PostgreSQL an advisory lock of the connection that commits.
+
+The lock file belongs to its process until that ends. On PostgreSQL the connection of a process that was stopped or
+hangs lives on and keeps the lock. A writer says something on it every few seconds; a standby that finds it silent for
+much longer ends the connection, and with it the lock.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
+
+_log = logging.getLogger(__name__)
+
+_LOCK_CLASS = 0x6C727475  # "lrtu": keeps our advisory locks apart from other programs'.
+_END_MILLISECONDS = 2_000
+
+_HOLDER = text("""
+    select a.pid, a.backend_start,
+           case when a.state like 'idle%' or a.wait_event_type = 'Client'
+                then extract(epoch from clock_timestamp() - a.state_change)::float8 end as silent_seconds
+    from pg_locks l join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+      and l.classid::bigint = :lock_class and l.objid::bigint = :shard
+      and l.database = (select oid from pg_database where datname = current_database())
+""")
+# objsubid 2: a lock with two keys. A backend that waits for its client is silent; one that waits for a disk is not.
+
+_END = text("""
+    select pg_terminate_backend(pid, :milliseconds) from pg_stat_activity
+    where pid = :pid and backend_start = :started_at
+""")
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The server's end of one connection. A process id alone comes back one day."""
+
+    pid: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose connection holds the lock."""
+
+    backend: Backend
+    silent_seconds: float | None
+    """For how long the server has waited for it to say something; None where it does not, or does not tell us."""
+
+
+class LockFile:
+    """The lock file beside a SQLite database."""
+
+    def __init__(self, database: str) -> None:
+        self._database = database
+        self._lock = FileLock(f"{database}.lock", thread_local=False)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds it."""
+        return self._lock.is_locked
+
+    def take(self) -> None:
+        """Raises WriterBusy where another process holds it, StorageUnavailable where it cannot be made."""
+        folder = Path(self._lock.lock_file).absolute().parent
+        if not folder.is_dir():  # The lock would create it.
+            raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise _busy(self._database) from None
+        except OSError as error:
+            raise StorageUnavailable(
+                f"cannot create {self._lock.lock_file}: {error.strerror}; check that the folder exists and is writable"
+            ) from error
+
+    def give_up(self) -> None:
+        """Nothing where it is not held."""
+        self._lock.release()
+
+
+class AdvisoryLock:
+    """The lock of a PostgreSQL database. It remembers which connection it was last taken on."""
+
+    def __init__(self, shown_url: str, shard: int, depose_after_seconds: float) -> None:
+        self._shown_url = shown_url
+        self._shard = shard
+        self._depose_after_seconds = depose_after_seconds
+        self._last: Backend | None = None
+
+    def take(self, connection: Connection) -> None:
+        """Take it on this connection. Raises WriterBusy, SQLAlchemyError."""
+        if not _try_lock(connection, self._shard) and not (
+            self._free(connection) and _try_lock(connection, self._shard)
+        ):
+            raise _busy(self._shown_url)
+        self._last = _own_backend(connection)
+
+    def _free(self, connection: Connection) -> bool:
+        """Whether the lock may be free now: its holder is gone, was our own lost connection, or silent for too long."""
+        holder = _find_holder(connection, self._shard)
+        if holder is None:
+            return True
+        silent = holder.silent_seconds
+        if holder.backend != self._last:
+            if silent is None or silent < self._depose_after_seconds:
+                return False
+            _log.warning(
+                "the writer of %s has said nothing for %.0f s: ending its connection (backend %d) to take over",
+                *(self._shown_url, silent, holder.backend.pid),
+            )
+        try:
+            _end(connection, holder.backend)
+        except SQLAlchemyError as error:
+            connection.rollback()
+            _log.warning("backend %d cannot be ended: %s", holder.backend.pid, str(error).partition("\n")[0])
+            return False
+        return True
+
+
+def _busy(shown: str) -> WriterBusy:
+    return WriterBusy(f"another lrtune process writes {shown}; this one waits as standby")
+
+
+def _try_lock(connection: Connection, shard: int) -> bool:
+    """Whether this connection has got the lock."""
+    granted = connection.execute(select(func.pg_try_advisory_lock(_LOCK_CLASS, shard))).scalar()
+    connection.commit()
+    return bool(granted)
+
+
+def _own_backend(connection: Connection) -> Backend:
+    """The server's end of this connection."""
+    row = connection.execute(text("select pid, backend_start from pg_stat_activity where pid = pg_backend_pid()")).one()
+    connection.commit()
+    return Backend(row.pid, row.backend_start)
+
+
+def _find_holder(connection: Connection, shard: int) -> Holder | None:
+    """Who holds the lock; None where nobody does any more."""
+    row = connection.execute(_HOLDER, {"lock_class": _LOCK_CLASS, "shard": shard}).one_or_none()
+    connection.commit()
+    return None if row is None else Holder(Backend(row.pid, row.backend_start), row.silent_seconds)
+
+
+def _end(connection: Connection, backend: Backend) -> None:
+    """End another connection, if it is still there. Raises SQLAlchemyError where our role may not."""
+    connection.execute(_END, {"pid": backend.pid, "started_at": backend.started_at, "milliseconds": _END_MILLISECONDS})
+    connection.commit()

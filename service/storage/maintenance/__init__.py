@@ -1,0 +1,1 @@
+"""Looking after a database: upgrade, check, backup, restore."""

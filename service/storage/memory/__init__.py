@@ -1,0 +1,1 @@
+"""Studies and trials in memory: the mirrors that every decision reads."""

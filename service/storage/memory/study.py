@@ -1,0 +1,190 @@
+"""The mirror: each study in memory, as the database has it plus what is being committed.
+
+Every decision reads the mirror. Only `storage.commit.changes` and `storage.sql.studies` write it.
+"""
+
+import math
+from bisect import bisect_left, insort
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
+
+from lrtune.service.storage.memory.range_tests import StoredRangeTest
+from lrtune.service.storage.memory.trial import TrialMirror, Work
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR
+from lrtune.service.wire.studies import StudySpec
+
+__all__ = ["MAX_REQUEST_IDS", "StudyMirror", "Tally", "TrialMirror", "Work"]
+
+MAX_REQUEST_IDS = 10_000
+"""How many answered asks a study remembers, so that a repeated one gets the same trial."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts over a study's trials, kept up to date with each change."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    spent_trials: int = 0
+    """Trials that count against `max_trials`: all but those recorded from elsewhere."""
+    trained: int = 0
+    saved_by_pruning: int = 0
+    spent_on_divergence: int = 0
+    reserved: int = 0
+    """Steps that running and waiting trials may still train; paused ones have none until they are promoted."""
+
+    def add(self, trial: TrialMirror, sign: int = 1) -> None:
+        """Count a trial in, or out with sign -1."""
+        outcome = trial.outcome
+        self.outcomes[outcome] += sign
+        work = trial.work
+        if work is None:
+            return
+        self.spent_trials += sign
+        self.trained += sign * trial.trained_steps
+        last = trial.last_step or 0
+        max_steps = work.max_steps
+        if AGAIN_ATTR in trial.system_attrs and outcome != "failed":
+            self.saved_by_pruning -= sign * (max_steps or 0)  # What stopping the one it trains again had saved.
+        if outcome == "pruned" and max_steps is not None:
+            self.saved_by_pruning += sign * max(0, max_steps - last)
+        elif outcome == "diverged":
+            self.spent_on_divergence += sign * last
+        elif outcome in ("running", "waiting") and max_steps is not None and not trial.paused:
+            self.reserved += sign * max(0, max_steps - last)
+
+    def advance(self, trial: TrialMirror, before: int, now: int) -> None:
+        """Count the steps that a running trial went on from `before` to `now`."""
+        work = trial.work
+        if work is None:
+            return
+        self.trained += now - before
+        if work.max_steps is not None:
+            self.reserved += max(0, work.max_steps - now) - max(0, work.max_steps - before)
+
+
+@dataclass(slots=True)
+class StudyMirror:
+    """A study with all its trials. `spec` is None for a study that was not created through lrtune."""
+
+    study_id: int
+    name: str
+    directions: list[StudyDirection]
+    user_attrs: dict[str, Any] = field(default_factory=dict)
+    system_attrs: dict[str, Any] = field(default_factory=dict)
+    spec: StudySpec | None = None
+    max_trials: int | None = None
+    max_total_steps: int | None = None
+    paused: bool = False
+    stopped: bool = False
+    description: str = ""
+    version: int = 0
+    created_at: float = 0.0
+    updated_at: float = 0.0
+    trials: list[TrialMirror] = field(default_factory=list)
+    waiting: "OrderedDict[int, None]" = field(default_factory=OrderedDict)
+    """Numbers of waiting trials, those to resume before those never begun; without the paused ones."""
+    paused_trials: dict[int, tuple[float, int]] = field(default_factory=dict)
+    """The waiting trials that were told to pause, by number, each with its place in `paused_ranking`."""
+    paused_ranking: list[tuple[float, int]] = field(default_factory=list)
+    """(best value so far, number) of the paused trials, best first; where the study maximizes, of minus the value."""
+    leased: dict[int, TrialMirror] = field(default_factory=dict)
+    """Trials with a lease, by number."""
+    requests: "OrderedDict[str, int]" = field(default_factory=OrderedDict)
+    tally: Tally = field(default_factory=Tally)
+    ranking: list[tuple[float, int]] = field(default_factory=list)
+    """(value, number) of the complete trials, best first; where the study maximizes, of minus the value."""
+    range_tests: list[StoredRangeTest] = field(default_factory=list)
+    completed: list[int] = field(default_factory=list)
+    """Numbers of the complete trials, in the order in which they ended."""
+    alive: bool = True
+    """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
+    last_used: float = 0.0
+    cache: dict[str, Any] = field(default_factory=dict)
+    """What readers derived, by name, with the version it holds for. Dropped with the mirror."""
+
+    @property
+    def maximizes(self) -> bool:
+        """Whether a larger value is better."""
+        return self.directions[0] is StudyDirection.MAXIMIZE
+
+    def count_in(self, trial: TrialMirror) -> None:
+        """Bring the counts and the queues up to date with `trial` as it is now."""
+        self.tally.add(trial)
+        number = trial.number
+        if trial.paused or number in self.paused_trials:
+            self._place_paused(trial)
+        if trial.state is TrialState.WAITING and not trial.paused:
+            self.waiting[number] = None
+            if trial.work is not None and trial.work.attempt > 0:
+                self.waiting.move_to_end(number, last=False)
+        else:
+            self.waiting.pop(number, None)
+        if trial.work is not None and trial.work.leased:
+            self.leased[number] = trial
+        else:
+            self.leased.pop(number, None)
+
+    def _place_paused(self, trial: TrialMirror) -> None:
+        """Take a trial into the queue of the paused ones, or out of it."""
+        known = self.paused_trials.pop(trial.number, None)
+        if known is not None:
+            del self.paused_ranking[bisect_left(self.paused_ranking, known)]
+        if trial.paused:
+            place = (-trial.highest if self.maximizes else trial.lowest, trial.number)
+            self.paused_trials[trial.number] = place
+            insort(self.paused_ranking, place)
+
+    def enter(self, trial: TrialMirror) -> None:
+        """Take in a trial that the study did not have yet."""
+        self.trials.append(trial)
+        if trial.work is not None and trial.work.request_id is not None:
+            self.remember_request(trial.work.request_id, trial.number)
+        self.count_in(trial)
+        self.rank(trial)
+
+    def enter_all(self, trials: Iterable[TrialMirror]) -> None:
+        """Take in the trials of a study that had none yet; ranked once, not one by one."""
+        for trial in trials:
+            self.trials.append(trial)
+            work = trial.work
+            if work is not None and work.request_id is not None:
+                self.remember_request(work.request_id, trial.number)
+            self.count_in(trial)
+        sign = -1 if self.maximizes else 1
+        ranked = [trial for trial in self.trials if trial.values and _is_ranked(trial)]
+        self.ranking = sorted((sign * trial.values[0], trial.number) for trial in ranked if trial.values)
+        ranked.sort(key=lambda trial: trial.finished_at or 0.0)
+        self.completed = [trial.number for trial in ranked]
+
+    def rank(self, trial: TrialMirror) -> None:
+        """Give a trial that has just been completed its place in the ranking."""
+        if not trial.values or not _is_ranked(trial):
+            return
+        value = trial.values[0]
+        insort(self.ranking, (-value if self.maximizes else value, trial.number))
+        self.completed.append(trial.number)
+
+    @property
+    def best(self) -> TrialMirror | None:
+        """The best complete trial."""
+        return self.trials[self.ranking[0][1]] if self.ranking else None
+
+    def count_out(self, trial: TrialMirror) -> None:
+        """Take `trial` out of the counts, before it changes."""
+        self.tally.add(trial, -1)
+
+    def remember_request(self, request_id: str, number: int) -> None:
+        """Note which trial answered an ask."""
+        self.requests[request_id] = number
+        if len(self.requests) > MAX_REQUEST_IDS:
+            self.requests.popitem(last=False)
+
+
+def _is_ranked(trial: TrialMirror) -> bool:
+    values = trial.values
+    return trial.state is TrialState.COMPLETE and values is not None and bool(values) and not math.isnan(values[0])

@@ -1,0 +1,1 @@
+"""Other processes that write the same database: noticed, and taken in."""

@@ -1,0 +1,60 @@
+"""The names of all attributes that lrtune keeps in Optuna's tables, and of Optuna's own that it relies on.
+
+They are system attributes of a study or a trial; their values are JSON.
+"""
+
+# Studies
+
+PRIOR_ATTR = "lrtune:prior"
+"""Of a study: by optimizer, what past studies had found when it was created."""
+
+CHOSEN_PRIOR_ATTR = "lrtune:chosen_prior"
+"""Of a study: the `prior` that a PATCH put in place of the spec's."""
+
+RANGE_TEST_ATTR = "lrtune:range_test"
+"""Of a study: the rate that its range tests recommend."""
+
+CHOSEN_SHORT_TRAININGS_ATTR = "lrtune:chosen_short_trainings"
+"""Of a study: the `short_trainings` that a PATCH put in place of the spec's."""
+
+EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
+"""Of a study whose sampler has enumerated all there is."""
+
+# Trials
+
+OUTCOME_ATTR = "lrtune:outcome"
+"""How a trial ended, where Optuna's state does not say it: `diverged`, for one."""
+
+EXPLANATION_ATTR = "lrtune:explanation"
+"""Why a trial ended as it did, for people."""
+
+LADDER_ATTR = "lrtune:ladder_steps"
+"""The length in steps that the ladder gave a trial. Where that is less than the study's `max_steps`, the trial's value
+is no full training's and is not to be compared with one."""
+
+PAUSE_AT_ATTR = "lrtune:pause_at"
+"""The step at which a trial's latest lease is paused, if it can be."""
+
+AGAIN_ATTR = "lrtune:again"
+"""Of a trial that trains another one again from its start: the number of the one it all began with."""
+
+TRAINS_TO_ATTR = "lrtune:trains_to"
+"""Until this share of a full training nothing stops the trial but divergence, and from there on it stops at the first
+rung that it does not lead. Trials without it are raced."""
+
+WHOLE_ATTR = "lrtune:whole"
+"""Of a trial that trains to its end whatever its early ranks, by the final losses of others."""
+
+REPEATS_ATTR = "lrtune:repeats"
+"""The number of the trial that this one repeats, a replicate."""
+
+REQUEST_ATTR = "lrtune:request_id"
+"""Of a trial that was enqueued or recorded: the id of the request that made it."""
+
+# Optuna's
+
+DIVERGED_ATTR = "constraints:diverged"
+"""A violated Optuna constraint: samplers rank the trial behind every other, and it is never the best."""
+
+FIXED_ATTR = "fixed_params"
+"""Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""

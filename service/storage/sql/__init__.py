@@ -1,0 +1,1 @@
+"""Every statement that is run, and the rows that it reads or writes."""

@@ -1,0 +1,1 @@
+"""Decisions on the evidence: which point next, which trial goes on."""

@@ -1,0 +1,1 @@
+"""Models of the evidence: losses, unfinished curves, the largest stable rate."""

@@ -1,0 +1,1 @@
+"""Trainings that are not whole: paused and resumed, or short ones."""

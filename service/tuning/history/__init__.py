@@ -1,0 +1,1 @@
+"""What past studies found, recorded and looked up."""

@@ -1,0 +1,1 @@
+"""Whether a training goes on, and what such verdicts rest on."""

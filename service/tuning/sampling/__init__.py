@@ -1,0 +1,1 @@
+"""Drawing a trial's parameters: samplers and pruners by name."""

@@ -1,0 +1,174 @@
+"""Drawing the parameters of one trial."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.pruners import NopPruner
+from optuna.trial import FrozenTrial, TrialState
+
+from lrtune.service.storage.schema.attributes import FIXED_ATTR
+from lrtune.service.tuning.fidelity import short_trainings
+from lrtune.service.tuning.fidelity.pausing import choose
+from lrtune.service.tuning.fidelity.short_trainings import for_full
+from lrtune.service.tuning.sampling.pruners import build_pruner
+from lrtune.service.tuning.sampling.random_values import generator, random_value
+from lrtune.service.tuning.sampling.samplers import build_sampler
+from lrtune.service.tuning.state.distributions import drawing_order, main_learning_rate
+from lrtune.service.tuning.state.folds import steps_are_folds
+from lrtune.service.tuning.state.snapshot import Snapshot
+from lrtune.service.tuning.state.staged_storage import StagedStorage, Written
+from lrtune.service.wire import methods
+from lrtune.service.wire.search_space import is_active
+from lrtune.service.wire.studies import StudySpec
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A trial's parameters, and what the sampler wants kept."""
+
+    params: dict[str, Any]
+    distributions: dict[str, BaseDistribution]
+    written: Written
+    exhausted: bool = False
+    """The sampler enumerates the space, and has nothing left: this point was there before."""
+    promoted: int | None = None
+    """The paused trial that goes on instead of a new one."""
+    target: int | None = None
+    """The step at which the trial is paused, where it can be."""
+    whole: bool = False
+    """It trains to its end whatever its early ranks."""
+    ladder_steps: int | None = None
+    """The length that the ladder gives the trial."""
+    waits: bool = False
+    """There is nothing to draw until trainings of the ladder have ended."""
+
+
+def draw(
+    spec: StudySpec,
+    snapshot: Snapshot,
+    number: int,
+    trial_id: int,
+    fixed: Mapping[str, Any] | None = None,
+    random: bool = False,
+) -> Draw:
+    """Draw the parameters of trial `number`; those in `fixed` are taken as given.
+
+    Pure in its arguments: the same spec, snapshot and number give the same parameters. With `random` the study's
+    sampler is left aside.
+    """
+    snapshot = for_full(spec, snapshot)
+    if random or draws_at_once(spec, snapshot):
+        return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
+    staged = FrozenTrial(
+        number=number,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={FIXED_ATTR: dict(fixed)} if fixed else {},
+        intermediate_values={},
+        trial_id=trial_id,
+    )
+    storage = StagedStorage(snapshot, staged)
+    pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
+    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
+    trial = optuna.Trial(study, trial_id)
+    distributions = snapshot.distributions
+    for name in drawing_order(spec.search_space):
+        if is_active(spec.search_space[name], staged.params):
+            _suggest(trial, name, distributions[name])
+    params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
+    chosen = {name: distributions[name] for name in params}
+    exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
+    return Draw(params, chosen, storage.written, exhausted)
+
+
+def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:
+    """Whether a draw takes microseconds: random values, or a point that is known already. It needs no thread then."""
+    return snapshot.point is not None or isinstance(spec.sampler, methods.RandomSampler)
+
+
+def _draw_at_once(
+    spec: StudySpec, snapshot: Snapshot, number: int, fixed: Mapping[str, Any], point: Mapping[str, Any] | None
+) -> Draw:
+    given = {**(point or {}), **fixed}
+    source = generator(spec.sampler.seed, number)
+    params: dict[str, Any] = {}
+    for name in drawing_order(spec.search_space):
+        parameter = spec.search_space[name]
+        if is_active(parameter, params):
+            params[name] = given[name] if name in given else random_value(parameter, source)
+    chosen = {name: snapshot.distributions[name] for name in params}
+    return Draw(params, chosen, Written(), exhausted=point is not None and not point and not fixed)
+
+
+def draw_or_random(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None = None
+) -> Draw:
+    """Like `draw`; where the study's sampler fails, the trial is drawn at random and the failure is logged."""
+    try:
+        return draw(spec, snapshot, number, trial_id, fixed)
+    except Exception:
+        _log.exception(
+            "sampler %s failed on trial %d of %s; drawing it at random",
+            spec.sampler.name,
+            number,
+            snapshot.name,
+        )
+        return draw(spec, snapshot, number, trial_id, fixed, random=True)
+
+
+def choose_or_draw(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, fresh: bool, insists: bool = False
+) -> Draw:
+    """A paused trial that goes on, or the parameters of trial `number`; see `pausing.choose`. Where that fails, the
+    parameters are drawn as for a trial that cannot be paused."""
+    try:
+        choice = choose(spec, for_full(spec, snapshot), number, fresh=fresh, insists=insists)
+    except Exception:
+        _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
+        return draw_or_random(spec, snapshot, number, trial_id)
+    chosen = {name: snapshot.distributions[name] for name in choice.params}
+    return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target, whole=choice.whole)
+
+
+def climb_or_draw(spec: StudySpec, ladder: Snapshot, snapshot: Snapshot, number: int, trial_id: int) -> Draw:
+    """The next training of the ladder; where that is over, or fails, the parameters of trial `number`."""
+    name = main_learning_rate(spec.search_space)
+    try:
+        step = short_trainings.choose(spec, ladder)
+    except Exception:
+        _log.exception("the ladder of %s failed; drawing trial %d", snapshot.name, number)
+        return draw_or_random(spec, snapshot, number, trial_id)
+    if step.kind == "wait":
+        return Draw({}, {}, Written(), waits=True)
+    if step.learning_rate is None or name is None:
+        return draw_or_random(spec, snapshot, number, trial_id)
+    distributions = {name: snapshot.distributions[name]}
+    return Draw({name: step.learning_rate}, distributions, Written(), ladder_steps=step.steps)
+
+
+def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:
+    match distribution:
+        case optuna.distributions.FloatDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_float(name, low, high, step=step, log=log)
+        case optuna.distributions.IntDistribution(low=low, high=high, step=step, log=log):
+            trial.suggest_int(name, low, high, step=step, log=log)
+        case optuna.distributions.CategoricalDistribution(choices=choices):
+            trial.suggest_categorical(name, choices)
+        case _:
+            raise TypeError(f"{name}: no parameter has a {type(distribution).__name__}")
+
+
+def enumerates(spec: StudySpec) -> bool:
+    """Whether the study's sampler walks through a finite space, each point once."""
+    return isinstance(spec.sampler, methods.GridSampler | methods.BruteForceSampler)

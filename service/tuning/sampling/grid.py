@@ -1,0 +1,161 @@
+"""Grids: which points there are, and which of them a study has yet to try."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.wire.search_space import CategoricalParameter, IntParameter, Parameter, is_active, sampling_order
+
+MAX_POINTS = 100_000
+
+Space = Mapping[str, Parameter]
+Point = tuple[Any, ...]
+"""A value for each parameter, ABSENT where the parameter does not exist beside the others."""
+
+ABSENT = object()
+
+
+class Grid:
+    """The points that a search space has on a grid, in the order they are tried in.
+
+    `points` values are taken of a float without step, and at most so many of an int; None: all there are. Raises
+    ValueError where there are more than `MAX_POINTS`.
+    """
+
+    def __init__(self, space: Space, points: int | None, seed: int) -> None:
+        counts = {name: count_values(parameter, points) for name, parameter in space.items()}
+        size = max(*counts.values(), math.prod(counts[name] for name in space if not space[name].when))
+        if size > MAX_POINTS:
+            raise ValueError(f"has at least {size} points, the most is {MAX_POINTS}")
+        # What conditions tie together comes first, and each of its combinations goes with each of the rest.
+        tied = {name for name, parameter in space.items() if parameter.when}
+        tied.update(parent for parameter in space.values() for parent in parameter.when or {})
+        tree = [name for name in sampling_order(space) if name in tied]
+        rest = [name for name in space if name not in tied]
+        self.names: Sequence[str] = (*tree, *rest)
+        self._heads = _combinations(space, tree, points, MAX_POINTS // math.prod(counts[name] for name in rest))
+        self._tails = [values_of(space[name], points) for name in rest]
+        size = len(self._heads) * math.prod(len(values) for values in self._tails)
+        self._order = np.random.default_rng(seed).permutation(size)
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, index: int) -> Point:
+        """The point to try as number `index`, which is at least 0. Raises IndexError past the last."""
+        index, head = divmod(int(self._order[index]), len(self._heads))
+        point = list(self._heads[head])
+        for values in self._tails:
+            index, place = divmod(index, len(values))
+            point.append(values[place])
+        return tuple(point)
+
+    def point_of(self, params: Mapping[str, Any]) -> Point:
+        """The parameters as a point, on the grid or not."""
+        return tuple(params.get(name, ABSENT) for name in self.names)
+
+
+def _combinations(space: Space, names: Sequence[str], points: int | None, most: int) -> list[Point]:
+    """The values that the named parameters may have together; parents stand before children."""
+    found: list[Point] = [()]
+    for place, name in enumerate(names):
+        values = values_of(space[name], points)
+        grown: list[Point] = []
+        for point in found:
+            exists = is_active(space[name], dict(zip(names[:place], point, strict=True)))
+            grown += [(*point, value) for value in (values if exists else (ABSENT,))]
+            if len(grown) > most:
+                raise ValueError(f"has more than {MAX_POINTS} points")
+        found = grown
+    return found
+
+
+class GridWalk:
+    """Which points a study has yet to try. Kept in its mirror's cache; used under the engine's lock.
+
+    A point counts as tried once a trial has it, whatever became of the trial and whoever made it. An ask costs the
+    same at the end of a long walk as at its beginning.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+        self._tried: set[Point] = set()
+        self._looked = 0
+        """How many trials of the study were looked at."""
+        self._open: list[TrialMirror] = []
+        """Those of them whose parameters are not all there yet."""
+        self._next = 0
+        """All points before this one were tried."""
+
+    def next_point(self, study: StudyMirror, fixed: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters of the next point; empty where all were tried. With some `fixed`, one that fits them, if any
+        is left."""
+        self._look(study)
+        left = self._left()
+        first = next(left, None)
+        if first is None:
+            return {}
+        self._next, point = first
+        if fixed and not self._fits(point, fixed):
+            point = next((other for _, other in left if self._fits(other, fixed)), point)
+        return {name: value for name, value in zip(self._grid.names, point, strict=True) if value is not ABSENT}
+
+    def _look(self, study: StudyMirror) -> None:
+        unsure = [*self._open, *study.trials[self._looked :]]
+        self._looked = len(study.trials)
+        self._open = []
+        for trial in unsure:
+            self._tried.add(self._grid.point_of(trial.params))
+            grows = trial.work is None or not trial.params  # Other processes add the parameters one by one.
+            if grows and not trial.state.is_finished():
+                self._open.append(trial)
+
+    def _left(self) -> Iterator[tuple[int, Point]]:
+        """The points not tried yet, with their places."""
+        for index in range(self._next, len(self._grid)):
+            point = self._grid[index]
+            if point not in self._tried:
+                yield index, point
+
+    def _fits(self, point: Point, fixed: Mapping[str, Any]) -> bool:
+        return all(fixed.get(name, value) == value for name, value in zip(self._grid.names, point, strict=True))
+
+
+def count_values(parameter: Parameter, points: int | None) -> int:
+    """How many of the parameter's values are on the grid, without listing them. A float needs `points` or a step."""
+    if isinstance(parameter, CategoricalParameter):
+        return len(parameter.choices)
+    if isinstance(parameter, IntParameter):
+        whole = (parameter.high - parameter.low) // parameter.step + 1
+        return whole if points is None else min(points, whole)
+    if parameter.step is not None:
+        return math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
+    if points is None:
+        raise ValueError("needs a step")
+    return points
+
+
+def values_of(parameter: Parameter, points: int | None) -> list[Any]:
+    """The parameter's values on the grid, ascending: evenly spread, on a log scale where the parameter has one."""
+    if isinstance(parameter, CategoricalParameter):
+        return list(parameter.choices)
+    count = count_values(parameter, points)
+    if isinstance(parameter, IntParameter):
+        whole = range(parameter.low, parameter.high + 1, parameter.step)
+        if len(whole) <= count:
+            return list(whole)
+        spread = np.geomspace if parameter.log else np.linspace
+        return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
+    if parameter.step is not None:
+        return [parameter.low + index * parameter.step for index in range(count)]
+    spread = np.geomspace if parameter.log else np.linspace
+    inner = [float(value) for value in spread(parameter.low, parameter.high, count)[1:-1]]
+    return [parameter.low, *inner, parameter.high]
+
+
+def _on_grid(value: float, parameter: IntParameter) -> int:
+    steps = round((float(value) - parameter.low) / parameter.step)
+    return min(parameter.low + steps * parameter.step, parameter.high)

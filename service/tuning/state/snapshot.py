@@ -1,0 +1,113 @@
+"""A study as a sampler or pruner sees it: a snapshot, and a place where what it writes is kept for the transaction.
+
+Samplers and pruners are given an ordinary Optuna study over this storage. They can run in any thread, for as long
+as they like, and touch nothing that is shared.
+"""
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.tuning.state.distributions import study_distributions
+
+_MOST_FROZEN = 2_000
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a sampler or pruner may know: some or all of the trials, by number, none of which will change."""
+
+    study_id: int
+    name: str
+    directions: list[StudyDirection]
+    user_attrs: dict[str, Any]
+    system_attrs: dict[str, Any]
+    trials: list[FrozenTrial]
+    distributions: Mapping[str, BaseDistribution]
+    """Of the study's search space."""
+    point: dict[str, Any] | None = None
+    """Of a study that walks through a grid: the next point, empty where there is none left."""
+    max_trials: int | None = None
+    promotable: frozenset[int] = frozenset()
+    """Numbers of the paused trials that may be taken up again."""
+
+
+def snapshot_all(study: StudyMirror) -> Snapshot:
+    """All trials. Under the engine's lock."""
+    return _snapshot(study, [trial.freeze() for trial in study.trials])
+
+
+def snapshot_window(study: StudyMirror, *, best: int, latest: int) -> Snapshot:
+    """The best complete trials, the latest trials and all on lease: a bounded view of a long history."""
+    count = len(study.trials)
+    if count <= best + latest:
+        return snapshot_all(study)
+    numbers = {number for _, number in study.ranking[:best]}
+    numbers.update(study.leased)
+    numbers.update(range(count - latest, count))
+    return _snapshot(study, [_frozen(study, number) for number in sorted(numbers)])
+
+
+def snapshot_of_trials(study: StudyMirror, numbers: Iterable[int]) -> Snapshot:
+    """These trials."""
+    return _snapshot(study, [_frozen(study, number) for number in numbers])
+
+
+def snapshot_of_training(study: StudyMirror, *, best: int, latest: int, paused: int) -> Snapshot:
+    """A bounded view like `snapshot_window`, with the best paused trials. Trials that wait with parameters, to be
+    trained on, are shown as running: they are points that were taken, and their curves are evidence."""
+    count = len(study.trials)
+    numbers = set(range(max(0, count - latest), count)).union(study.leased)
+    numbers.update(number for _, number in study.ranking[:best])
+    numbers.update(number for _, number in study.paused_ranking[:paused])
+    return _snapshot(study, [_shown_running(study, number) for number in sorted(numbers)])
+
+
+def _shown_running(study: StudyMirror, number: int) -> FrozenTrial:
+    trial = study.trials[number]
+    if trial.state is not TrialState.WAITING or not trial.params:
+        return _frozen(study, number)
+    cache: dict[int, tuple[FrozenTrial, FrozenTrial]] = study.cache.setdefault("shown as running", {})
+    frozen = trial.freeze()
+    kept = cache.get(number)
+    if kept is None or kept[0] is not frozen:
+        if len(cache) >= _MOST_FROZEN:
+            cache.clear()
+        shown = copy.copy(frozen)
+        shown.state = TrialState.RUNNING
+        kept = cache[number] = (frozen, shown)
+    return kept[1]
+
+
+def _frozen(study: StudyMirror, number: int) -> FrozenTrial:
+    """A trial of a window. A finished one is kept for the next windows in a cache of bounded size: the frozen copies of
+    all trials would double what a long study takes."""
+    trial = study.trials[number]
+    if not trial.state.is_finished():
+        return trial.freeze()
+    cache: dict[int, FrozenTrial] = study.cache.setdefault("frozen trials", {})
+    frozen = cache.get(number)
+    if frozen is None:
+        if len(cache) >= _MOST_FROZEN:
+            cache.clear()
+        frozen = cache[number] = trial.frozen_copy()
+    return frozen
+
+
+def _snapshot(study: StudyMirror, trials: list[FrozenTrial]) -> Snapshot:
+    return Snapshot(
+        study.study_id,
+        study.name,
+        study.directions,
+        study.user_attrs,
+        dict(study.system_attrs),
+        trials,
+        study_distributions(study),
+        max_trials=study.max_trials,
+    )

@@ -1,0 +1,1 @@
+"""What to train with: suggestions, range tests, responses, diagnoses."""

@@ -1,0 +1,135 @@
+"""What to train with, on all that is known so far.
+
+A suggestion is made in two steps: what it rests on is read under the engine's lock, at a cost that does not grow with
+the history, and the answer is worked out from that in a thread, once for every trial that ends.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from optuna.trial import TrialState
+
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.tuning.auto import finished_runs
+from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
+from lrtune.service.tuning.fidelity.short_trainings import count_short, look_at_ladder, tells_of_full
+from lrtune.service.tuning.state.distributions import main_learning_rate, study_distributions
+from lrtune.service.tuning.state.rate_prior import priors_of
+from lrtune.service.tuning.state.snapshot import snapshot_window
+from lrtune.service.tuning.suggesting.cold_start import bounds_of
+from lrtune.service.tuning.suggesting.compute import Known, Seen, work_out
+from lrtune.service.tuning.trials.replicates import finalists
+from lrtune.service.wire.search_space import Parameter
+from lrtune.service.wire.studies import Suggestion
+
+_BEST, _LATEST = 100, 150
+"""How many of the trials are looked at, however many there are."""
+
+_KEPT, _UNDER_WAY = "suggestion", "suggestion under way"
+
+
+def look(study: StudyMirror) -> Seen:
+    """What the study's suggestion rests on now. Under the engine's lock; 1 ms, however long the history."""
+    spec = study.spec
+    assert spec is not None
+    ranking = study.ranking
+    trials = snapshot_window(study, best=_BEST, latest=_LATEST).trials
+    return Seen(
+        known=_known(study),
+        spec=spec,
+        name=main_learning_rate(spec.search_space),
+        trials=[
+            t
+            for t in trials
+            if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(t, spec.max_steps)
+        ],
+        finalists=finalists(study),
+        middle=ranking[len(ranking) // 2][0] if ranking else None,
+        distributions=study_distributions(study),
+        maximizes=study.maximizes,
+        tests=[test.shown for test in study.range_tests],
+        prior=priors_of(spec, study.system_attrs),
+        short=count_short(study),
+        ladder=look_at_ladder(study),
+    )
+
+
+def _known(study: StudyMirror) -> Known:
+    outcomes = study.tally.outcomes
+    return outcomes["complete"], outcomes["pruned"], outcomes["diverged"], len(study.range_tests)
+
+
+# Keeping
+
+
+def suggest(study: StudyMirror) -> Suggestion:
+    """The suggestion on all that is known now, worked out in place where that was not done. Under the engine's lock."""
+    kept = _kept(study)
+    if kept is None or kept[0] != _known(study):
+        seen = look(study)
+        kept = study.cache[_KEPT] = (seen.known, work_out(seen))
+    return kept[1]
+
+
+def latest(study: StudyMirror) -> Suggestion:
+    """The suggestion that was worked out last. Under the engine's lock."""
+    kept = _kept(study)
+    return suggest(study) if kept is None else kept[1]
+
+
+async def prepare(engine: Engine, study: StudyMirror, *, behind: float = 0.0) -> None:
+    """Work the suggestion out in a thread, unless the kept one lacks no more than `behind` of the finished trials.
+
+    Those who ask at the same time wait for the same work.
+    """
+    with engine.lock:
+        known = _known(study)
+    while True:
+        with engine.lock:
+            kept = _kept(study)
+            if kept is not None and _covers(kept[0], known, behind):
+                return
+            task: asyncio.Task[None] | None = study.cache.get(_UNDER_WAY)
+            if task is None or task.done():
+                work = _work(engine, study, look(study))
+                task = study.cache[_UNDER_WAY] = asyncio.get_running_loop().create_task(work)
+        await asyncio.shield(task)
+
+
+async def _work(engine: Engine, study: StudyMirror, seen: Seen) -> None:
+    found = await asyncio.to_thread(work_out, seen)
+    with engine.lock:
+        study.cache[_KEPT] = (seen.known, found)
+
+
+def _kept(study: StudyMirror) -> tuple[Known, Suggestion] | None:
+    kept: tuple[Known, Suggestion] | None = study.cache.get(_KEPT)
+    return kept
+
+
+def _covers(kept: Known, known: Known, behind: float) -> bool:
+    before, now = sum(kept[:3]), sum(known[:3])
+    return kept[3] == known[3] and now - before <= behind * before and (behind > 0 or before > now or kept == known)
+
+
+def stability_of(study: StudyMirror) -> StabilityModel | None:
+    """How likely learning rates are to train without diverging; None without a learning rate. Kept until another trial
+    finishes. Under the engine's lock."""
+    assert study.spec is not None
+    space = study.spec.search_space
+    finished = _known(study)[:3]
+    kept = study.cache.get("stability")
+    if kept is None or kept[0] != finished:
+        kept = study.cache["stability"] = (finished, _stability(study, main_learning_rate(space), space))
+    found: StabilityModel | None = kept[1]
+    return found
+
+
+def _stability(study: StudyMirror, name: str | None, space: Mapping[str, Parameter]) -> StabilityModel | None:
+    if name is None:
+        return None
+    trials = [t for t in snapshot_window(study, best=_BEST, latest=_LATEST).trials if t.state.is_finished()]
+    full = study.spec.max_steps if study.spec is not None else None
+    runs = finished_runs([t for t in trials if t.state.name != "FAIL" and tells_of_full(t, full)], name)
+    return StabilityModel(runs, bounds_of(space[name]))

@@ -1,0 +1,1 @@
+"""Trials from the ask to the end: leases, points from outside, replicates."""

@@ -1,0 +1,181 @@
+"""The lease state machine: who may write to a trial, and what becomes of it.
+
+    waiting ──lease──▶ running ──finish──▶ complete | pruned | diverged | failed
+       ▲               │  ▲  │
+       └──requeue──────┘  │  └─requeue, told to pause─▶ paused ──finish──▶ pruned
+                          └────────promote────────────────┘
+
+    requeue: expired, the next attempt; released, the same one. A paused trial waits, too, but is leased again only
+    once it has earned more steps; it ends where no step is left for it.
+
+Every function here alters one trial within a change, under the engine's lock.
+"""
+
+import math
+import secrets
+from dataclasses import replace
+
+from optuna.trial import TrialState
+
+from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
+from lrtune.service.storage.memory.trial import PAUSED
+from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR, PAUSE_AT_ATTR
+from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
+from lrtune.service.tuning.fidelity.short_trainings import is_short
+from lrtune.service.tuning.history import recording
+from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial
+
+_STATES = {
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "diverged": TrialState.PRUNED,
+    "failed": TrialState.FAIL,
+}
+
+
+def find_trial(study: StudyMirror, number: int) -> TrialMirror:
+    """The trial of that number. Raises TrialNotFound."""
+    if not 0 <= number < len(study.trials):
+        raise TrialNotFound(study.name, number, len(study.trials))
+    return study.trials[number]
+
+
+def held_trial(study: StudyMirror, number: int, lease: str) -> TrialMirror:
+    """The trial that `lease` is the current lease of. Raises TrialNotFound, LeaseLost.
+
+    A lease past its time is good for as long as nobody took the trial back.
+    """
+    trial = find_trial(study, number)
+    work = trial.work
+    if work is None or work.lease != lease or not work.leased:
+        raise LeaseLost(_why_lost(trial))
+    return trial
+
+
+def _why_lost(trial: TrialMirror) -> str:
+    work = trial.work
+    remedy = "stop training it"
+    if trial.state.is_finished():
+        return f"trial {trial.number} is {trial.outcome} already; {remedy}"
+    if trial.state is TrialState.WAITING:
+        return f"the lease on trial {trial.number} has expired or was given back; {remedy}"
+    holder = f" and is held by {work.worker} now" if work is not None and work.worker else ""
+    return f"the lease on trial {trial.number} is not the current one: it was handed out again{holder}; {remedy}"
+
+
+def new_work(ask: Ask, max_steps: int | None, expires_at: float, old: Work | None = None) -> Work:
+    """The lease of an ask: the next attempt where the old one was lost, else the first or the same."""
+    base = old or Work()
+    given_back = old is not None and old.attempt > 0 and old.error is None
+    return replace(
+        base,
+        attempt=base.attempt if given_back else base.attempt + 1,
+        leases=base.leases + 1,
+        leased=True,
+        lease=secrets.token_urlsafe(16),
+        worker=ask.worker,
+        request_id=ask.request_id,
+        max_steps=max_steps,
+        anneals=ask.anneals,
+        resumable=ask.resumable,
+        resumed_from=base.checkpoint_step,
+        stop_reason=None,
+        error=None,
+        expires_at=expires_at,
+    )
+
+
+def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | None, ttl_seconds: float) -> None:
+    """Lease a waiting trial. Reports past its last checkpoint are put away: those steps will be trained again."""
+    work = trial.work or Work()
+    if work.leases:
+        kept = -1 if work.checkpoint_step is None else work.checkpoint_step
+        lost = change.supersede_after(trial, kept)
+        work = replace(work, lost_steps=work.lost_steps + lost)
+    renewed = new_work(ask, max_steps, change.now + ttl_seconds, work)
+    change.study.remember_request(ask.request_id, trial.number)
+    change.set_state(trial, TrialState.RUNNING, work=renewed)
+
+
+def promote(
+    change: Change, trial: TrialMirror, ask: Ask, max_steps: int | None, ttl_seconds: float, target: int
+) -> None:
+    """Lease a paused trial, up to the step `target`. One who cannot resume it trains it from its start."""
+    assert trial.work is not None
+    if not ask.resumable:
+        change.set_work(trial, replace(trial.work, checkpoint_uri=None, checkpoint_step=None))
+    change.set_trial_attr(trial, PAUSE_AT_ATTR, target, system=True)
+    lease_again(change, trial, ask, max_steps, ttl_seconds)
+
+
+def finish(
+    change: Change, trial: TrialMirror, outcome: str, value: float | None = None, error: str | None = None
+) -> None:
+    """End a trial. `value` is the final value of a complete one; a pruned one keeps its last finite report."""
+    values = None
+    if outcome == "complete" and value is not None:
+        values = [value]
+    elif outcome == "pruned" and trial.last_step is not None:
+        last = trial.intermediate[trial.last_step]
+        values = [last] if math.isfinite(last) else None
+    elif outcome == "diverged":
+        change.set_trial_attr(trial, DIVERGED_ATTR, 1.0, system=True)
+        change.set_trial_attr(trial, OUTCOME_ATTR, "diverged", system=True)
+    work = replace(trial.work, leased=False, error=error, expires_at=math.inf) if trial.work else None
+    state, spec = _STATES[outcome], change.study.spec
+    if outcome == "complete" and spec is not None and is_short(trial.system_attrs, spec.max_steps):
+        change.set_trial_attr(trial, OUTCOME_ATTR, "complete", system=True)
+        state = TrialState.PRUNED  # No full training: nobody is to take its value for one.
+    change.set_state(trial, state, values=values, work=work)
+    recording.note(change, trial)
+
+
+def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
+    """Put a trial back into the queue: `lost` says how its attempt was lost, None that it was given back.
+
+    One that had been told to stop is over instead. One that had been told to pause waits for its promotion, in the
+    same attempt however it came back: all that was asked of that one was done.
+    """
+    assert trial.work is not None
+    if trial.work.stop_reason == PAUSED:
+        lost = None
+    elif trial.work.stop_reason is not None:
+        finish(change, trial, "diverged" if trial.work.stop_reason == "diverged" else "pruned")
+        return
+    work = replace(trial.work, leased=False, error=lost, expires_at=math.inf)
+    change.set_state(trial, TrialState.WAITING, work=work)
+
+
+def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
+    """End a lease that was not renewed in time.
+
+    A trial that had been told to stop is over, one that had been told to pause is paused; any other is trained again,
+    up to `max_attempts` times.
+    """
+    work = trial.work
+    assert work is not None
+    lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
+    if work.attempt >= max_attempts and work.stop_reason is None:
+        finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
+    else:
+        requeue(change, trial, lost=lost)
+
+
+def leased_view(trial: TrialMirror, ttl_seconds: float) -> LeasedTrial:
+    """The reply to an ask."""
+    work = trial.work
+    assert work is not None
+    assert work.lease is not None
+    resume = None
+    if work.resumed_from is not None and work.checkpoint_uri is not None:
+        resume = Checkpoint(uri=work.checkpoint_uri, step=work.resumed_from)
+    return LeasedTrial(
+        number=trial.number,
+        attempt=work.attempt,
+        params=trial.params,
+        lease=work.lease,
+        lease_ttl_seconds=ttl_seconds,
+        max_steps=work.max_steps,
+        resume=resume,
+    )

@@ -1,0 +1,120 @@
+"""Points from outside: queued to be tried next, or trained elsewhere and recorded.
+
+Either may carry a request id, which stands in a system attribute of the trial that it made, and so survives whatever
+becomes of the trial and of this process. A repeated request gets that trial, and writes nothing. The ids of asks are
+others: they name leases, of which a trial may have several.
+"""
+
+import math
+
+from optuna.trial import TrialState
+
+from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.memory.study import MAX_REQUEST_IDS, StudyMirror, TrialMirror, Work
+from lrtune.service.storage.schema.attributes import FIXED_ATTR, REQUEST_ATTR
+from lrtune.service.tuning.errors import BudgetSpent, RequestIdTaken
+from lrtune.service.tuning.state.budget import spent
+from lrtune.service.tuning.state.distributions import check_params, study_distributions
+from lrtune.service.tuning.state.outcomes import check_steps, outcome_of
+from lrtune.service.tuning.trials import leases
+from lrtune.service.wire.trials import Enqueue, Record
+
+_KNOWN = "requests from outside"
+"""In a study's cache: (how many trials were looked through, the trials' numbers by request id)."""
+
+
+def enqueue(engine: Engine, study: StudyMirror, body: Enqueue) -> tuple[Change, TrialMirror]:
+    """Put a point into the queue. The change is empty where the trial is that of an earlier copy of the request.
+
+    Raises InvalidField, RequestIdTaken, BudgetSpent.
+    """
+    spec = study.spec
+    assert spec is not None
+    params = check_params(spec.search_space, body.params, complete=False)
+    with engine.change(study) as change:
+        known = _made_by(study, body.request_id)
+        if known is not None:
+            if known.system_attrs.get(FIXED_ATTR) != params:
+                raise _taken(study, known)
+            return change, known
+        if study.stopped:
+            raise BudgetSpent(f"study {study.name!r} was stopped; PATCH it with stopped: false first")
+        used_up = spent(study)
+        if used_up in ("max_trials", "max_total_steps"):
+            raise BudgetSpent(f"study {study.name!r} takes no further trial: its {used_up} is spent; raise that first")
+        trial = TrialMirror(engine.new_trial_id(), len(study.trials), TrialState.WAITING)
+        trial.system_attrs = {FIXED_ATTR: params}
+        _note_request(trial, body.request_id)
+        trial.work = Work(max_steps=spec.max_steps)
+        change.add_trial(trial)
+    return change, trial
+
+
+def record(engine: Engine, study: StudyMirror, body: Record) -> tuple[Change, TrialMirror]:
+    """Keep a training done elsewhere. The change is empty where the trial is that of an earlier copy of the request.
+
+    Raises InvalidField, RequestIdTaken.
+    """
+    spec = study.spec
+    assert spec is not None
+    params = check_params(spec.search_space, body.params, complete=True)
+    check_steps(spec.max_steps, "the study's", body.reports, None)
+    distributions = study_distributions(study)
+    with engine.change(study) as change:
+        known = _made_by(study, body.request_id)
+        trial = TrialMirror(0, len(study.trials), TrialState.RUNNING)
+        trial.params = params
+        trial.distributions = {name: distributions[name] for name in params}
+        trial.intermediate = {report.step: report.value for report in body.reports}
+        trial.measure_curve()
+        outcome, value = outcome_of(trial, body.state, body.value)
+        if known is not None:
+            if not _recorded_as(known, trial, outcome, value):
+                raise _taken(study, known)
+            return change, known
+        trial.trial_id = engine.new_trial_id()
+        _note_request(trial, body.request_id)
+        trial.started_at = change.now
+        change.add_trial(trial)
+        leases.finish(change, trial, outcome, value)
+    return change, trial
+
+
+def _note_request(trial: TrialMirror, request_id: str | None) -> None:
+    if request_id is not None:
+        trial.system_attrs = {**trial.system_attrs, REQUEST_ATTR: request_id}
+
+
+def _made_by(study: StudyMirror, request_id: str | None) -> TrialMirror | None:
+    """The trial that an earlier copy of the request made. Only the latest 10,000 trials and ids are looked through,
+    so that the cost does not grow with the history."""
+    if request_id is None:
+        return None
+    count = len(study.trials)
+    upto, numbers = study.cache.get(_KNOWN, (count - MAX_REQUEST_IDS, {}))
+    for trial in study.trials[max(0, upto, count - MAX_REQUEST_IDS) :]:
+        earlier = trial.system_attrs.get(REQUEST_ATTR)
+        if earlier is not None:
+            numbers[earlier] = trial.number
+    while len(numbers) > MAX_REQUEST_IDS:
+        del numbers[next(iter(numbers))]
+    study.cache[_KNOWN] = (count, numbers)
+    number = numbers.get(request_id)
+    return None if number is None else study.trials[number]
+
+
+def _recorded_as(known: TrialMirror, trial: TrialMirror, outcome: str, value: float | None) -> bool:
+    same = (known.params, known.outcome, _curve(known)) == (trial.params, outcome, _curve(trial))
+    return same and FIXED_ATTR not in known.system_attrs and (outcome != "complete" or known.value == value)
+
+
+def _curve(trial: TrialMirror) -> dict[int, float | str]:
+    return {step: "nan" if math.isnan(value) else value for step, value in trial.intermediate.items()}
+
+
+def _taken(study: StudyMirror, known: TrialMirror) -> RequestIdTaken:
+    return RequestIdTaken(
+        f"this request_id made trial {known.number} of study {study.name!r}, from another body; "
+        "take a new id for each point, and repeat it with the same body only"
+    )

@@ -1,0 +1,193 @@
+"""Trials: what happens to one from the ask to its end."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from weakref import WeakValueDictionary
+
+from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.tuning.pruning.verdicts import judge
+from lrtune.service.tuning.state.budget import RETRY_SECONDS
+from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
+from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.trials import leases, outside
+from lrtune.service.tuning.trials.ask import Undrawn, begin, take
+from lrtune.service.wire.trials import (
+    Ask,
+    Checkpoint,
+    Enqueue,
+    Heartbeat,
+    LeasedTrial,
+    NoTrial,
+    Record,
+    Release,
+    Reports,
+    Result,
+    Verdict,
+)
+
+_DRAWING_TIMEOUT_SECONDS = 20.0
+
+
+class Trials:
+    """The trials of one storage engine. All methods are for the event loop; sampling runs in `drawers`."""
+
+    def __init__(self, engine: Engine, studies: Studies, drawers: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._studies = studies
+        self._drawers = drawers
+        self._drawing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+
+    # Asking
+
+    async def ask(self, name: str, ask: Ask) -> LeasedTrial | NoTrial:
+        """Lease the next trial, or say why there is none. On return the lease is on disk."""
+        study = await self._studies.get(name)
+        try:
+            async with self._turn(study.study_id):
+                study = await self._studies.get(name)
+                change, reply = await self._ask_in_turn(study, ask)
+        except TimeoutError:
+            return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+        # The next ask need not wait for the disk: it sees this one in the mirror, and falls with it if this one falls.
+        await (change.on_disk() if change.rows else self._studies.settled(study))
+        return reply
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, study_id: int) -> AsyncIterator[None]:
+        """One draw a study at a time, so that each knows of those before it. Raises TimeoutError."""
+        lock = self._drawing.get(study_id)
+        if lock is None:
+            lock = self._drawing[study_id] = asyncio.Lock()
+        async with asyncio.timeout(_DRAWING_TIMEOUT_SECONDS):
+            await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    async def _ask_in_turn(self, study: StudyMirror, ask: Ask) -> tuple[Change, LeasedTrial | NoTrial]:
+        spec = study.spec
+        assert spec is not None
+        with self._engine.change(study) as change:
+            step = begin(self._engine, change, ask, spec)
+        if isinstance(step, Undrawn):
+            drawing = step.drawing(spec)
+            if step.draws_at_once(spec):
+                drawn = drawing()
+            else:
+                drawn = await asyncio.get_running_loop().run_in_executor(self._drawers, drawing)
+            if self._engine.neighbours.busy:
+                await asyncio.to_thread(self._engine.neighbours.catch_up)
+            with self._engine.change(study) as change:
+                step = take(self._engine, change, ask, spec, step, drawn)
+        return change, step
+
+    # On lease
+
+    async def report(self, name: str, number: int, body: Reports) -> Verdict:
+        """Take in reports and judge the trial. Raises LeaseLost, InvalidField."""
+        study = await self._studies.get(name)
+        with self._engine.change(study) as change:
+            trial = leases.held_trial(study, number, body.lease)
+            assert trial.work is not None
+            check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
+            self._renew(change, trial)
+            fresh, before = [], trial.last_step or 0
+            for report in body.reports:
+                if report.step not in trial.intermediate:
+                    change.report(trial, report.step, report.value)
+                    fresh.append(report)
+            if body.checkpoint is not None:
+                _keep_checkpoint(change, trial, body.checkpoint)
+            verdict = judge(change, trial, fresh, before)
+        await (change.on_disk() if change.rows else self._studies.settled(study))
+        return verdict
+
+    async def heartbeat(self, name: str, number: int, body: Heartbeat) -> Verdict:
+        """Renew a lease. Raises LeaseLost."""
+        study = await self._studies.get(name)
+        with self._engine.change(study) as change:
+            trial = leases.held_trial(study, number, body.lease)
+            self._renew(change, trial)
+            verdict = judge(change, trial)
+        await change.on_disk()
+        return verdict
+
+    async def result(self, name: str, number: int, body: Result) -> tuple[StudyMirror, TrialMirror]:
+        """End a trial. A replay of the same result changes nothing. Raises LeaseLost, InvalidField."""
+        study = await self._studies.get(name)
+        with self._engine.change(study) as change:
+            trial = leases.find_trial(study, number)
+            if not ended_by(trial, body):
+                trial = leases.held_trial(study, number, body.lease)
+                outcome, value = outcome_of(trial, body.state, body.value)
+                leases.finish(change, trial, outcome, value, body.error)
+                keep_standard_error(change, trial, body.standard_error)
+        await (change.on_disk() if change.rows else self._studies.settled(study))
+        return study, trial
+
+    async def release(self, name: str, number: int, body: Release) -> tuple[StudyMirror, TrialMirror]:
+        """Give a trial back; it is leased again in the same attempt, one told to pause once it has earned more steps.
+        Raises LeaseLost, InvalidField."""
+        study = await self._studies.get(name)
+        with self._engine.change(study) as change:
+            trial = leases.held_trial(study, number, body.lease)
+            assert trial.work is not None
+            check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
+            if body.checkpoint is not None:
+                _keep_checkpoint(change, trial, body.checkpoint)
+            leases.requeue(change, trial, lost=None)
+        await change.on_disk()
+        return study, trial
+
+    def _renew(self, change: Change, trial: TrialMirror) -> None:
+        assert trial.work is not None
+        assert change.study.spec is not None
+        trial.work.expires_at = change.now + change.study.spec.lease_ttl_seconds
+
+    # From outside
+
+    async def enqueue(self, name: str, body: Enqueue) -> tuple[TrialMirror, bool]:
+        """Put a point into the queue, to be tried next; with whether it is new. A replay of the same request id changes
+        nothing. Raises InvalidField, BudgetSpent, RequestIdTaken."""
+        study = await self._studies.get(name)
+        return await self._on_disk(study, *outside.enqueue(self._engine, study, body))
+
+    async def record(self, name: str, body: Record) -> tuple[TrialMirror, bool]:
+        """Keep a training done elsewhere; with whether it is new. It counts as evidence, not against the budget. A
+        replay of the same request id changes nothing. Raises InvalidField, RequestIdTaken."""
+        study = await self._studies.get(name)
+        return await self._on_disk(study, *outside.record(self._engine, study, body))
+
+    async def _on_disk(self, study: StudyMirror, change: Change, trial: TrialMirror) -> tuple[TrialMirror, bool]:
+        fresh = bool(change.rows)
+        await (change.on_disk() if fresh else self._studies.settled(study))
+        return trial, fresh
+
+    # In the background
+
+    def expire(self) -> int:
+        """Take back the leases that were not renewed in time; return how many. Does not wait for the commit."""
+        now = self._engine.clock()
+        count = 0
+        for study in self._engine.residents():
+            with self._engine.lock:
+                late = [t for t in study.leased.values() if t.work is not None and t.work.expires_at < now]
+                if not late or study.spec is None or not study.alive:
+                    continue
+                with self._engine.change(study) as change:
+                    for trial in late:
+                        leases.expire(change, trial, study.spec.max_attempts)
+                count += len(late)
+        return count
+
+
+def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint) -> None:
+    assert trial.work is not None
+    work = replace(trial.work, checkpoint_uri=checkpoint.uri, checkpoint_step=checkpoint.step)
+    change.set_work(trial, work)

@@ -1,0 +1,1 @@
+"""Measuring the service on this machine: what `make bench` runs."""

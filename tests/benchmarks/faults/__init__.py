@@ -1,0 +1,1 @@
+"""Kills, stops and cuts under load: is anything acknowledged lost?"""

@@ -1,0 +1,102 @@
+"""`bench finder`: how good the answers of range tests are."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrtune.service.cli.output import Json, fail, print_json, print_table
+
+if TYPE_CHECKING:
+    from tests.benchmarks.finder.run import Plan
+    from tests.benchmarks.finder.table import Cell, Row
+
+DATA_FILE = "small-trainings.npz"
+
+
+def finder(
+    data: Annotated[
+        Path | None, typer.Option(help=f"Judge the trainings in this file (or {DATA_FILE} in this folder) instead.")
+    ] = None,
+    tasks: Annotated[list[str] | None, typer.Option("--task", help="Only this built-in task; repeatable.")] = None,
+    optimizers: Annotated[list[str] | None, typer.Option("--optimizer", help="Only this one; repeatable.")] = None,
+    rates_per_decade: Annotated[
+        int | None, typer.Option(min=1, max=20, show_default="3", help="How fine the grid is, from 1e-5 to 31.6.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, max=20, show_default="2", help="Trainings at each rate.")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes.")] = 2,
+    results: Annotated[
+        Path | None, typer.Option(help="Keep every result in this file; a bench that was stopped goes on from it.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Three small tasks, two optimizers: under a minute.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare range tests with whole trainings over a grid of learning rates.
+
+    For each rule: how often its rate trains to within 1.1 and 2 times the best loss of the grid, how often it is
+    worse than 10 times, how many decades it is off, and how much seeds differ. Beside them, fixed rates, and the median
+    best rate of the same optimizer on the other tasks. See docs/finder.md.
+    """
+    if data is not None:
+        cells = _read(data)
+    else:
+        from tests.benchmarks.finder.run import Plan
+
+        plan = Plan.quick() if quick else Plan()
+        given = {"tasks": tasks and tuple(tasks), "optimizers": optimizers and tuple(optimizers), "seeds": seeds}
+        given["rates_per_decade"] = rates_per_decade
+        plan = replace(plan, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
+        cells = _measure(plan, workers, results)
+    from tests.benchmarks.finder.table import table
+
+    _show(table(cells), cells, as_json)
+
+
+def _read(data: Path) -> "list[Cell]":
+    from tests.benchmarks.finder.table import read_cells
+
+    path = data / DATA_FILE if data.is_dir() else data
+    if not path.is_file():
+        fail(f"there is no file {path}: give the folder of {DATA_FILE}, or leave --data out to train here", 2)
+    return list(read_cells(path))
+
+
+def _measure(plan: "Plan", workers: int, results: Path | None) -> "list[Cell]":
+    from lrtune.trainers.optimizers.build import OPTIMIZERS
+    from lrtune.trainers.range_test.by_name import gradient_tasks
+    from lrtune.trainers.worker.signals import Shutdown, Signals
+    from tests.benchmarks.finder.run import measure
+    from tests.benchmarks.storage.command import _say
+
+    for name, given, known in (("task", plan.tasks, gradient_tasks()), ("optimizer", plan.optimizers, OPTIMIZERS)):
+        for one in given:
+            if one not in known:
+                fail(f"--{name} {one!r} is not known: use one of {', '.join(known)}", 2)
+    try:
+        with Signals() as signals, signals.interrupting():
+            return measure(plan, workers=workers, results=results, say=_say)
+    except ValueError as error:
+        fail(str(error))
+    except Shutdown as shutdown:
+        raise typer.Exit(128 + shutdown.signal_number) from None
+
+
+def _show(rows: "list[Row]", cells: "list[Cell]", as_json: bool) -> None:
+    if as_json:
+        print_json({"cells": len(cells), "rows": [asdict(row) for row in rows], "grids": [_grid(one) for one in cells]})
+        return
+    columns = ("rule", "answers", "≤ 1.1×", "≤ 2×", "> 10×", "off by", "seed SD")
+    title = f"{len(cells)} tasks × optimizers: loss over the best one, decades off its rate"
+    print_table(columns, [_cells_of(row) for row in rows], title=title)
+
+
+def _cells_of(row: "Row") -> list[str]:
+    shares = [f"{100 * share:.0f} %" for share in (row.answered, *row.within, row.worse)]
+    return [row.rule, *shares, f"{row.median_error:.2f}", f"{row.seed_sd:.2f}"]
+
+
+def _grid(cell: "Cell") -> dict[str, Any]:
+    best = cell.grid.best_rate
+    recommended = [test.recommended for test in cell.tests]
+    return {"name": cell.grid.name, "best_rate": best, "best_loss": min(cell.grid.losses), "recommended": recommended}

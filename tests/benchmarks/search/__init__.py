@@ -1,0 +1,1 @@
+"""`bench search`: search methods compared on tabulated learning curves."""

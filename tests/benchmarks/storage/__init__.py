@@ -1,0 +1,1 @@
+"""What storing costs, beside a bare endpoint and stock Optuna."""

@@ -1,0 +1,1 @@
+"""How good suggestions are, and what their intervals cover."""

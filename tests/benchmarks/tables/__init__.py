@@ -1,0 +1,1 @@
+"""Smaller tables of docs/, one program each."""

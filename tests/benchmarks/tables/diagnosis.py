@@ -1,0 +1,155 @@
+"""What `diagnose` says of runs over a grid of learning rates, against what the grid says of them.
+
+    python -m tests.benchmarks.tables.diagnosis [--curves FILE] [--seeds N ...] [TASK ...]
+
+Trains the built-in tasks with sgd and adam (a quarter of an hour on one core; `--curves` keeps the curves, and reads
+them where they are there) and prints a confusion table in Markdown: once as for a run on its own, once with what a
+study knows, its best value and its largest stable rate.
+"""
+
+import argparse
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lrtune.service.rates.diagnosis import diagnose
+from lrtune.trainers.tasks import TASKS
+
+RATES = tuple(10 ** (-5 + 0.4 * k) for k in range(17))
+OPTIMIZERS = ("sgd", "adam")
+EPOCHS = {"digits": 16, "digits-cnn": 8, "breast-cancer": 20, "diabetes": 20, "characters": 6}
+VERDICTS = ("too_low", "good", "unclear", "too_high", "diverged")
+GOOD = 1.1
+"""A run is good where its final loss is within this factor of the grid's best; far where it is beyond `FAR`."""
+FAR = 1.5
+TRUTHS = ("below, far", "below, near", "good", "above, near", "above, far", "not finite")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    rate: float
+    curve: tuple[float, ...]
+    """The loss after each epoch, up to the first that is not finite."""
+
+    @property
+    def loss(self) -> float:
+        """The final loss; inf where it diverged."""
+        return self.curve[-1] if math.isfinite(self.curve[-1]) else math.inf
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The runs of one task, optimizer and seed, by rising rate."""
+
+    name: str
+    runs: tuple[Run, ...]
+
+    @property
+    def best(self) -> Run:
+        """The run of the lowest loss."""
+        return min(self.runs, key=lambda run: run.loss)
+
+    @property
+    def largest_stable(self) -> float | None:
+        """Between the largest rate below all runs that diverged, by ending above where they began, and the smallest of
+        these; None where none did."""
+        start = max(run.curve[0] for run in self.runs[:3])
+        diverged = [run.rate for run in self.runs if run.rate > self.best.rate and not run.loss < 1.5 * start]
+        below = [run.rate for run in self.runs if diverged and run.rate < min(diverged)]
+        return math.sqrt(max(below) * min(diverged)) if below else None
+
+    def truth(self, run: Run) -> str:
+        """What the grid says of a run."""
+        if not math.isfinite(run.loss):
+            return "not finite"
+        ratio = run.loss / self.best.loss
+        if ratio <= GOOD:
+            return "good"
+        return f"{'below' if run.rate < self.best.rate else 'above'}, {'far' if ratio > FAR else 'near'}"
+
+
+def train(tasks: Sequence[str], seeds: Sequence[int], rates: Sequence[float] = RATES) -> Iterator[Grid]:
+    """Train every task with every optimizer, seed and rate."""
+    for task in tasks:
+        for optimizer in OPTIMIZERS:
+            for seed in seeds:
+                runs = []
+                for rate in rates:
+                    curve: list[float] = []
+                    params = {"learning_rate": rate, "optimizer": optimizer}
+                    TASKS[task].fit(params, EPOCHS[task], seed, lambda _, value, into=curve: into.append(value))
+                    runs.append(Run(rate, tuple(curve)))
+                yield Grid(f"{task}/{optimizer}/{seed}", tuple(runs))
+
+
+def judge(grid: Grid, run: Run, *, in_study: bool) -> str:
+    """What `diagnose` says of a run, alone or in a study that has seen the others."""
+    found = diagnose(
+        range(1, len(run.curve) + 1),
+        run.curve,
+        learning_rate=run.rate,
+        largest_stable_learning_rate=grid.largest_stable if in_study else None,
+        best_value=grid.best.loss if in_study else None,
+    )
+    return found.verdict
+
+
+def confusion(grids: Sequence[Grid], *, in_study: bool) -> dict[str, Counter[str]]:
+    """How often each verdict came for each truth."""
+    table: dict[str, Counter[str]] = {truth: Counter() for truth in TRUTHS}
+    for grid in grids:
+        for run in grid.runs:
+            table[grid.truth(run)][judge(grid, run, in_study=in_study)] += 1
+    return table
+
+
+def wrongly_accused(table: dict[str, Counter[str]]) -> float:
+    """The share of good runs that are called too high, diverged or too low."""
+    good = table["good"]
+    return (good["too_high"] + good["diverged"] + good["too_low"]) / max(good.total(), 1)
+
+
+def show(table: dict[str, Counter[str]]) -> str:
+    """The table in Markdown, a row for each truth."""
+    lines = [f"| the grid says | {' | '.join(VERDICTS)} |", "|---" * (len(VERDICTS) + 1) + "|"]
+    for truth, counts in table.items():
+        lines.append(f"| {truth} | {' | '.join(str(counts[verdict]) for verdict in VERDICTS)} |")
+    return "\n".join(lines)
+
+
+def read(path: Path) -> list[Grid]:
+    """Curves that were kept."""
+    return [
+        Grid(kept["name"], tuple(Run(rate, tuple(curve)) for rate, curve in kept["runs"]))
+        for kept in json.loads(path.read_text())
+    ]
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="*", default=list(EPOCHS))
+    parser.add_argument("--curves", type=Path)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    options = parser.parse_args()
+    if options.curves is not None and options.curves.exists():
+        grids = read(options.curves)
+    else:
+        grids = list(train(options.tasks, options.seeds))
+        if options.curves is not None:
+            kept = [{"name": grid.name, "runs": [(run.rate, run.curve) for run in grid.runs]} for grid in grids]
+            options.curves.write_text(json.dumps(kept))
+    print(f"{len(grids)} grids of {len(RATES)} rates")
+    for in_study in (False, True):
+        table = confusion(grids, in_study=in_study)
+        print(f"\n{'with what the study knows' if in_study else 'on its own'}\n\n{show(table)}\n")
+        print(f"good runs called too high, diverged or too low: {100 * wrongly_accused(table):.1f} %")
+
+
+if __name__ == "__main__":
+    main()

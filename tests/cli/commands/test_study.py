@@ -1,0 +1,162 @@
+import json
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from lrtune.service.cli.commands.study.spec_flags import parse_param, search_space
+from tests.cli.conftest import Lrtune
+from tests.fake_service import STATUS, STUDY, SUGGESTION, FakeService, problem
+
+
+def test_create_sends_what_its_flags_say(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    ran = lrtune(
+        *("study", "create", "t", "--low", "1e-4", "--max-trials", "30", "--max-steps", "10", "--seed", "7"),
+        *("--sampler", "tpe", "--pruner", "asha", "--direction", "maximize", "--if-exists", "load"),
+        *("--param", "batch_size=choice:32,64", "--param", "momentum=float:0:0.99@optimizer=sgd"),
+        *("--param", "optimizer=choice:sgd,adam"),
+    )
+    assert ran.code == 0, ran.err
+    assert service.bodies("/v1/studies")[0] == {
+        "name": "t",
+        "if_exists": "load",
+        "direction": "maximize",
+        "max_trials": 30,
+        "max_steps": 10,
+        "sampler": {"name": "tpe", "seed": 7},
+        "pruner": {"name": "asha"},
+        "search_space": {
+            "learning_rate": {"type": "float", "low": 1e-4, "high": 1.0, "log": True},
+            "batch_size": {"type": "categorical", "choices": [32, 64]},
+            "momentum": {"type": "float", "low": 0.0, "high": 0.99, "when": {"optimizer": ["sgd"]}},
+            "optimizer": {"type": "categorical", "choices": ["sgd", "adam"]},
+        },
+    }
+
+
+def test_create_without_flags_leaves_everything_to_the_service(
+    lrtune: Lrtune, service: FakeService, address: str
+) -> None:
+    ran = lrtune("study", "create", "t", "--json")
+    assert json.loads(ran.out)["name"] == "t"
+    assert service.bodies("/v1/studies")[0] == {"name": "t", "if_exists": "fail"}
+
+
+def test_flags_go_before_a_spec_file(lrtune: Lrtune, service: FakeService, address: str, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text('{"name": "other", "max_trials": 5, "max_steps": 3, "sampler": {"name": "gp", "seed": 1}}')
+    assert lrtune("study", "create", "t", "--spec", str(spec), "--max-trials", "9", "--seed", "2").code == 0
+    assert service.bodies("/v1/studies")[0] == {
+        "name": "t",
+        "if_exists": "fail",
+        "max_trials": 9,
+        "max_steps": 3,
+        "sampler": {"name": "gp", "seed": 2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--spec", "nowhere.json"], "--spec nowhere.json cannot be read"),
+        (["--spec", __file__], "is not JSON"),
+        (["--param", "momentum"], "write NAME=float:LOW:HIGH[:log]"),
+        (["--param", "momentum=float:a:b"], "its bounds must be two numbers"),
+        (["--param", "momentum=float:0:1:lag"], "only ':log' may follow"),
+        (["--param", "momentum=float:0:1@sgd"], "write the condition as @OTHER=VALUE"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_explained_in_one_line(
+    lrtune: Lrtune, arguments: list[str], message: str
+) -> None:
+    ran = lrtune("study", "create", "t", *arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_refused_spec_names_the_field_in_one_line(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    errors = [{"loc": ["search_space", "learning_rate"], "msg": "low must be > 0 for a learning rate"}]
+    service.fault = lambda _: problem(422, errors=errors)
+    ran = lrtune("study", "create", "t", "--low", "-1")
+    assert ran.code == 1
+    assert ran.err == "lrtune: search_space.learning_rate: low must be > 0 for a learning rate (422)\n"
+
+
+def test_list_shows_a_table_or_json(lrtune: Lrtune, address: str) -> None:
+    assert "learning_rate" in lrtune("study", "list").out
+    assert [study["name"] for study in json.loads(lrtune("study", "list", "--json").out)] == ["s"]
+
+
+def test_a_study_without_a_learning_rate_is_shown_without_one(
+    lrtune: Lrtune, service: FakeService, address: str
+) -> None:
+    suggestion = {**SUGGESTION, "learning_rate": None, "interval": None, "params": {"max_depth": 16}, "trials": 1}
+    status = httpx2.Response(200, json={**STATUS, "suggestion": suggestion})
+    service.fault = lambda request: status if request.url.path.endswith("/status") else None
+    out = lrtune("study", "show", "s").out
+    assert out.splitlines()[-1] == "suggested max_depth=16 after 1 trial"
+    assert "learning rate" not in out
+
+
+def test_a_cross_validated_study_says_nothing_of_its_curves(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    study = httpx2.Response(200, json={**STUDY, "tags": {"folds": "5"}})
+    service.fault = lambda request: study if request.url.path.endswith("/s") else None
+    assert "learning rate too_low" not in lrtune("study", "show", "s").out
+
+
+def test_show_gives_the_state_or_json(lrtune: Lrtune, address: str) -> None:
+    out = lrtune("study", "show", "s").out
+    assert "20 complete, 3 pruned, 1 diverged" in out
+    assert out.splitlines()[-1].startswith("suggested learning_rate=0.00312")
+    shown = json.loads(lrtune("study", "show", "s", "--json").out)
+    assert shown["status"]["version"] == 7
+    assert shown["study"]["max_trials"] == 2
+
+
+def test_delete_asks_first(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    ran = lrtune("study", "delete", "s")
+    assert ran.code == 2
+    assert "confirm with --yes" in ran.err
+    assert service.calls == []
+    assert lrtune("study", "delete", "s", "--yes").out == "deleted study s\n"
+    assert [call[0] for call in service.calls] == ["DELETE"]
+
+
+@pytest.mark.parametrize("command", [["suggest"], ["study", "show"], ["study", "delete", "--yes"]])
+def test_an_unknown_study_is_one_line(lrtune: Lrtune, address: str, command: list[str]) -> None:
+    ran = lrtune(*command, "nobody")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("lrtune: there is nothing at /v1/studies/nobody")
+    assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["suggest", "s"], ["study", "list"]])
+def test_no_service_is_one_line_that_says_what_to_do(
+    lrtune: Lrtune, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    for module in ("study", "suggest"):
+        monkeypatch.setattr(f"lrtune.service.cli.{module}.CLIENT_RETRY_SECONDS", 0.0)
+    ran = lrtune(*command, "--server", "http://127.0.0.1:1")
+    assert (ran.code, ran.out) == (1, "")
+    assert "start one with `lrtune serve`" in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_suggest_ends_with_the_suggestion(lrtune: Lrtune, address: str) -> None:
+    last = lrtune("suggest", "s").out.splitlines()[-1]
+    assert last == "suggested learning_rate=0.00312 interval=[0.00181, 0.0052] after 24 trials"
+    assert json.loads(lrtune("suggest", "s", "--json").out)["basis"] == "best_trial"
+
+
+def test_a_param_flag_reads_numbers_words_and_conditions() -> None:
+    assert parse_param("depth=int:1:6") == ("depth", {"type": "int", "low": 1, "high": 6})
+    assert parse_param("wd=float:1e-6:1e-1:log")[1]["log"] is True
+    assert parse_param("x=choice:32,0.5,true,sgd,null")[1]["choices"] == [32, 0.5, True, "sgd", None]
+    assert parse_param("m=float:0:1@optimizer=sgd,lion")[1]["when"] == {"optimizer": ["sgd", "lion"]}
+
+
+def test_a_spec_without_a_learning_rate_stays_without() -> None:
+    given = {"dropout": {"type": "float", "low": 0, "high": 1}}
+    assert search_space(given, [], None, None) == given
+    assert search_space(None, [], None, None) is None

@@ -1,0 +1,183 @@
+import logging
+import os
+import signal
+
+import httpx2
+import pytest
+
+from lrtune import Client, LeasedTrial, ServiceUnreachable, task
+from lrtune.trainers.client.retry import Retry
+from lrtune.trainers.errors import TaskKeepsFailing
+from lrtune.trainers.worker.loop import exit_code, work
+from lrtune.trainers.worker.signals import Shutdown, Signals
+from tests.fake_service import STUDY, FakeService, problem
+
+
+def test_a_task_may_report_or_return_its_loss(client: Client, service: FakeService) -> None:
+    def train(trial: LeasedTrial) -> float | None:
+        if trial.number == 0:
+            return 0.25
+        trial.report(1, 0.5)
+        return None
+
+    with Signals() as signals:
+        assert work(client.study("s"), train, signals=signals) == 2
+    assert [body["value"] for body in service.bodies("/result")] == [0.25, 0.5]
+
+
+def test_what_a_task_says_about_itself_reaches_the_service(client: Client, service: FakeService) -> None:
+    @task(anneals=True, resumable=True)
+    def train(trial: LeasedTrial) -> float:
+        return 0.5
+
+    client.study("s").run(train, worker="me")
+    ask = service.bodies("/trials")[0]
+    assert (ask["worker"], ask["anneals"], ask["resumable"]) == ("me", True, True)
+
+
+def test_a_paused_training_is_given_back_with_its_checkpoint_and_the_worker_goes_on(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    explanation = "paused at step 1 of 3, rank 2 of 2 paused trials"
+    service.verdict = {"verdict": "pause", "reason": "paused", "explanation": explanation}
+
+    @task(resumable=True)
+    def train(trial: LeasedTrial) -> None:
+        trial.report(1, 0.5, checkpoint=f"file:///{trial.number}")
+        pytest.fail("the report must raise")
+
+    with caplog.at_level(logging.INFO, "lrtune.trainers"), Signals() as signals:
+        assert work(client.study("s"), train, signals=signals) == 2
+    assert [body["checkpoint"] for body in service.bodies("/release")] == [
+        {"uri": "file:///0", "step": 1},
+        {"uri": "file:///1", "step": 1},
+    ]
+    assert service.bodies("/result") == []
+    assert explanation in caplog.text
+
+
+def test_a_failing_task_fails_its_trial_and_the_worker_goes_on(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train(trial: LeasedTrial) -> float:
+        if trial.number == 0:
+            raise ValueError("no such file: data.csv")
+        return 0.5
+
+    with caplog.at_level(logging.INFO, "lrtune.trainers"):
+        client.study("s").run(train)
+    assert [body["state"] for body in service.bodies("/result")] == ["failed", "complete"]
+    assert "no such file: data.csv" in caplog.text
+    assert "Traceback" in caplog.text
+
+
+def test_a_worker_gives_up_after_three_failures_in_a_row(client: Client, service: FakeService) -> None:
+    service.max_trials = 9
+
+    def train(trial: LeasedTrial) -> float:
+        raise ValueError("no GPU")
+
+    with pytest.raises(TaskKeepsFailing, match="failed 3 times in a row, the last time with ValueError: no GPU"):
+        client.study("s").run(train)
+    assert len(service.bodies("/result")) == 3
+
+
+def test_failures_count_in_a_row_only(client: Client, service: FakeService) -> None:
+    service.max_trials = 8
+
+    def train(trial: LeasedTrial) -> float:
+        if trial.number % 3 < 2:
+            raise ValueError
+        return 0.5
+
+    client.study("s").run(train)
+    assert len(service.bodies("/result")) == 8
+
+
+def test_a_service_that_is_gone_is_no_failure_of_the_task(client: Client, service: FakeService) -> None:
+    def train(trial: LeasedTrial) -> None:
+        service.fault = lambda _: problem(503)
+        raise ServiceUnreachable("http://service", "it took too long")
+
+    with pytest.raises(ServiceUnreachable):
+        client.study("s").run(train)
+    assert service.bodies("/result") == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_signal_breaks_into_a_training_and_gives_its_trial_back(
+    client: Client, service: FakeService, number: signal.Signals, code: int
+) -> None:
+    def train(trial: LeasedTrial) -> None:
+        trial.report(1, 0.5, checkpoint="file:///a")
+        os.kill(os.getpid(), number)
+        pytest.fail("the signal must end the training")
+
+    before = signal.getsignal(number)
+    with pytest.raises(Shutdown) as caught, Signals() as signals:
+        work(client.study("s"), train, signals=signals)
+    assert exit_code(caught.value) == code
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///a", "step": 1}}]
+    assert len(service.bodies("/trials")) == 1
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_does_not_tear_a_result_on_its_way(client: Client, service: FakeService) -> None:
+    def interrupt(request: object) -> None:
+        if service.calls[-1][1].endswith("/result"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    service.fault = interrupt
+    with pytest.raises(Shutdown), Signals() as signals:
+        work(client.study("s"), lambda _: 0.5, signals=signals)
+    assert [body["state"] for body in service.bodies("/result")] == ["complete"]
+    assert service.bodies("/release") == []
+    assert len(service.bodies("/trials")) == 1
+
+
+def test_in_a_script_a_signal_ends_as_python_users_know_it(client: Client, service: FakeService) -> None:
+    def train(trial: LeasedTrial) -> None:
+        os.kill(os.getpid(), signal.SIGTERM if trial.number else signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        client.study("s").run(train)
+    with pytest.raises(SystemExit, match="143"):
+        client.study("s").run(train)
+    assert len(service.bodies("/release")) == 2
+
+
+def test_a_signal_shortens_the_wait_for_a_service_that_is_away(service: FakeService) -> None:
+    def away(request: httpx2.Request) -> httpx2.Response:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return problem(503, headers={"Retry-After": "30"})
+
+    with Signals() as signals:
+        retry = Retry(total_seconds=3600.0, stopping=signals.stopping)
+        with Client("http://service", transport=httpx2.MockTransport(service), retry=retry) as client:
+            study = client.study("s")
+            service.fault = away
+            with pytest.raises(Shutdown):
+                work(study, lambda _: 0.5, signals=signals)
+    assert len(service.bodies("/trials")) == 1
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_the_closing_line_says_what_the_curve_says_of_the_rate(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, direction: str
+) -> None:
+    sign = 1.0 if direction == "minimize" else -1.0
+
+    def study(request: httpx2.Request) -> httpx2.Response | None:
+        read = request.method == "GET" and request.url.path == "/v1/studies/s"
+        return httpx2.Response(200, json={**STUDY, "direction": direction}) if read else None
+
+    def train(trial: LeasedTrial) -> None:
+        for step in range(1, 13):
+            trial.report(step, sign * (2.3 - 0.01 * step if trial.number == 0 else 0.5))
+
+    service.fault = study
+    with caplog.at_level(logging.INFO, "lrtune.trainers"):
+        client.study("s").run(train)
+    closing = [line for line in caplog.messages if "complete" in line]
+    assert "; learning rate too_low: falls slowly and steadily" in closing[0]
+    assert closing[1] == f"trial 1: complete, {sign * 0.5:g}"

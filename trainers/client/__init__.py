@@ -1,0 +1,1 @@
+"""The HTTP client: studies, trials on lease, renewal, retries."""

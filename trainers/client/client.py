@@ -1,0 +1,202 @@
+"""The client of an lrtune service."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, Self, TypeVar
+from uuid import uuid4
+
+import httpx2
+from pydantic import BaseModel
+
+from lrtune.service.wire import trials as wire
+from lrtune.service.wire.priors import SuggestionBody
+from lrtune.service.wire.range_tests import KeptRangeTestWithCurve, NewRangeTest
+from lrtune.service.wire.replays import Replay, ReplayPage
+from lrtune.service.wire.responses import LearningRateResponse
+from lrtune.service.wire.studies import Study, StudyPage, StudyStatus, Suggestion
+from lrtune.trainers.client.connection import Connection, study_path
+from lrtune.trainers.client.retry import Retry
+from lrtune.trainers.client.study import StudyHandle
+
+PAGE = 200
+
+Page = TypeVar("Page", StudyPage, wire.TrialPage, ReplayPage)
+
+
+class Client:
+    """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
+
+    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token` defaults to LRTUNE_TOKEN. What
+    fails for a passing reason is tried again for `retry_seconds`. Every method raises ServiceError where the
+    service refuses, ServiceUnreachable where none answers. `stopping` set: waits end, retries are cut short.
+    """
+
+    def __init__(
+        self,
+        server: str | None = None,
+        *,
+        token: str | None = None,
+        retry_seconds: float = 300.0,
+        transport: httpx2.BaseTransport | None = None,
+        stopping: threading.Event | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        retry = retry or Retry(total_seconds=retry_seconds, stopping=stopping or threading.Event())
+        self._connection = Connection(server, token=token, retry=retry, transport=transport)
+        self.server = self._connection.server
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the sockets."""
+        self._connection.close()
+
+    def create_study(
+        self,
+        name: str,
+        *,
+        search_space: Mapping[str, Any] | None = None,
+        if_exists: Literal["fail", "load"] = "fail",
+        **spec: Any,
+    ) -> StudyHandle:
+        """A new study; with `if_exists="load"`, the existing one where its specification is the same.
+
+        `spec` holds the other fields of `wire.studies.StudySpec`: `max_trials`, `max_steps`, …
+        A parameter is a dict as in the contract, or a model of `wire.search_space`.
+        A sampler or pruner may be given by name alone: `sampler="tpe"`.
+        """
+        body: dict[str, Any] = {"name": name, "if_exists": if_exists, **spec}
+        if search_space is not None:
+            body["search_space"] = {key: _plain(parameter) for key, parameter in search_space.items()}
+        for method in ("sampler", "pruner"):
+            if isinstance(body.get(method), str):
+                body[method] = {"name": body[method]}
+        again = if_exists == "load"
+        created = self._connection.post(Study, "/v1/studies", body, repeatable=again)
+        return StudyHandle(self._connection, created)
+
+    def study(self, name: str) -> StudyHandle:
+        """An existing study. Raises NotFound."""
+        return StudyHandle(self._connection, self._connection.get(Study, study_path(name)))
+
+    def studies(self) -> Iterator[Study]:
+        """All studies, by name."""
+        for page in self._pages(StudyPage, "/v1/studies"):
+            yield from page.items
+
+    def patch_study(self, name: str, **changes: Any) -> Study:
+        """Changes `max_trials`, `max_total_steps`, `paused`, `stopped` or `description`."""
+        return self._connection.read(Study, self._connection.send("PATCH", study_path(name), body=changes))
+
+    def delete_study(self, name: str) -> None:
+        """Deletes a study with all its trials."""
+        self._connection.send("DELETE", study_path(name))
+
+    def status(self, name: str, *, wait_seconds: float | None = None, after: int | None = None) -> StudyStatus:
+        """Where the study stands. With both arguments, waits for a version later than `after`."""
+        return self._connection.get(
+            StudyStatus,
+            f"{study_path(name)}/status",
+            query={"wait_seconds": wait_seconds, "after": after},
+            timeout_seconds=None if wait_seconds is None else wait_seconds + 30.0,
+        )
+
+    def suggestion(self, name: str) -> Suggestion:
+        """What to train with, on all that is known so far; costs no trial."""
+        return self._connection.get(Suggestion, f"{study_path(name)}/suggestion")
+
+    def suggest(
+        self,
+        *,
+        optimizer: str | None = None,
+        batch_size: int | None = None,
+        total_steps: int | None = None,
+        family: str | None = None,
+    ) -> Suggestion:
+        """What to train with where there is no study: from the history of past studies, else what is usual."""
+        body = SuggestionBody(optimizer=optimizer, batch_size=batch_size, total_steps=total_steps, family=family)
+        return self._connection.post(Suggestion, "/v1/suggestions", body)
+
+    def response(self, name: str) -> LearningRateResponse:
+        """A study's metric over its learning rate: points, fitted mean and band, and where it diverges."""
+        return self._connection.get(LearningRateResponse, f"{study_path(name)}/response")
+
+    def trials(self, name: str, *, state: wire.TrialState | None = None) -> Iterator[wire.Trial]:
+        """All trials of a study (in that state), by number."""
+        for page in self._pages(wire.TrialPage, f"{study_path(name)}/trials", state=state):
+            yield from page.items
+
+    def trial(self, name: str, number: int) -> wire.TrialWithCurve:
+        """One trial with its curve."""
+        return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}")
+
+    def replays(self, name: str) -> Iterator[Replay]:
+        """Where `auto` would have stopped each trial that is over, by number."""
+        for page in self._pages(ReplayPage, f"{study_path(name)}/replays"):
+            yield from page.items
+
+    def replay(self, name: str, number: int) -> Replay:
+        """Where `auto` would have stopped one trial that is over."""
+        return self._connection.get(Replay, f"{study_path(name)}/trials/{number}/replay")
+
+    def enqueue(self, name: str, params: Mapping[str, Any]) -> wire.Trial:
+        """A point to try next; parameters left out are sampled."""
+        body = {"params": dict(params), "request_id": str(uuid4())}
+        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/enqueue", body)
+
+    def record(
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        *,
+        value: float | None = None,
+        reports: Sequence[wire.Report | tuple[int, float]] = (),
+        state: wire.Outcome = "complete",
+    ) -> wire.Trial:
+        """A training done elsewhere: its parameters, its final value, its curve, or both."""
+        curve = [
+            report if isinstance(report, wire.Report) else wire.Report(step=report[0], value=float(report[1]))
+            for report in reports
+        ]
+        body = wire.Record(params=dict(params), state=state, value=value, reports=curve, request_id=str(uuid4()))
+        return self._connection.post(wire.Trial, f"{study_path(name)}/trials/record", body)
+
+    def add_range_test(
+        self,
+        name: str,
+        learning_rates: Sequence[float],
+        losses: Sequence[Sequence[float]],
+        *,
+        optimizer: str | None = None,
+        batch_size: int | None = None,
+    ) -> KeptRangeTestWithCurve:
+        """Keeps a range test with a study: the losses of each seed, as far as its test went."""
+        longest, *others = sorted((list(curve) for curve in losses), key=len, reverse=True)
+        body = NewRangeTest(
+            learning_rates=list(learning_rates[: len(longest)]),
+            losses=longest,
+            other_seeds=others,
+            optimizer=optimizer,
+            batch_size=batch_size,
+            request_id=str(uuid4()),
+        )
+        return self._connection.post(KeptRangeTestWithCurve, f"{study_path(name)}/range-tests", body)
+
+    def _pages(self, page: type[Page], path: str, **query: Any) -> Iterator[Page]:
+        cursor: str | None = None
+        while True:
+            found = self._connection.get(page, path, query={"limit": PAGE, "cursor": cursor, **query})
+            yield found
+            cursor = found.next_cursor
+            if cursor is None:
+                return
+
+
+def _plain(parameter: Any) -> Any:
+    if isinstance(parameter, BaseModel):
+        return parameter.model_dump(mode="json", exclude_none=True)
+    return parameter

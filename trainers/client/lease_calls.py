@@ -1,0 +1,51 @@
+"""The calls about one leased trial; each carries its lease."""
+
+from lrtune.service.wire import trials as wire
+from lrtune.trainers.client.connection import Connection, study_path
+from lrtune.trainers.client.retry import Retry
+
+HEARTBEAT_TIMEOUT_SECONDS = 5.0
+
+
+class LeaseCalls:
+    """Report, heartbeat, result and release of the trial that `leased` is about.
+
+    Every call raises LeaseLost where the lease is no longer the current one.
+    """
+
+    def __init__(self, connection: Connection, study: str, leased: wire.LeasedTrial) -> None:
+        self._connection = connection
+        self._path = f"{study_path(study)}/trials/{leased.number}"
+        self._lease = leased.lease
+
+    def report(self, step: int, value: float, checkpoint: wire.Checkpoint | None) -> wire.Verdict:
+        """The service's verdict; the report is on its disk by then."""
+        body = wire.Reports(lease=self._lease, reports=[wire.Report(step=step, value=value)], checkpoint=checkpoint)
+        return self._connection.post(wire.Verdict, f"{self._path}/reports", body)
+
+    def heartbeat(self) -> wire.Verdict:
+        """Renews the lease. Tried once: the keeper has its own rhythm."""
+        return self._connection.post(
+            wire.Verdict,
+            f"{self._path}/heartbeat",
+            wire.Heartbeat(lease=self._lease),
+            timeout_seconds=HEARTBEAT_TIMEOUT_SECONDS,
+            retry=Retry(total_seconds=0),
+        )
+
+    def result(
+        self,
+        state: wire.Outcome,
+        *,
+        value: float | None = None,
+        standard_error: float | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Ends the trial."""
+        body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
+        self._connection.send("POST", f"{self._path}/result", body=body)
+
+    def release(self, checkpoint: wire.Checkpoint | None) -> None:
+        """Gives the trial back unharmed."""
+        body = wire.Release(lease=self._lease, checkpoint=checkpoint)
+        self._connection.send("POST", f"{self._path}/release", body=body)

@@ -1,0 +1,183 @@
+"""A trial on lease, as a training function sees it."""
+
+import logging
+import traceback
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self, SupportsFloat
+
+from lrtune.service.wire import trials as wire
+from lrtune.trainers.client.lease_calls import LeaseCalls
+from lrtune.trainers.client.lease_keeper import Keeper, keep
+from lrtune.trainers.errors import (
+    LeaseLost,
+    LrtuneError,
+    NothingReported,
+    ServiceUnreachable,
+    TrialNotOpen,
+    TrialPaused,
+    TrialStopped,
+)
+
+LONGEST_ERROR = 20_000
+
+logger = logging.getLogger(__name__)
+
+
+class LeasedTrial:
+    """One training to do. `with trial:` around it renews the lease and tells the service how it ended.
+
+    - The block ends: the trial is complete, with the value of `complete`, else the last reported one.
+    - The service stops it (TrialStopped), or it is someone else's by now (LeaseLost): the block ends quietly.
+    - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
+      checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
+    - The process is to end (KeyboardInterrupt, SystemExit): the trial is given back with its last checkpoint.
+    - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
+    """
+
+    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls) -> None:
+        self.number = leased.number
+        """Counts the study's trials from 0."""
+        self.attempt = leased.attempt
+        """1 at first; one more after each lease that ran out."""
+        self.params: dict[str, Any] = dict(leased.params)
+        self.max_steps = leased.max_steps
+        """The step at which this training should end; None where the study does not say."""
+        self.resume = leased.resume
+        """Where to go on from: `.uri` and `.step`; None for a fresh start."""
+        self.outcome: str | None = None
+        """How it ended, in words; None until then."""
+        self._ttl_seconds = leased.lease_ttl_seconds
+        self._calls = calls
+        self._keeper: Keeper | None = None
+        self._open = ExitStack()
+        self._checkpoint = leased.resume
+        self._checkpoint_is_new = False
+        self._last: float | None = None
+        self._final: float | None = None
+        self._standard_error: float | None = None
+        self._curve: dict[int, float] = {}
+
+    def __repr__(self) -> str:
+        return f"LeasedTrial(number={self.number}, attempt={self.attempt}, params={self.params})"
+
+    @property
+    def curve(self) -> list[tuple[int, float]]:
+        """What this lease has reported, by step."""
+        return sorted(self._curve.items())
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether the next `report` will raise: look at it inside a long step."""
+        keeper = self._keeper
+        return keeper is not None and (keeper.lost.is_set() or keeper.verdict is not None)
+
+    def report(self, step: int, value: SupportsFloat, checkpoint: str | wire.Checkpoint | None = None) -> None:
+        """Tells the service the metric after `step` steps (1 after the first). Returns once it is on disk.
+
+        `value` may be non-finite: the training has diverged then. `checkpoint` is a place from which any
+        worker can go on after this step. Raises TrialStopped where training on is of no use, LeaseLost where
+        the trial is someone else's; let both pass.
+        """
+        keeper = self._require_open()
+        if keeper.loss is not None:
+            raise keeper.loss
+        if checkpoint is not None:
+            self.checkpoint(checkpoint, step)
+        self._last = float(value)
+        self._curve[int(step)] = self._last
+        keeper.hear(self._calls.report(int(step), self._last, self._take_new_checkpoint()))
+        if keeper.verdict is not None:
+            kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
+            raise kind(keeper.verdict)
+
+    def checkpoint(self, where: str | wire.Checkpoint, step: int) -> None:
+        """Notes where the training can be resumed after `step`; sent with the next report or on release."""
+        self._checkpoint = where if isinstance(where, wire.Checkpoint) else wire.Checkpoint(uri=where, step=int(step))
+        self._checkpoint_is_new = True
+
+    def complete(self, value: SupportsFloat, standard_error: SupportsFloat | None = None) -> None:
+        """Sets the final value; the trial is complete when its `with` block ends.
+
+        `standard_error` is that of the value, where it is a mean: over folds, say.
+        """
+        self._require_open()
+        self._final = float(value)
+        self._standard_error = None if standard_error is None else float(standard_error)
+
+    def release(self) -> None:
+        """Gives a trial back that was not begun."""
+        self._end("released", lambda: self._calls.release(self._checkpoint))
+
+    def __enter__(self) -> Self:
+        if self.outcome is not None:
+            raise TrialNotOpen(self.number)
+        self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        self._open.close()
+        self._keeper = None
+        if error is None:
+            self._finish()
+        elif isinstance(error, LeaseLost):
+            self._lost(error)
+        elif isinstance(error, TrialPaused):
+            self._end(str(error), lambda: self._calls.release(self._checkpoint))
+        elif isinstance(error, TrialStopped):
+            self._end(str(error), lambda: self._calls.result(_outcome(error)))
+        elif isinstance(error, Exception):
+            self._fail(error)
+        else:
+            self._end_beside_error("released", lambda: self._calls.release(self._checkpoint))
+        return isinstance(error, LeaseLost | TrialStopped)
+
+    def _finish(self) -> None:
+        value = self._last if self._final is None else self._final
+        if value is None:
+            nothing = NothingReported(self.number)
+            self._fail(nothing)
+            raise nothing
+        error = self._standard_error
+        outcome = f"complete, {value:.6g}" + ("" if error is None else f" ± {error:.2g}")
+        self._end(outcome, lambda: self._calls.result("complete", value=value, standard_error=error))
+
+    def _fail(self, error: Exception) -> None:
+        if isinstance(error, ServiceUnreachable):
+            self.outcome = "left behind: the service is gone"
+            return
+        text = "".join(traceback.format_exception(error)).encode(errors="replace").decode()
+        self._end_beside_error("failed", lambda: self._calls.result("failed", error=text[-LONGEST_ERROR:]))
+
+    def _end(self, outcome: str, call: Any) -> None:
+        self.outcome = outcome
+        try:
+            call()
+        except LeaseLost as loss:
+            self._lost(loss)
+
+    def _end_beside_error(self, outcome: str, call: Any) -> None:
+        """As `_end`, but an error on its way out is not replaced by one of the service."""
+        try:
+            self._end(outcome, call)
+        except LrtuneError as error:
+            logger.warning("trial %d: %s could not be told to the service: %s", self.number, outcome, error)
+
+    def _lost(self, loss: LeaseLost) -> None:
+        self.outcome = "lease lost"
+        logger.warning("trial %d, attempt %d: %s", self.number, self.attempt, loss)
+
+    def _take_new_checkpoint(self) -> wire.Checkpoint | None:
+        new, self._checkpoint_is_new = self._checkpoint_is_new, False
+        return self._checkpoint if new else None
+
+    def _require_open(self) -> Keeper:
+        if self._keeper is None:
+            raise TrialNotOpen(self.number)
+        return self._keeper
+
+
+def _outcome(stopped: TrialStopped) -> wire.Outcome:
+    return "diverged" if stopped.reason == "diverged" else "pruned"

@@ -1,0 +1,130 @@
+"""Which failures are worth another try, and how long to wait before it.
+
+Retried: a connection that fails or breaks off, and the answers 429, 502, 503 and 504. Never: any other 4xx;
+a 409 means that the lease is gone, and repeating the question does not bring it back.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx2
+import tenacity
+
+from lrtune.trainers.errors import ServiceError
+
+Answer = TypeVar("Answer")
+
+FIRST_WAIT_SECONDS = 0.2
+LONGEST_WAIT_SECONDS = 10.0
+LONGEST_RETRY_AFTER_SECONDS = 30.0
+SHUTDOWN_SECONDS = 5.0
+"""What is left for retries once the process has been told to end."""
+
+_PASSING_STATUSES = frozenset({429, 502, 503, 504})
+_NOT_PROCESSED_STATUSES = frozenset({429, 503})
+_NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
+_BROKEN = (*_NOT_SENT, httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+
+logger = logging.getLogger(__name__)
+
+
+def may_retry(error: BaseException, *, repeatable: bool = True) -> bool:
+    """Whether another try can help and does no harm.
+
+    `repeatable` says that the service takes a second copy of this request for the first; where it does not,
+    only a request that was certainly not processed is sent again.
+    """
+    if isinstance(error, ServiceError):
+        return error.problem.status in (_PASSING_STATUSES if repeatable else _NOT_PROCESSED_STATUSES)
+    return isinstance(error, _BROKEN if repeatable else _NOT_SENT)
+
+
+def backoff_seconds(attempt: int, *, jitter: float) -> float:
+    """The wait after failed `attempt` (from 1): 0.2, 0.4, 0.8 … 10 s, times 0.5 to 1 by `jitter` in [0, 1].
+
+    >>> [backoff_seconds(n, jitter=1.0) for n in (1, 2, 3, 9)]
+    [0.2, 0.4, 0.8, 10.0]
+    """
+    full = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0 ** min(attempt - 1, 30))
+    return full * (0.5 + 0.5 * jitter)
+
+
+def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
+    """The seconds that `Retry-After` asks for (RFC 9110 §10.2.3: a number or a date); None where unclear."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            date = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        if date.tzinfo is None:
+            date = date.replace(tzinfo=UTC)
+        seconds = (date - now).total_seconds()
+    return max(0.0, seconds) if seconds == seconds else None
+
+
+def wait_seconds(attempt: int, error: BaseException | None, *, jitter: float) -> float:
+    """What the service asked for, capped at 30 s; else `backoff_seconds`."""
+    if isinstance(error, ServiceError) and error.retry_after_seconds is not None:
+        return min(error.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS)
+    return backoff_seconds(attempt, jitter=jitter)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Calls a function until it succeeds, cannot succeed, or `total_seconds` would be exceeded.
+
+    `stopping`, once set, ends a wait at once and leaves `SHUTDOWN_SECONDS` for retries.
+    """
+
+    total_seconds: float = 300.0
+    stopping: threading.Event = field(default_factory=threading.Event)
+    clock: Callable[[], float] = time.monotonic
+    jitter: Callable[[], float] = random.random
+    sleep: Callable[[float], None] | None = None
+
+    def __call__(self, send: Callable[[], Answer], *, repeatable: bool = True) -> Answer:
+        """What `send` returns. Its last error passes through."""
+        started = self.clock()
+
+        def enough(state: tenacity.RetryCallState) -> bool:
+            return self.clock() - started + state.upcoming_sleep > self._budget_seconds()
+
+        def wait(state: tenacity.RetryCallState) -> float:
+            return wait_seconds(state.attempt_number, _error(state), jitter=self.jitter())
+
+        def log(state: tenacity.RetryCallState) -> None:
+            logger.warning("%s; trying again in %.1f s", _error(state), state.upcoming_sleep)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: may_retry(error, repeatable=repeatable)),
+            stop=enough,
+            wait=wait,
+            sleep=self.sleep or self._sleep,
+            before_sleep=log,
+            reraise=True,
+        )
+        return retrying(send)
+
+    def _budget_seconds(self) -> float:
+        return min(self.total_seconds, SHUTDOWN_SECONDS) if self.stopping.is_set() else self.total_seconds
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stopping.is_set():
+            threading.Event().wait(seconds)
+        else:
+            self.stopping.wait(seconds)
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None

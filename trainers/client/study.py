@@ -1,0 +1,107 @@
+"""A study, as a trainer holds it."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+from pydantic import TypeAdapter
+
+from lrtune.service.wire import trials as wire
+from lrtune.service.wire.studies import Study, StudyStatus, Suggestion
+from lrtune.trainers.client.connection import Connection, study_path
+from lrtune.trainers.client.lease_calls import LeaseCalls
+from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.errors import LrtuneError, ServiceError, ServiceUnreachable, TrialNotOpen
+from lrtune.trainers.worker.loop import train_all
+
+_ANSWER: TypeAdapter[wire.LeasedTrial | wire.NoTrial] = TypeAdapter(wire.LeasedTrial | wire.NoTrial)
+DEFAULT_RETRY_AFTER_SECONDS = 5.0
+
+
+def worker_name() -> str:
+    """`host:pid`, for people to read."""
+    return f"{socket.gethostname()}:{os.getpid()}"[-200:]
+
+
+class StudyHandle:
+    """One study of a service. `.spec` is what the service said about it when it was opened."""
+
+    def __init__(self, connection: Connection, spec: Study) -> None:
+        self._connection = connection
+        self.spec = spec
+        self.name = spec.name
+
+    def __repr__(self) -> str:
+        return f"StudyHandle({self.name!r} at {self._connection.server})"
+
+    def trials(
+        self,
+        worker: str | None = None,
+        *,
+        anneals: bool = False,
+        resumable: bool = False,
+        stop: threading.Event | None = None,
+    ) -> Iterator[LeasedTrial]:
+        """Leased trials, one at a time, until the budget is spent; open each with `with trial:`.
+
+        `anneals`: this trainer ends its schedule at the trial's own `max_steps`. `resumable`: it writes
+        checkpoints and can go on from them. Waits while all that is left is leased out; `stop` ends that.
+        """
+        stop = stop or threading.Event()
+        worker = worker or worker_name()
+        while not stop.is_set():
+            try:
+                answer = self._ask(worker, anneals=anneals, resumable=resumable)
+            except (ServiceError, ServiceUnreachable):
+                if stop.is_set():
+                    return
+                raise
+            if isinstance(answer, wire.LeasedTrial):
+                trial = LeasedTrial(answer, LeaseCalls(self._connection, self.name, answer))
+                yield trial
+                if trial.outcome is None:
+                    trial.release()
+                    raise TrialNotOpen(trial.number)
+            elif answer.done:
+                return
+            else:
+                stop.wait(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS)
+
+    def _ask(self, worker: str, *, anneals: bool, resumable: bool) -> wire.LeasedTrial | wire.NoTrial:
+        ask = wire.Ask(worker=worker, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
+        response = self._connection.send("POST", f"{study_path(self.name)}/trials", body=ask)
+        try:
+            return _ANSWER.validate_json(response.content)
+        except ValueError as error:
+            raise LrtuneError(f"{self._connection.server} does not answer like an lrtune service") from error
+
+    def run(
+        self,
+        train: Callable[[LeasedTrial], Any],
+        *,
+        worker: str | None = None,
+        anneals: bool | None = None,
+        resumable: bool | None = None,
+    ) -> None:
+        """Trains the study's trials with `train(trial)` until the budget is spent.
+
+        `train` reports as it goes, or returns the final value, or both. SIGTERM and Ctrl-C give the trial in
+        hand back first. Raises TaskKeepsFailing after three failures in a row.
+        """
+        train_all(self, train, worker=worker, anneals=anneals, resumable=resumable)
+
+    def suggestion(self) -> Suggestion:
+        """What to train with, on all that is known so far; costs no trial."""
+        return self._connection.get(Suggestion, f"{study_path(self.name)}/suggestion")
+
+    def status(self, *, wait_seconds: float | None = None, after: int | None = None) -> StudyStatus:
+        """Where the study stands. With both arguments, waits for a version later than `after`."""
+        return self._connection.get(
+            StudyStatus,
+            f"{study_path(self.name)}/status",
+            query={"wait_seconds": wait_seconds, "after": after},
+            timeout_seconds=None if wait_seconds is None else wait_seconds + 30.0,
+        )

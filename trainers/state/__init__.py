@@ -1,0 +1,1 @@
+"""What is put back or kept: snapshots, random states, checkpoints."""

@@ -1,0 +1,63 @@
+"""Checkpoints of a training: written whole or not at all, the newest few kept."""
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import torch
+
+from lrtune.trainers.errors import TrainingError
+
+KEEP = 2
+"""The newest, and one more, which a service may still point to."""
+
+
+def save(folder: Path, prefix: str, step: int, state: dict[str, Any]) -> Path:
+    """Writes `folder/prefix-step-N.pt` and deletes all but the newest `KEEP` with this prefix."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{prefix}-step-{step}.pt"
+    partial = path.with_suffix(f".{os.getpid()}.partial")
+    with partial.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    for old in _by_step(folder, prefix)[:-KEEP]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def latest(folder: Path, prefix: str = "fit") -> Path | None:
+    """The checkpoint in `folder` with the most steps; None where there is none."""
+    found = _by_step(folder, prefix)
+    return found[-1] if found else None
+
+
+def load(where: str | Path, device: torch.device) -> dict[str, Any]:
+    """The state in a checkpoint, a path or a file:// URI; nothing in it is run.
+
+    Raises TrainingError for a file that is missing or is no checkpoint.
+    """
+    path = _path(where)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(f"there is no checkpoint {path}: it must lie where every worker can read it") from None
+    except Exception as error:
+        raise TrainingError(f"{path} is no checkpoint of a training: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(state, dict) or "model" not in state:
+        raise TrainingError(f"{path} is no checkpoint of lrtune.trainers.training.fit.fit")
+    return state
+
+
+def _path(where: str | Path) -> Path:
+    parsed = urlparse(str(where))
+    return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(where)
+
+
+def _by_step(folder: Path, prefix: str) -> list[Path]:
+    name = re.compile(re.escape(prefix) + r"-step-(\d+)\.pt")
+    found = [(int(match[1]), path) for path in folder.glob("*.pt") if (match := name.fullmatch(path.name))]
+    return [path for _, path in sorted(found)]

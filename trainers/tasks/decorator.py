@@ -1,0 +1,20 @@
+"""`@task`: what a training function says of itself."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def task(*, anneals: bool = False, resumable: bool = False) -> Callable[[Function], Function]:
+    """Says about a training function what the service may rely on.
+
+    `anneals`: its learning rate schedule ends at `trial.max_steps`. `resumable`: it goes on from
+    `trial.resume` and reports checkpoints.
+    """
+
+    def mark(function: Function) -> Function:
+        function.__dict__.update(anneals=anneals, resumable=resumable)
+        return function
+
+    return mark

@@ -1,0 +1,1 @@
+"""Training loops: `fit` and its parts, and schedules in torch."""

@@ -1,0 +1,100 @@
+"""Batches for a training, in an order that depends on the seed and the epoch alone."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lrtune.trainers.checks import at_least
+from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.state.random_state import random_state_kept, seed_everything
+from lrtune.trainers.state.snapshots import reseed
+
+
+class TensorBatches:
+    """Batches of rows of tensors that lie in memory, each pass in a new order. The last may be smaller."""
+
+    def __init__(self, tensors: Sequence[Tensor], batch_size: int, *, shuffle: bool) -> None:
+        lengths = {len(tensor) for tensor in tensors}
+        if len(lengths) != 1:
+            raise TrainingError(f"the tensors of the data must be of one length, not {sorted(lengths)}")
+        self.tensors = tuple(tensors)
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.generator = torch.Generator()
+        (self.rows,) = lengths
+
+    def __len__(self) -> int:
+        return -(-self.rows // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        order = torch.randperm(self.rows, generator=self.generator) if self.shuffle else torch.arange(self.rows)
+        for rows in torch.split(order, self.batch_size):
+            yield tuple(tensor[rows.to(tensor.device)] for tensor in self.tensors)
+
+
+def as_batches(data: Any, batch_size: int, *, shuffle: bool) -> Any:
+    """`data` as an iterable of batches with a length: tensors, a data set, or a loader as it is.
+
+    Raises TrainingError for anything else, and where there is nothing in it.
+    """
+    at_least("batch_size", batch_size, 1)
+    batches: Any
+    if isinstance(data, Tensor):
+        batches = TensorBatches((data,), batch_size, shuffle=shuffle)
+    elif isinstance(data, tuple) and data and all(isinstance(part, Tensor) for part in data):
+        batches = TensorBatches(data, batch_size, shuffle=shuffle)
+    elif isinstance(data, Dataset):
+        batches = DataLoader(data, batch_size, shuffle=shuffle, generator=torch.Generator())
+    elif isinstance(data, Iterable) and hasattr(data, "__len__"):
+        batches = data
+    else:
+        raise TrainingError(
+            f"data must be tensors, a data set or a DataLoader with a length, not a {type(data).__name__}"
+        )
+    if len(batches) == 0:
+        raise TrainingError("data has no batch: give some rows")
+    return batches
+
+
+class Stream:
+    """The batches of one optimizer step after the other, epoch after epoch, from any place on.
+
+    Each pass is seeded with the seed and its epoch, so that the order needs no memory of the passes before it.
+    """
+
+    def __init__(self, batches: Any, *, accumulate: int, seed: int) -> None:
+        self.batches = batches
+        self.accumulate = at_least("accumulate", accumulate, 1)
+        self.seed = seed
+        self.per_epoch = -(-len(batches) // accumulate)
+        """Optimizer steps in an epoch; the last may have fewer micro-batches."""
+
+    def groups(self, position: int) -> Iterator[list[Any]]:
+        """Lists of micro-batches without end, from the `position`-th on."""
+        epoch, done = divmod(position, self.per_epoch)
+        while True:
+            yield from self._epoch(epoch, done)
+            epoch, done = epoch + 1, 0
+
+    def _epoch(self, epoch: int, done: int) -> Iterator[list[Any]]:
+        """What is left of an epoch. The process's random state goes on as if nothing had been skipped."""
+        group: list[Any] = []
+        with random_state_kept():
+            seed_everything(self.seed + 1_000_003 * (epoch + 1))
+            reseed(self.batches, self.seed + 1_000_003 * (epoch + 1))
+            iterator = iter(self.batches)
+            for _ in range(max(done, 1)):
+                group = self._group(iterator)  # samplers draw their order when the first batch is asked for
+        if done:
+            group = self._group(iterator)
+        elif not group:
+            raise TrainingError("data had no batch on a new pass: give a loader that can be begun again")
+        while group:
+            yield group
+            group = self._group(iterator)
+
+    def _group(self, iterator: Iterator[Any]) -> list[Any]:
+        return [batch for _, batch in zip(range(self.accumulate), iterator, strict=False)]

@@ -1,0 +1,251 @@
+"""A training loop with nothing hidden: read it, use it, or copy what you need.
+
+result = fit(build_model, (inputs, labels), loss_function=loss, validation=(more_inputs, more_labels),
+             optimizer="adamw", learning_rate=3e-3, schedule="cosine", epochs=20)
+result.final, result.diagnosis.verdict
+"""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+import torch
+from torch import nn
+
+from lrtune.service.wire.schedules import ScheduleError
+from lrtune.trainers.checks import at_least
+from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.optimizers.clipping import Clipper
+from lrtune.trainers.state import checkpoints as files
+from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
+from lrtune.trainers.training.data import Stream, as_batches
+from lrtune.trainers.training.lr_scheduler import ScheduledLR
+from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+from lrtune.trainers.training.result import Evaluation, FitResult
+from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
+
+if TYPE_CHECKING:
+    from lrtune.trainers.client.leased_trial import LeasedTrial
+
+logger = logging.getLogger(__name__)
+
+MOST_SKIPPED = 40
+"""Steps in a row that AMP may skip before the training counts as diverged."""
+
+
+def fit(
+    model_factory: Callable[[], nn.Module],
+    data: Any,
+    *,
+    loss_function: LossFunction,
+    validation: Any = None,
+    evaluate: Callable[[nn.Module], float] | None = None,
+    optimizer: str | Mapping[str, Any] = "adamw",
+    learning_rate: float = 1e-3,
+    schedule: Any = "default",
+    epochs: int = 10,
+    batch_size: int = 64,
+    accumulate: int = 1,
+    weight_decay: float = 0.0,
+    layer_decay: float | None = None,
+    rates: Mapping[str, float] | None = None,
+    dropout: float | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    evaluate_every: int | None = None,
+    seed: int = 0,
+    trial: "LeasedTrial | None" = None,
+    checkpoints: str | Path | None = None,
+    resume: str | Path | None = None,
+) -> FitResult:
+    """Trains the model that `model_factory()` makes; the same arguments give the same numbers on one machine's CPU.
+
+    - `data`, `validation`: tensors [n, …] (a tuple of them), a torch data set, or a loader (with a batch size of its
+      own; its generators are seeded). `loss_function(model, batch)` is the mean loss of a batch. The metric is
+      `evaluate(model)`, lower is better, else the mean loss over `validation`, else the mean training loss since the
+      last evaluation.
+    - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `weight_decay`, `layer_decay` and `rates` as in
+      `trainers.optimizers.parameter_groups.place`. `schedule`: a name or its JSON form, applied per optimizer step.
+    - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
+    - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
+    - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to the
+      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit.
+    - `trial`: a leased trial, open. Evaluation n is reported as step n; `trial.max_steps` evaluations are the length of
+      the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through.
+
+    A loss or metric that is not finite ends the training as diverged. Raises TrainingError, before the first step,
+    for what cannot be.
+    """
+    arguments = dict(locals())
+    with random_state_kept():
+        return _Training(**arguments).run()
+
+
+class _Training:
+    """A training between two optimizer steps."""
+
+    def __init__(self, model_factory: Callable[[], nn.Module], data: Any, **how: Any) -> None:
+        self.how = how
+        self.trial: LeasedTrial | None = how["trial"]
+        self.checkpoints = how["checkpoints"] and Path(how["checkpoints"])
+        self.prefix = "fit" if self.trial is None else f"trial-{self.trial.number}-{uuid4().hex}"
+        self.device = pick_device(how["device"])
+        batches = as_batches(data, how["batch_size"], shuffle=True)
+        self.stream = Stream(batches, accumulate=how["accumulate"], seed=at_least("seed", how["seed"], 0))
+        self.validation = how["validation"]
+        if self.validation is not None:
+            self.validation = as_batches(self.validation, how["batch_size"], shuffle=False)
+        self.every = at_least("evaluate_every", how["evaluate_every"] or self.stream.per_epoch, 1)
+        self.total_steps = self._length()
+        seed_everything(how["seed"])
+        self.model = model_factory().to(self.device)
+        set_dropout(self.model, how["dropout"])
+        self.optimizer: Any = optimizer_for(
+            self.model,
+            how["optimizer"],
+            **{name: how[name] for name in ("learning_rate", "weight_decay", "layer_decay", "rates")},
+        )
+        try:
+            self.scheduler = ScheduledLR(self.optimizer, how["schedule"], total_steps=self.total_steps)
+        except ScheduleError as error:
+            raise TrainingError(str(error)) from error
+        clipper = Clipper(norm=how["clip_norm"], value=how["clip_value"])
+        self.step = OptimizerStep(
+            self.model, self.optimizer, how["loss_function"], precision=how["precision"], clipper=clipper
+        )
+        self.taken = self.position = 0
+        self.losses: list[float] = []
+        self.curve: list[Evaluation] = []
+        self.seconds_before, self.began = 0.0, time.perf_counter()
+
+    def _length(self) -> int:
+        if self.trial is not None and self.trial.max_steps is not None:
+            return int(self.trial.max_steps) * self.every
+        return at_least("epochs", self.how["epochs"], 1) * self.stream.per_epoch
+
+    def run(self) -> FitResult:
+        self._begin()
+        self._mode(training=True)
+        skipped, groups = 0, self.stream.groups(self.position)
+        while self.taken < self.total_steps:
+            loss, taken = self.step(next(groups))
+            self.position += 1
+            skipped = 0 if taken else skipped + 1
+            if not math.isfinite(loss) or skipped > MOST_SKIPPED:
+                return self._diverged(math.nan if math.isfinite(loss) else loss)
+            if not taken:
+                continue
+            self.losses.append(loss)
+            self.taken += 1
+            if self.taken % self.every and self.taken < self.total_steps:
+                self.scheduler.step()
+            elif not math.isfinite(self._evaluate()):
+                return self._result("diverged")
+        return self._result("complete")
+
+    def _begin(self) -> None:
+        """Loads the checkpoint there is. A leased trial's that cannot be read here means: from the start."""
+        trial = self.trial
+        if self.how["resume"] is not None:
+            self.load(files.load(self.how["resume"], self.device))
+        elif trial is not None and trial.resume is not None:
+            try:
+                state = files.load(trial.resume.uri, self.device)
+            except TrainingError as error:
+                logger.warning("trial %d is trained from the start: %s", trial.number, error)
+                return
+            self.load(state)
+            if self.taken >= self.total_steps:
+                trial.complete(self.curve[-1].value)
+
+    def _evaluate(self) -> float:
+        """Takes the metric, moves the schedule on, writes a checkpoint, and tells the service."""
+        since = self.curve[-1].step if self.curve else 0
+        training_loss = math.fsum(self.losses[since:]) / (self.taken - since)
+        self._mode(training=False)
+        value = self._metric(training_loss)
+        self._mode(training=True)
+        self.curve.append(Evaluation(self.taken, value, training_loss))
+        self.scheduler.step(value)
+        where = None
+        if self.checkpoints is not None and math.isfinite(value):
+            where = files.save(self.checkpoints, self.prefix, self.taken, self.state()).resolve().as_uri()
+        if self.trial is not None:
+            self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
+        return value
+
+    def _metric(self, training_loss: float) -> float:
+        if self.how["evaluate"] is not None:
+            with torch.no_grad():
+                return float(self.how["evaluate"](self.model))
+        return training_loss if self.validation is None else self.step.mean_loss(self.validation)
+
+    def _mode(self, *, training: bool) -> None:
+        """For dropout and norms; a schedule-free optimizer has two sets of weights, too."""
+        if hasattr(self.optimizer, "train"):
+            self.optimizer.train() if training else self.optimizer.eval()
+        self.model.train(training)
+
+    def _diverged(self, loss: float) -> FitResult:
+        self.losses.append(loss)
+        self.curve.append(Evaluation(self.taken + 1, math.nan, loss))
+        if self.trial is not None:
+            self.trial.report(self.taken // self.every + 1, math.nan)
+        return self._result("diverged")
+
+    def _result(self, outcome: Literal["complete", "diverged"]) -> FitResult:
+        self._mode(training=False)
+        return FitResult.of(
+            outcome,
+            self.curve,
+            self.losses,
+            learning_rate=float(self.how["learning_rate"]),
+            clip_rate=self.step.clipper.rate,
+            steps=self.taken,
+            seconds=self._seconds(),
+            model=self.model,
+            initial_value=self.losses[0] if self.how["evaluate"] is None else None,
+        )
+
+    def _seconds(self) -> float:
+        return self.seconds_before + time.perf_counter() - self.began
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides how the training goes on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.step.scaler and self.step.scaler.state_dict(),
+            "clipper": self.step.clipper.state_dict(),
+            "random": random_state(),
+            "taken": self.taken,
+            "position": self.position,
+            "losses": self.losses,
+            "curve": [(one.step, one.value, one.training_loss) for one in self.curve],
+            "seconds": self._seconds(),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`. The schedule and length given now are followed from the step that it had reached."""
+        schedule = self.scheduler.state_dict()
+        reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scheduler.load_state_dict(schedule | reached)
+        except (RuntimeError, ValueError) as error:
+            raise TrainingError(f"the checkpoint is of another model, optimizer or schedule: {error}") from error
+        if self.step.scaler is not None and state["scaler"]:
+            self.step.scaler.load_state_dict(state["scaler"])
+        self.step.clipper.load_state_dict(state["clipper"])
+        self.taken, self.position = state["taken"], state["position"]
+        self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
+        self.seconds_before = state["seconds"]
+        set_random_state(state["random"])

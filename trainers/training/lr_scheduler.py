@@ -1,0 +1,139 @@
+"""Schedules of learning rates in a torch training.
+
+    scheduler = ScheduledLR(optimizer, "cosine", total_steps=len(batches) * epochs)
+    for batch in batches:
+        ...
+        optimizer.step()
+        scheduler.step()
+
+The rates are those that `lrtune schedule` and `POST /v1/schedules/preview` show: one function computes them all.
+"""
+
+from collections.abc import Mapping
+from typing import Any, SupportsFloat, cast
+
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from lrtune.service.rates.schedules import RunningSchedule, ScheduleError, default_schedule, read_schedule
+from lrtune.service.rates.schedules.running import check_learning_rate
+from lrtune.service.wire.schedules import Default, Schedule, schedule_adapter
+
+
+class ScheduledLR(LRScheduler):
+    """Drives the learning rates of an optimizer along a schedule, one `step()` per optimizer step.
+
+    The base learning rate is the largest initial one among the parameter groups. Every group follows the same
+    function, times its own initial rate over that one: the ratios between the groups stay what they were, also at
+    `min_lr`, which is the largest group's. Only learning rates are set, so optimizers without momentum do.
+
+    `total_steps` None is a training of open length (`wsd`, or a schedule whose lengths are all given), see `end_at`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedule: Schedule | Mapping[str, Any] | str,
+        *,
+        total_steps: int | None,
+        last_epoch: int = -1,
+    ) -> None:
+        """`last_epoch` is the last step done, as in torch; -1 begins. Raises ScheduleError with the field at fault."""
+        initial = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
+        for index, rate in enumerate(initial):
+            check_learning_rate(rate, f"optimizer.param_groups[{index}]['lr']")
+        read = read_schedule(schedule)
+        if isinstance(read, Default):
+            read = default_schedule(total_steps)
+        self._running = RunningSchedule(read, base_learning_rate=max(initial), total_steps=total_steps)
+        super().__init__(optimizer, last_epoch)
+
+    @property
+    def schedule(self) -> Schedule:
+        """What it follows."""
+        return self._running.schedule
+
+    @property
+    def total_steps(self) -> int | None:
+        """The steps of the training; None while they are open."""
+        return self._running.total_steps
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rate of each parameter group at the current step."""
+        running = self._running
+        rate = running.rate(self.last_epoch)
+        return [rate * (initial / running.base_learning_rate) for initial in self._initial_rates()]
+
+    def step(self, metric: SupportsFloat | None = None) -> None:
+        """Go on to the next step. A `metric` of the step just done goes to `plateau`; other schedules ignore it.
+
+        The patience of `plateau` counts metrics: give one an epoch, or one a step, as you measure.
+        """
+        if metric is not None and self.last_epoch >= 0:
+            self._running.observe(self.last_epoch, float(metric))
+        super().step()
+
+    def end_at(self, total_steps: int) -> None:
+        """Give a training of open length its end. Raises ScheduleError where the decay would already have begun."""
+        if self.total_steps is not None:
+            raise ScheduleError(("total_steps",), f"is {self.total_steps} already; only an open length can be set")
+        ended = RunningSchedule(
+            self.schedule, base_learning_rate=self._running.base_learning_rate, total_steps=total_steps
+        )
+        ended.load(self._running.state())
+        now = self.last_epoch
+        if ended.rate(now) != self._running.rate(now) or now >= total_steps:
+            message = (
+                f"{total_steps} is too early: the rate would jump at step {now}; give more steps or a shorter decay"
+            )
+            raise ScheduleError(("total_steps",), message)
+        self._running = ended
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to go on exactly from here, in plain values (`torch.load(weights_only=True)` reads it)."""
+        return {
+            "schedule": schedule_adapter.dump_python(self.schedule, mode="json"),
+            "total_steps": self.total_steps,
+            "base_learning_rate": self._running.base_learning_rate,
+            "initial_rates": self._initial_rates(),
+            "last_epoch": self.last_epoch,
+            "plateaus": self._running.state(),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a `state_dict`: its schedule, length and rates replace those given here, and the rates of the
+        optimizer are set to those of its step.
+
+        Raises ValueError where the optimizer has fewer parameter groups than it had.
+        """
+        initial = state_dict["initial_rates"]
+        groups = self.optimizer.param_groups
+        if len(groups) < len(initial):
+            raise ValueError(f"the state is of {len(initial)} parameter groups, but the optimizer has {len(groups)}")
+        running = RunningSchedule(
+            read_schedule(state_dict["schedule"]),
+            base_learning_rate=state_dict["base_learning_rate"],
+            total_steps=state_dict["total_steps"],
+        )
+        running.load(state_dict["plateaus"])
+        self._running = running
+        for group, rate in zip(groups, initial, strict=False):
+            group["initial_lr"] = rate
+        self.base_lrs = list(initial)
+        self.last_epoch = state_dict["last_epoch"]
+        self._step_count = self.last_epoch + 1
+        self._set_rates()
+
+    def _set_rates(self) -> None:
+        rates = self.get_lr()
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(cast(float, rate))
+            else:
+                group["lr"] = rate
+        self._last_lr = rates
+
+    def _initial_rates(self) -> list[float]:
+        """The initial rate of each group; a group added since the beginning joins with the rate it has."""
+        return [float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups]

@@ -1,0 +1,1 @@
+"""The worker: leases trials and trains them until there are none, and ends cleanly."""
