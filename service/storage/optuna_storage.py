@@ -4,7 +4,7 @@ import copy
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -22,6 +22,13 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables
+
+
+@dataclass
+class _Distributions:
+    """The distribution that each parameter of a study was first given, by name."""
+
+    by_name: dict[str, BaseDistribution] = field(default_factory=dict)
 
 
 class OptunaStorage(BaseStorage):
@@ -155,7 +162,7 @@ class OptunaStorage(BaseStorage):
         self, trial_id: int, param_name: str, param_value_internal: float, distribution: BaseDistribution
     ) -> None:
         with self._changed_trial(trial_id) as (change, trial):
-            known = change.study.cache.setdefault("distributions", {})
+            known = change.study.derived(_Distributions).by_name
             if param_name not in known:
                 others = (t.distributions.get(param_name) for t in change.study.trials)
                 known[param_name] = next((d for d in others if d is not None), distribution)

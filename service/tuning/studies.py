@@ -103,7 +103,6 @@ class Studies:
                 change.set_study_attr(CHOSEN_PRIOR_ATTR, shown, system=True)
                 if remembered and PRIOR_ATTR not in study.system_attrs:
                     change.set_study_attr(PRIOR_ATTR, remembered, system=True)
-                study.cache.pop("suggestion", None)
             if short_trainings is not None:
                 change.set_study_attr(CHOSEN_SHORT_TRAININGS_ATTR, short_trainings, system=True)
         await change.on_disk()

@@ -58,9 +58,11 @@ class StudyLoader:
         engine = self._engine
         if study.trials:
             engine.note_trial_id(study.trials[-1].trial_id)
-        lapsed, misnumbered = study.cache.pop("lapsed", ()), study.cache.pop("misnumbered", ())
+        lapsed, misnumbered = study.lapsed, study.misnumbered
+        study.lapsed, study.misnumbered = [], []
         if lapsed or misnumbered:
             with engine.change(study) as change:
                 change.rows += [(Op.RENUMBER_TRIAL, row) for row in misnumbered]
                 for trial in lapsed:
-                    change.set_work(trial, trial.work)
+                    if trial.work is not None:
+                        change.set_work(trial, trial.work)

@@ -8,7 +8,7 @@ from bisect import bisect_left, insort
 from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
@@ -19,6 +19,8 @@ from lrtune.service.storage.schema.attributes import AGAIN_ATTR
 from lrtune.service.wire.studies import StudySpec
 
 __all__ = ["MAX_REQUEST_IDS", "StudyMirror", "Tally", "TrialMirror", "Work"]
+
+Kept = TypeVar("Kept")
 
 MAX_REQUEST_IDS = 10_000
 """How many answered asks a study remembers, so that a repeated one gets the same trial."""
@@ -104,8 +106,19 @@ class StudyMirror:
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
-    cache: dict[str, Any] = field(default_factory=dict)
-    """What readers derived, by name, with the version it holds for. Dropped with the mirror."""
+    misnumbered: list[dict[str, int]] = field(default_factory=list)
+    """Rows of trials whose number another process got wrong, until they are written back."""
+    lapsed: list[TrialMirror] = field(default_factory=list)
+    """Trials whose lease in the database is void, until that is written back."""
+    _derived: dict[type, Any] = field(default_factory=dict)
+
+    def derived(self, kind: type[Kept]) -> Kept:
+        """What a reader derived from the study and keeps with it: one `kind`, made without arguments on first use, and
+        dropped with the mirror. Under the engine's lock."""
+        kept: Kept | None = self._derived.get(kind)
+        if kept is None:
+            kept = self._derived[kind] = kind()
+        return kept
 
     @property
     def maximizes(self) -> bool:

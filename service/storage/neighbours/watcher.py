@@ -62,6 +62,14 @@ class _Note:
     found_attrs: tuple[dict[str, Any], dict[str, Any]] | None = None
 
 
+@dataclass
+class _Unfinished:
+    """The trials that had not finished, by id, of the first `upto`: each finished one is looked at once."""
+
+    upto: int = 0
+    trials: dict[int, TrialMirror] = field(default_factory=dict)
+
+
 class Neighbours:
     """The thread that looks. It reads beside the committer, and changes mirrors by changes like everybody else."""
 
@@ -218,11 +226,10 @@ class Neighbours:
 
 
 def _note(study: StudyMirror) -> _Note:
-    known: tuple[int, dict[int, TrialMirror]] = study.cache.get("unfinished", (0, {}))
-    upto, unfinished = known
-    candidates = [*unfinished.values(), *study.trials[upto:]]
+    known = study.derived(_Unfinished)
+    candidates = [*known.trials.values(), *study.trials[known.upto :]]
     unfinished = {trial.trial_id: trial for trial in candidates if not trial.state.is_finished()}
-    study.cache["unfinished"] = (len(study.trials), unfinished)
+    known.upto, known.trials = len(study.trials), unfinished
     return _Note(
         study,
         study.trials[-1].trial_id if study.trials else 0,

@@ -69,7 +69,7 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
     misnumbered: list[dict[str, int]] = []
     lapsed: list[TrialMirror] = []
     study.enter_all(_read_all(connection, study, now, misnumbered, lapsed))
-    study.cache["misnumbered"], study.cache["lapsed"] = misnumbered, lapsed
+    study.misnumbered, study.lapsed = misnumbered, lapsed
     return study
 
 

@@ -6,7 +6,7 @@ trial of Optuna's, whose outcome here is `complete`: whoever compares values com
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from optuna.trial import FrozenTrial, TrialState
@@ -40,7 +40,13 @@ ENOUGH_FULL = 4
 _FULL_BEST, _FULL_LATEST = 20, 20
 """Full trainings that the ladder is shown, beside its own."""
 
-_INDEX = "trials of the ladder"
+
+@dataclass
+class _Ladder:
+    """The ladder's trials among the first `upto`."""
+
+    upto: int = 0
+    numbers: list[int] = field(default_factory=list)
 
 
 def short_trainings_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> Literal["auto", "none"]:
@@ -92,10 +98,10 @@ def ladder_of(study: StudyMirror) -> list[TrialMirror]:
     """The trials of the study's ladder, by number. Each trial is looked at once. Under the engine's lock."""
     if study.spec is None or not climbs(study.spec):
         return []
-    upto, numbers = study.cache.get(_INDEX, (0, []))
-    numbers += [trial.number for trial in study.trials[upto:] if is_ladder(trial)]
-    study.cache[_INDEX] = (len(study.trials), numbers)
-    return [study.trials[number] for number in numbers]
+    known = study.derived(_Ladder)
+    known.numbers += [trial.number for trial in study.trials[known.upto :] if is_ladder(trial)]
+    known.upto = len(study.trials)
+    return [study.trials[number] for number in known.numbers]
 
 
 def count_short(study: StudyMirror) -> int:

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.trial import TrialState
@@ -27,7 +28,13 @@ _LOOKED_AT = 1_000
 _NEAR = 32
 _LONGEST_NAME = 200
 _FILL_STUDIES, _FILL_TRIALS = 100, 100_000
-_CACHE = "history"
+
+
+@dataclass
+class _Completed:
+    """How many trials were completed with each optimizer."""
+
+    by_optimizer: dict[str, int] | None = None
 
 
 def note(change: Change, trial: TrialMirror) -> None:
@@ -73,12 +80,12 @@ def _note_ladder(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
 def _note_complete(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
     study = change.study
     optimizer = _optimizer_of(trial.params, spec)
-    known = study.cache.get(_CACHE)
-    if known is None:
-        known = study.cache[_CACHE] = _counted(study)
+    kept = study.derived(_Completed)
+    if kept.by_optimizer is None:
+        kept.by_optimizer = _counted(study)
     else:
-        known[optimizer] = known.get(optimizer, 0) + 1
-    count = known.get(optimizer, 0)
+        kept.by_optimizer[optimizer] = kept.by_optimizer.get(optimizer, 0) + 1
+    count = kept.by_optimizer.get(optimizer, 0)
     rate = main_learning_rate(spec.search_space)
     if rate is None or rate not in trial.params or count < ENOUGH_TRIALS or not study.ranking:
         return

@@ -8,7 +8,7 @@ change, and what runs is looked at again when it has passed a checkpoint.
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from optuna.trial import TrialState
@@ -25,7 +25,6 @@ _BEST, _LATEST = 100, 150
 """The window of `AutoPruner`."""
 
 _MOST_KEPT = 2_000
-_CACHED = "rungs"
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,13 @@ class _Row:
     tells: bool
 
 
+@dataclass
+class _Rows:
+    """Trials as evidence by number, for each length of a full training."""
+
+    by_length: dict[int, dict[int, _Row]] = field(default_factory=dict)
+
+
 def judge(study: StudyMirror, trial: TrialMirror, share: float, needed: Sequence[int], columns: int) -> Call:
     """The decision on a running trial that has just passed a checkpoint and trains until that `share` in any case.
 
@@ -47,7 +53,7 @@ def judge(study: StudyMirror, trial: TrialMirror, share: float, needed: Sequence
     reached = bisect_right(needed, trial.last_step or 0) - 1
     if not rungs.decides(reached, share, float(needed[-1])):
         return rungs.earned(reached, share)
-    rows: dict[int, _Row] = study.cache.setdefault(f"{_CACHED} of {needed[-1]} steps", {})
+    rows: dict[int, _Row] = study.derived(_Rows).by_length.setdefault(needed[-1], {})
     if len(rows) > _MOST_KEPT:
         rows.clear()
     curve = np.array(_row(study, trial, needed, rows).curve)

@@ -8,6 +8,7 @@ verdict costs the same in a study of 100,000 trials.
 import math
 from bisect import bisect_right
 from collections.abc import Container
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 
@@ -31,7 +32,6 @@ _FIRST_WAVE = 3
 """Once so many have finished, the curves of running trials count no more."""
 
 _LOOK_BACK = 500
-_CACHED = "standings"
 
 
 class Standings:
@@ -155,6 +155,14 @@ class _Wave:
         return self._rows[: len(self._places)]
 
 
+@dataclass
+class _Kept:
+    """A study's standings, and the columns of its trials' search spaces by the identity of these."""
+
+    standings: Standings | None = None
+    columns: dict[int, tuple[object, int]] = field(default_factory=dict)
+
+
 def judge(study: StudyMirror, trial: TrialMirror, before: int) -> race.Call:
     """The decision of `auto` on a running trial whose last report before was that of step `before` (0: none).
 
@@ -167,10 +175,10 @@ def judge(study: StudyMirror, trial: TrialMirror, before: int) -> race.Call:
     share = trains_to(trial.system_attrs)
     if share is not None and _columns(study, trial) > 1:
         return halving_evidence.judge(study, trial, share, needed_steps(full), _columns(study, trial))
-    known = study.cache.get(_CACHED)
-    if not isinstance(known, Standings) or known.full != full:
-        known = study.cache[_CACHED] = Standings(study, full)
-    return known.judge(study, trial)
+    kept = study.derived(_Kept)
+    if kept.standings is None or kept.standings.full != full:
+        kept.standings = Standings(study, full)
+    return kept.standings.judge(study, trial)
 
 
 def full_length(study: StudyMirror) -> int | None:
@@ -209,7 +217,7 @@ def _ended_finite(trial: TrialMirror) -> bool:
 
 def _columns(study: StudyMirror, trial: TrialMirror) -> int:
     """How many coordinates the trial's search space has."""
-    known: dict[int, tuple[object, int]] = study.cache.setdefault("columns", {})
+    known = study.derived(_Kept).columns
     kept = known.get(id(trial.distributions))
     if kept is None or kept[0] is not trial.distributions:
         if len(known) > 256:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from optuna.pruners import BasePruner
@@ -97,12 +97,20 @@ def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int, before: int) ->
     return "pruned", f"auto at step {last}: {call.explanation}"
 
 
+@dataclass
+class _Pruner:
+    """The study's own."""
+
+    pruner: BasePruner | None = None
+
+
 def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | None, str]:
     study = change.study
     assert study.spec is not None
-    pruner = study.cache.get("pruner")
-    if not isinstance(pruner, BasePruner):
-        pruner = study.cache["pruner"] = build_pruner(study.spec)
+    kept = study.derived(_Pruner)
+    pruner = kept.pruner
+    if pruner is None:
+        pruner = kept.pruner = build_pruner(study.spec)
     frozen = trial.freeze()
     storage = StagedStorage(snapshot_window(study, best=1, latest=_WINDOW_LATEST), frozen)
     prune = pruner.prune(storage.study(_NO_SAMPLER, pruner), frozen)

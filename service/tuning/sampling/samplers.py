@@ -4,7 +4,7 @@ import contextlib
 import importlib.util
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,6 @@ _WINDOW_BEST = 65
 _WINDOW_LATEST = 65
 """Of TPE and GP, whose draws take longer with each trial they are shown."""
 _AUTO_BEST, _AUTO_LATEST, _AUTO_PAUSED = 60, 100, 60
-_WALK = "grid walk"
 
 
 def check_sampler(spec: StudySpec) -> None:
@@ -161,13 +160,20 @@ def grid_of(spec: StudySpec) -> Grid:
     return Grid(spec.search_space, sampler.points if isinstance(sampler, methods.GridSampler) else None, sampler.seed)
 
 
+@dataclass
+class _Walk:
+    """A study's walk through its grid, once it was looked for."""
+
+    looked_for: bool = False
+    walk: GridWalk | None = None
+
+
 def _walk(spec: StudySpec, study: StudyMirror) -> GridWalk | None:
     """The study's walk through its grid, where it has one; None too where the grid is too large to be listed."""
-    if _WALK not in study.cache:
-        walk = None
+    kept = study.derived(_Walk)
+    if not kept.looked_for:
+        kept.looked_for = True
         if isinstance(spec.sampler, methods.GridSampler | methods.BruteForceSampler):
             with contextlib.suppress(ValueError):
-                walk = GridWalk(grid_of(spec))
-        study.cache[_WALK] = walk
-    walked: GridWalk | None = study.cache[_WALK]
-    return walked
+                kept.walk = GridWalk(grid_of(spec))
+    return kept.walk

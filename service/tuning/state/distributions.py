@@ -1,6 +1,7 @@
 """The search space in Optuna's terms."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.distributions import (
@@ -32,13 +33,20 @@ def distribution_of(parameter: Parameter) -> BaseDistribution:
     return CategoricalDistribution(parameter.choices)
 
 
+@dataclass
+class _Distributions:
+    """Of a study's search space."""
+
+    by_name: dict[str, BaseDistribution] | None = None
+
+
 def study_distributions(study: StudyMirror) -> Mapping[str, BaseDistribution]:
     """The Optuna distributions of a study's search space, by name; the same objects as long as it is in memory."""
-    kept: dict[str, BaseDistribution] | None = study.cache.get("distributions")
-    if kept is None:
+    kept = study.derived(_Distributions)
+    if kept.by_name is None:
         space = study.spec.search_space if study.spec else {}
-        kept = study.cache["distributions"] = {name: distribution_of(space[name]) for name in space}
-    return kept
+        kept.by_name = {name: distribution_of(space[name]) for name in space}
+    return kept.by_name
 
 
 def drawing_order(space: Mapping[str, Parameter]) -> list[str]:

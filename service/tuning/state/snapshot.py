@@ -6,7 +6,7 @@ as they like, and touch nothing that is shared.
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -36,6 +36,15 @@ class Snapshot:
     max_trials: int | None = None
     promotable: frozenset[int] = frozenset()
     """Numbers of the paused trials that may be taken up again."""
+
+
+@dataclass
+class _Frozen:
+    """Frozen trials by number, so many at most."""
+
+    finished: dict[int, FrozenTrial] = field(default_factory=dict)
+    shown_running: dict[int, tuple[FrozenTrial, FrozenTrial]] = field(default_factory=dict)
+    """As the trial is, and as it is shown."""
 
 
 def snapshot_all(study: StudyMirror) -> Snapshot:
@@ -73,7 +82,7 @@ def _shown_running(study: StudyMirror, number: int) -> FrozenTrial:
     trial = study.trials[number]
     if trial.state is not TrialState.WAITING or not trial.params:
         return _frozen(study, number)
-    cache: dict[int, tuple[FrozenTrial, FrozenTrial]] = study.cache.setdefault("shown as running", {})
+    cache = study.derived(_Frozen).shown_running
     frozen = trial.freeze()
     kept = cache.get(number)
     if kept is None or kept[0] is not frozen:
@@ -91,7 +100,7 @@ def _frozen(study: StudyMirror, number: int) -> FrozenTrial:
     trial = study.trials[number]
     if not trial.state.is_finished():
         return trial.freeze()
-    cache: dict[int, FrozenTrial] = study.cache.setdefault("frozen trials", {})
+    cache = study.derived(_Frozen).finished
     frozen = cache.get(number)
     if frozen is None:
         if len(cache) >= _MOST_FROZEN:

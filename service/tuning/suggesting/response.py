@@ -39,20 +39,26 @@ class _Seen:
     stability: StabilityModel | None
 
 
+@dataclass
+class _Kept:
+    """The response that was fitted last, and what it rests on."""
+
+    response: tuple[tuple[int, ...], LearningRateResponse] | None = None
+
+
 async def response(engine: Engine, studies: Studies, name: str) -> LearningRateResponse:
     """The response of a study; kept until another trial finishes. Raises StudyNotFound."""
     study = await studies.get(name)
     await prepare(engine, study)
     await studies.settled(study)
     with engine.lock:
-        kept = study.cache.get("response")
-        if kept is not None and kept[0] == _known(study):
-            found: LearningRateResponse = kept[1]
-            return found
+        keeper = study.derived(_Kept)
+        if keeper.response is not None and keeper.response[0] == _known(study):
+            return keeper.response[1]
         seen = _look(study)
     reply = await asyncio.to_thread(_fitted, seen)
     with engine.lock:
-        study.cache["response"] = (seen.known, reply)
+        keeper.response = (seen.known, reply)
     return reply
 
 

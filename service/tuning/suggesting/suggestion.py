@@ -6,11 +6,14 @@ the history, and the answer is worked out from that in a thread, once for every 
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from optuna.trial import TrialState
 
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_ATTR
 from lrtune.service.tuning.auto import finished_runs
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.fidelity.short_trainings import count_short, look_at_ladder, tells_of_full
@@ -26,7 +29,16 @@ from lrtune.service.wire.studies import Suggestion
 _BEST, _LATEST = 100, 150
 """How many of the trials are looked at, however many there are."""
 
-_KEPT, _UNDER_WAY = "suggestion", "suggestion under way"
+
+@dataclass
+class _Kept:
+    """The suggestion that was worked out last, the work under way, and the stability model of the finished trials."""
+
+    suggestion: tuple[Known, Suggestion] | None = None
+    prior: tuple[Any, Any] = (None, None)
+    """The study's priors, chosen and remembered, when this was last looked at."""
+    under_way: asyncio.Task[None] | None = None
+    stability: tuple[Known, StabilityModel | None] | None = None
 
 
 def look(study: StudyMirror) -> Seen:
@@ -68,7 +80,7 @@ def suggest(study: StudyMirror) -> Suggestion:
     kept = _kept(study)
     if kept is None or kept[0] != _known(study):
         seen = look(study)
-        kept = study.cache[_KEPT] = (seen.known, work_out(seen))
+        kept = study.derived(_Kept).suggestion = (seen.known, work_out(seen))
     return kept[1]
 
 
@@ -90,22 +102,28 @@ async def prepare(engine: Engine, study: StudyMirror, *, behind: float = 0.0) ->
             kept = _kept(study)
             if kept is not None and _covers(kept[0], known, behind):
                 return
-            task: asyncio.Task[None] | None = study.cache.get(_UNDER_WAY)
+            keeper = study.derived(_Kept)
+            task = keeper.under_way
             if task is None or task.done():
                 work = _work(engine, study, look(study))
-                task = study.cache[_UNDER_WAY] = asyncio.get_running_loop().create_task(work)
+                task = keeper.under_way = asyncio.get_running_loop().create_task(work)
         await asyncio.shield(task)
 
 
 async def _work(engine: Engine, study: StudyMirror, seen: Seen) -> None:
     found = await asyncio.to_thread(work_out, seen)
     with engine.lock:
-        study.cache[_KEPT] = (seen.known, found)
+        study.derived(_Kept).suggestion = (seen.known, found)
 
 
 def _kept(study: StudyMirror) -> tuple[Known, Suggestion] | None:
-    kept: tuple[Known, Suggestion] | None = study.cache.get(_KEPT)
-    return kept
+    """The suggestion that was worked out last, unless another prior was chosen since."""
+    kept = study.derived(_Kept)
+    prior = study.system_attrs.get(CHOSEN_PRIOR_ATTR), study.system_attrs.get(PRIOR_ATTR)
+    if kept.suggestion is not None and kept.prior != prior:
+        kept.suggestion = None
+    kept.prior = prior
+    return kept.suggestion
 
 
 def _covers(kept: Known, known: Known, behind: float) -> bool:
@@ -118,12 +136,10 @@ def stability_of(study: StudyMirror) -> StabilityModel | None:
     finishes. Under the engine's lock."""
     assert study.spec is not None
     space = study.spec.search_space
-    finished = _known(study)[:3]
-    kept = study.cache.get("stability")
-    if kept is None or kept[0] != finished:
-        kept = study.cache["stability"] = (finished, _stability(study, main_learning_rate(space), space))
-    found: StabilityModel | None = kept[1]
-    return found
+    known, keeper = _known(study), study.derived(_Kept)
+    if keeper.stability is None or keeper.stability[0][:3] != known[:3]:
+        keeper.stability = known, _stability(study, main_learning_rate(space), space)
+    return keeper.stability[1]
 
 
 def _stability(study: StudyMirror, name: str | None, space: Mapping[str, Parameter]) -> StabilityModel | None:

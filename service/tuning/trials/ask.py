@@ -38,15 +38,16 @@ _AGAIN_SECONDS = 0.1
 """When to ask again where the study changed while the trial was drawn."""
 
 
-_NONE_EARNED = "none earned more steps"
-"""In a study's cache: how it stood when it had no trial for a worker. Idle workers ask again every other second, and
-need no new choice until a trial ends or is paused."""
+@dataclass
+class _Idle:
+    """How a study stood when it had no trial for a worker. Idle workers ask again every other second, and need no new
+    choice until a trial ends or is paused."""
 
-_LADDER_WAITS = "the ladder waits"
-"""The same where the ladder had none."""
-
-_LADDER_OVER = "the ladder is over"
-"""In a study's cache, once that is known."""
+    none_earned: tuple[object, ...] | None = None
+    """When no paused trial had earned more steps."""
+    ladder_waits: tuple[object, ...] | None = None
+    """When the ladder waited for trials in training."""
+    ladder_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,8 +126,8 @@ def _begin_another(engine: Engine, change: Change, ask: Ask, spec: StudySpec) ->
     fresh, number = spent(study) is None, len(study.trials)
     if not fresh and study.waiting:
         return _lengthen(change, ask, spec)
-    if fresh and ask.anneals and is_climbing(study, spec) and not study.cache.get(_LADDER_OVER):
-        if study.leased and study.cache.get(_LADDER_WAITS) == _standing(study, ask):
+    if fresh and ask.anneals and is_climbing(study, spec) and not study.derived(_Idle).ladder_over:
+        if study.leased and study.derived(_Idle).ladder_waits == _standing(study, ask):
             return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
         ladder = snapshot_for_ladder(study)
         return Undrawn(snapshot_for(spec, study), number, engine.new_trial_id(), ladder=ladder)
@@ -134,7 +135,7 @@ def _begin_another(engine: Engine, change: Change, ask: Ask, spec: StudySpec) ->
         return Undrawn(snapshot_for(spec, study), number, engine.new_trial_id())
     if not ask.resumable and any(trial.work and trial.work.resumable for trial in study.leased.values()):
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)  # They go on from checkpoints, for fewer steps.
-    if not fresh and study.leased and study.cache.get(_NONE_EARNED) == _standing(study, ask):
+    if not fresh and study.leased and study.derived(_Idle).none_earned == _standing(study, ask):
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
     snapshot = snapshot_for_choice(spec, study, resumable=ask.resumable)
     trial_id = engine.new_trial_id() if fresh else 0
@@ -185,12 +186,12 @@ def take(
     if drawn.promoted is not None:
         return _promote(change, ask, spec, drawn)
     if drawn.waits:
-        study.cache[_LADDER_WAITS] = _standing(study, ask)
+        study.derived(_Idle).ladder_waits = _standing(study, ask)
         return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
     if undrawn.ladder is not None and drawn.ladder_steps is None:
-        study.cache[_LADDER_OVER] = True
+        study.derived(_Idle).ladder_over = True
     if not undrawn.fresh:
-        study.cache[_NONE_EARNED] = _standing(study, ask)
+        study.derived(_Idle).none_earned = _standing(study, ask)
         return _end_paused(change, undrawn)
     new = undrawn.waiting is None
     moved = new and len(study.trials) != undrawn.number

@@ -6,6 +6,7 @@ others: they name leases, of which a trial may have several.
 """
 
 import math
+from dataclasses import dataclass, field
 
 from optuna.trial import TrialState
 
@@ -20,7 +21,15 @@ from lrtune.service.tuning.state.outcomes import check_steps, outcome_of
 from lrtune.service.tuning.trials import leases
 from lrtune.service.wire.trials import Enqueue, Record
 
-_KNOWN = "requests from outside"
+
+@dataclass
+class _Requests:
+    """The trials that the latest requests made, by request id, among the first `upto`."""
+
+    upto: int = 0
+    numbers: dict[str, int] = field(default_factory=dict)
+
+
 """In a study's cache: (how many trials were looked through, the trials' numbers by request id)."""
 
 
@@ -92,14 +101,15 @@ def _made_by(study: StudyMirror, request_id: str | None) -> TrialMirror | None:
     if request_id is None:
         return None
     count = len(study.trials)
-    upto, numbers = study.cache.get(_KNOWN, (count - MAX_REQUEST_IDS, {}))
-    for trial in study.trials[max(0, upto, count - MAX_REQUEST_IDS) :]:
+    known = study.derived(_Requests)
+    numbers = known.numbers
+    for trial in study.trials[max(0, known.upto, count - MAX_REQUEST_IDS) :]:
         earlier = trial.system_attrs.get(REQUEST_ATTR)
         if earlier is not None:
             numbers[earlier] = trial.number
     while len(numbers) > MAX_REQUEST_IDS:
         del numbers[next(iter(numbers))]
-    study.cache[_KNOWN] = (count, numbers)
+    known.upto = count
     number = numbers.get(request_id)
     return None if number is None else study.trials[number]
 

@@ -6,7 +6,7 @@ repeated trial has the parameters of the one it repeats and a number of its own,
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.trial import TrialState
@@ -20,7 +20,14 @@ from lrtune.service.wire.trials import Ask
 
 _MOST_FINALISTS = 3
 _LOOKED_AT = 100
-_INDEX = "repeats"
+
+
+@dataclass
+class _Repeats:
+    """The trials that repeat each one, by its number, among the first `upto`."""
+
+    upto: int = 0
+    numbers: dict[int, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,14 +79,13 @@ def _index(study: StudyMirror) -> dict[int, list[int]]:
     """The trials that repeat each one, by its number. Each trial is looked at once."""
     if study.spec is None or not study.spec.replicates:
         return {}
-    upto, numbers = study.cache.get(_INDEX, (0, {}))
-    for trial in study.trials[upto:]:
+    known = study.derived(_Repeats)
+    for trial in study.trials[known.upto :]:
         repeated = repeated_by(trial)
         if repeated is not None:
-            numbers.setdefault(repeated, []).append(trial.number)
-    study.cache[_INDEX] = (len(study.trials), numbers)
-    found: dict[int, list[int]] = numbers
-    return found
+            known.numbers.setdefault(repeated, []).append(trial.number)
+    known.upto = len(study.trials)
+    return known.numbers
 
 
 def to_repeat(study: StudyMirror) -> TrialMirror | None:
