@@ -92,7 +92,7 @@ def test_an_error_fails_the_trial_with_its_traceback_and_goes_on(client: Client,
         1 / 0  # noqa: B018
     (result,) = service.bodies("/result")
     assert result["state"] == "failed"
-    assert "test_leased.py" in result["error"]
+    assert "test_leased_trial.py" in result["error"]
     assert result["error"].rstrip().endswith("ZeroDivisionError: division by zero")
 
 
