@@ -13,7 +13,7 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Metrics:
-    """What the service counts. Each metric is documented in docs/metrics.md."""
+    """What the service counts. Each metric is documented in docs/reference/metrics.md."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

@@ -3,7 +3,7 @@
 Too high: the curve rises with a probability above 0.99, jumps and does not come back, or wanders and ends short of the
 best; or nearly every gradient was clipped. Too low: it falls smoothly and nearly as fast later as early, with the rate
 well below the largest that trains. Thresholds were set on trainings of small real tasks; how often they are right is in
-docs/diagnosis.md.
+docs/explanation/diagnosis.md.
 """
 
 import math

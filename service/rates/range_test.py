@@ -20,7 +20,7 @@ _SIGNAL = 6.0
 """A fall counts where it exceeds so many standard errors of a window's mean."""
 
 _BELOW_EDGE = 20.0
-"""How far below the divergence a rate is safe: measured, see docs/range-test.md."""
+"""How far below the divergence a rate is safe: measured, see docs/explanation/range-tests.md."""
 
 _EDGE_SEEN = 100.0
 """The divergence is where it is, and not at the start of the test, where it comes this many times above the start."""

@@ -14,7 +14,7 @@ from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
 from lrtune.service.tuning import errors as tuning_errors
 
-DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
 """The bases, and what `lrtune.service.tuning` turns into errors of its own."""
 
@@ -29,7 +29,7 @@ METRICS: list[Metric] = list(Metrics().registry.collect())
 
 def _rows(page: str) -> dict[str, list[str]]:
     """The cells of each row of the page's table, by the name in the first."""
-    lines = (DOCS / page).read_text().splitlines()
+    lines = (REFERENCE / page).read_text().splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| `")]
     return {row[0].strip("`"): row for row in cells}
 

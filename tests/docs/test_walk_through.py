@@ -1,4 +1,4 @@
-"""The page docs/learning-rates.md, followed from its first line to its last."""
+"""The pages docs/start/first-study.md and learning-rates.md, followed from their first line to their last."""
 
 import re
 from collections.abc import Iterator
@@ -13,17 +13,16 @@ from PIL import Image
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from lrtune.trainers.client.client import Client
-from tests.docs.walk_through import PAGE, PICTURES, Step, pictures, reading, steps
+from tests.docs.pages import DOCS
+from tests.docs.walk_through import FIRST_STUDY, LEARNING_RATES, PICTURES, Step, pictures, reading, steps, words
 
 pytest.importorskip("sklearn")
 
-TEXT = PAGE.read_text()
+TEXT = LEARNING_RATES.read_text()
 STEPS = steps(TEXT)
 EXACT = re.compile(r"lrtune (schedule|scale|study create) |lrtune find --optimizers|lrtune find .*--low nan")
 """Commands that train nothing: they print the same on every machine."""
 
-_BOX = re.compile(r"[\u2500-\u257f]+")
-_NUMBER = re.compile(r"\d+(?:[.,:-]\d+)*(?:e[+-]?\d+)?")
 MOST_BYTES = 60_000
 
 
@@ -43,11 +42,6 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walked]:
         yield Walked([reader.do(step) for step in STEPS], folder)
 
 
-def _words(text: str) -> list[str]:
-    """Without numbers, and without what depends on their width: lines of tables, and where text is wrapped."""
-    return _NUMBER.sub("#", _BOX.sub(" ", text)).split()
-
-
 def _name(step: Step) -> str:
     return " ".join(step.text.replace("\\\n", "").split())[:60]
 
@@ -58,8 +52,15 @@ def test_a_step_prints_what_the_page_says(walked: Walked, number: int) -> None:
     if step.kind == "command" and EXACT.match(step.text):
         assert printed == step.prints
     elif step.kind in ("command", "snippet"):
-        assert _words(printed) == _words(step.prints)
+        assert words(printed) == words(step.prints)
         assert "Traceback" not in printed
+
+
+def test_the_first_study_prints_what_its_page_says(tmp_path: Path) -> None:
+    (tmp_path / "reader").mkdir()
+    with reading(tmp_path / "reader") as reader:
+        for step in steps(FIRST_STUDY.read_text()):
+            assert words(reader.do(step)) == words(step.prints), step.text
 
 
 def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> None:
@@ -74,7 +75,7 @@ def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> No
 
 
 def test_every_picture_is_on_a_page() -> None:
-    shown = {name for page in PAGE.parent.rglob("*.md") for name in pictures(page.read_text())}
+    shown = {name for page in DOCS.rglob("*.md") for name in pictures(page.read_text())}
     assert shown == {path.name for path in PICTURES.iterdir()}
 
 
@@ -83,33 +84,25 @@ def test_the_verdicts_of_the_page_are_too_low_good_and_too_high() -> None:
     assert re.findall(r": (too_low|good|too_high)$", said, re.MULTILINE) == ["too_low", "good", "too_high"]
 
 
-@pytest.mark.parametrize("source", ["finder.md", "range-test.md"])
-def test_the_figures_of_starting_points_are_those_that_were_measured(source: str) -> None:
-    measured = [[cell.strip() for cell in row.split("|")] for row in (PAGE.parent / source).read_text().splitlines()]
+@pytest.mark.parametrize("heading", ["On built-in tasks", "On small trainings"])
+def test_the_figures_of_starting_points_are_those_that_were_measured(heading: str) -> None:
+    page = (DOCS / "explanation" / "range-tests.md").read_text()
+    section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    measured = [[cell.strip() for cell in row.split("|")] for row in section.splitlines()]
     shares = {row[1]: (row[4], row[5]) for row in measured if len(row) >= 8}
-    part = TEXT[TEXT.index(f"([{source}]({source})) |") :]
+    part = TEXT[TEXT.index(f"range-tests.md#{heading.lower().replace(' ', '-')}) |") :]
     told = re.findall(r"\| (0\.01|0\.001|range test) \| (.*) \| (.*) \|\n", part)[:3]
-    recommended = "recommended, one seed" if source == "finder.md" else "recommended"
-    names = {"0.01": "fixed 1e-2", "0.001": "fixed 1e-3", "range test": recommended}
+    names = {"0.01": "fixed 1e-2", "0.001": "fixed 1e-3", "range test": "recommended, one seed"}
     assert {names[name]: (twice, worse) for name, twice, worse in told} == {
         name: shares[name] for name in names.values()
     }
 
 
-def test_every_link_of_the_page_leads_somewhere() -> None:
-    lines = [line[3:].lower() for line in TEXT.splitlines() if line.startswith("## ")]
-    headings = [re.sub(r"[^\w -]", "", line).replace(" ", "-") for line in lines]
-    targets = re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT)
-    assert len(targets) >= 20
-    for target in targets:
-        page, _, heading = target.partition("#")
-        assert not page or (PAGE.parent / page).is_file(), target
-        assert not heading or heading in headings, target
-
-
 def test_everything_in_the_last_table_exists(tmp_path: Path) -> None:
     table = TEXT.split("## The same from Python and over HTTP")[1]
-    for module, name in re.findall(r"`((?:trainers|service)\.[\w.]+)\.(\w+)`", table):
+    functions = re.findall(r"`(lrtune(?:\.\w+)*)\.(\w+)`", table)
+    assert len(functions) >= 9
+    for module, name in functions:
         assert callable(getattr(import_module(module), name))
     for method in re.findall(r"`Client\.(\w+)`", table):
         assert callable(getattr(Client, method))

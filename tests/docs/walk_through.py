@@ -1,8 +1,8 @@
-"""Runs docs/learning-rates.md as a reader would, step by step, in an empty folder.
+"""Runs the pages of docs/start as a reader would, step by step, in an empty folder.
 
-    python -m tests.docs.walk_through
+    python -m tests.docs.walk_through [PAGE ...]
 
-runs it and writes what was printed and drawn into the page and docs/pictures.
+runs them and writes what was printed and drawn into the pages and docs/pictures.
 
 A page is Markdown with four kinds of blocks: `console`, commands after `$ ` with what they print; `sh`, a service to
 start in another terminal; `python`, a snippet, or a file where its first line is `# NAME.py`; and `text`, what the
@@ -24,15 +24,18 @@ from pathlib import Path
 from typing import Any
 
 from lrtune.service.cli.main import main
+from tests.docs.pages import DOCS, ROOT
 from tests.support.processes import Programs
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "learning-rates.md"
-PICTURES = ROOT / "docs" / "pictures"
+PICTURES = DOCS / "pictures"
+FIRST_STUDY = DOCS / "start" / "first-study.md"
+LEARNING_RATES = DOCS / "start" / "learning-rates.md"
 WIDTH = "100"
 START_SECONDS = 60
 
 _BLOCK = re.compile(r"^```(console|sh|python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BOX = re.compile(r"[\u2500-\u257f]+")
+_NUMBER = re.compile(r"\d+(?:[.,:-]\d+)*(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,12 @@ def _printed() -> Iterator[StringIO]:
 
 def pictures(page: str) -> list[str]:
     """The names of the pictures that a page shows."""
-    return re.findall(r"\]\(pictures/([\w-]+\.png)\)", page)
+    return re.findall(r"\]\(\.\./pictures/([\w-]+\.png)\)", page)
+
+
+def words(text: str) -> list[str]:
+    """Without numbers, and without what depends on their width: lines of tables, and where text is wrapped."""
+    return _NUMBER.sub("#", _BOX.sub(" ", text)).split()
 
 
 def rewritten(page: str, folder: Path) -> str:
@@ -167,16 +175,17 @@ def rewritten(page: str, folder: Path) -> str:
     return page
 
 
-def _write() -> None:
+def _write(path: Path) -> None:
     with tempfile.TemporaryDirectory() as parent:
         folder = Path(parent) / "reader"
         folder.mkdir()
-        page = rewritten(PAGE.read_text(), folder)
+        page = rewritten(path.read_text(), folder)
         PICTURES.mkdir(exist_ok=True)
         for name in pictures(page):
             shutil.copyfile(folder / name, PICTURES / name)
-    PAGE.write_text(page)
+    path.write_text(page)
 
 
 if __name__ == "__main__":
-    _write()
+    for chosen in [Path(name) for name in sys.argv[1:]] or [FIRST_STUDY, LEARNING_RATES]:
+        _write(chosen)

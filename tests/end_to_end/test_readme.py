@@ -32,9 +32,8 @@ def test_the_readmes_training_script_runs(
     assert status.best.value < 0.2
 
 
-def test_every_page_the_readme_points_to_exists() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", README):
-        assert (ROOT / target).is_file(), target
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) < 120
 
 
 def test_every_command_of_the_readme_exists_with_its_options() -> None:

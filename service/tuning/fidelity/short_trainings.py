@@ -1,4 +1,6 @@
-"""Short trainings by lease: the ladder on a study's own trials. See `tuning.auto.ladder.ladder` and docs/ladder.md.
+"""Short trainings by lease: the ladder on a study's own trials.
+
+See `tuning.auto.ladder.ladder` and docs/explanation/ladder.md.
 
 A trial of the ladder is known by `LADDER_ATTR`, its length. One that is shorter than a full training ends as a pruned
 trial of Optuna's, whose outcome here is `complete`: whoever compares values compares those of full trainings.

@@ -32,7 +32,7 @@ _ENOUGH_OF_LADDER = 5
 """Complete trials, most of them short, from which on the ladder answers."""
 
 _ENOUGH_PAST_LADDER = 12
-"""Complete full trainings that say more than the ladder with the same ones: docs/ladder.md."""
+"""Complete full trainings that say more than the ladder with the same ones: docs/explanation/ladder.md."""
 
 _AT_BOUND = 1.01
 

@@ -33,8 +33,9 @@ def faults(
     """Kill, stop, cut and fill up, under load, and compare what was acknowledged with what the database holds.
 
     Ends with code 1 where something acknowledged is not there exactly once, a budget was not exact, a client saw an
-    error it had to handle, or a fault could not be made to strike under load. docs/faults.md says what is broken and
-    how. Nothing outside temporary folders is written, and every process that is started has ended when the command has.
+    error it had to handle, or a fault could not be made to strike under load. docs/explanation/faults.md says what is
+    broken and how. Nothing outside temporary folders is written, and every process that is started has ended when the
+    command has.
     """
     from lrtune.trainers.worker.signals import Shutdown, Signals
     from tests.benchmarks.faults.run import QUICK, Plan, run

@@ -36,7 +36,7 @@ def finder(
 
     For each rule: how often its rate trains to within 1.1 and 2 times the best loss of the grid, how often it is
     worse than 10 times, how many decades it is off, and how much seeds differ. Beside them, fixed rates, and the median
-    best rate of the same optimizer on the other tasks. See docs/finder.md.
+    best rate of the same optimizer on the other tasks. See docs/explanation/range-tests.md.
     """
     if data is not None:
         cells = _read(data)

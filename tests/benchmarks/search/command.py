@@ -43,8 +43,8 @@ def search(
 
     Training is simulated on tables of learning curves: a stopped run pays for what it ran, a resumed one for what it
     runs on. Regret is 0 at the best loss known, 1 at that of the median random configuration. The methods are
-    explained in docs/search.md. With --real, by how often they come within 1.1 and 2 times the best loss, and at what
-    cost: docs/ladder.md.
+    explained in docs/explanation/search.md. With --real, by how often they come within 1.1 and 2 times the best loss,
+    and at what cost: docs/explanation/ladder.md.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # As for the service: see `lrtune serve`.
     if real:
@@ -63,7 +63,7 @@ def search(
     from tests.benchmarks.search.suites import SUITES
 
     if not method and PRIORBAND not in available():
-        _say(f"{PRIORBAND} is left out: NePS is not installed (docs/search.md)")
+        _say(f"{PRIORBAND} is left out: NePS is not installed (docs/explanation/search.md)")
     comparison = Comparison(
         data=data,
         folder=out,

@@ -62,8 +62,8 @@ def storage(
 ) -> None:
     """Measure reports, asks, status, memory, loading and takeover, all sides in one run.
 
-    The rows are explained in docs/benchmarks.md. Nothing outside a temporary folder is written, and every process
-    that is started has ended when the command has.
+    The rows are explained in docs/reference/benchmarks.md. Nothing outside a temporary folder is written, and every
+    process that is started has ended when the command has.
     """
     from lrtune.trainers.worker.signals import Shutdown, Signals
     from tests.benchmarks.processes import BenchError

@@ -1,4 +1,4 @@
-"""The table behind docs/suggestion.md, on a case whose answer is known."""
+"""The table behind docs/explanation/suggestion.md, on a case whose answer is known."""
 
 import math
 

@@ -1,4 +1,7 @@
-"""The table of docs/divergence.md: how many of the last 40 of 60 simulated trials go past a stability edge."""
+"""The table of docs/explanation/divergence.md.
+
+How many of the last 40 of 60 simulated trials go past a stability edge.
+"""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""The table of docs/pausing.md: what `auto` reaches with a budget of trials, trained whole, raced and paused.
+"""The table of docs/explanation/pausing.md.
+
+What `auto` reaches with a budget of trials, trained whole, raced and paused.
 
 `python -m tests.benchmarks.tables.pacing --data DIR [--seeds 10]`, DIR as for `search`; two thirds of the tasks.
 """

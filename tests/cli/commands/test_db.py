@@ -15,7 +15,7 @@ from lrtune.service.storage.engine.engine import open_engine
 from tests.cli.conftest import Lrtune
 from tests.support.filled import content, fill, load_old
 
-PAGE = Path(__file__).parents[3] / "docs" / "database.md"
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "database.md"
 COMMANDS = ["upgrade", "check", "backup", "restore", "adopt"]
 
 
@@ -168,7 +168,7 @@ def test_a_backup_that_is_ended_leaves_nothing(here: Path, postgres_url: str) ->
             "--storage",
             postgres_url,
         ]
-        root = str(PAGE.parents[1])
+        root = str(PAGE.parents[2])
         process = subprocess.Popen(command, env={"PYTHONPATH": root, "PATH": ""}, stderr=subprocess.PIPE, text=True)
         try:
             for _ in range(600):

@@ -142,7 +142,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_every_optimizer_and_option_is_documented() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "optimizers.md").read_text()
     for name in OPTIMIZERS:
         assert f"`{name}`" in page
         for option in options_of(name):

@@ -446,7 +446,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_docs_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "training.md").read_text()
     code = page.split("```python\n")[1].split("```")[0]
     exec(compile(code, "training.md", "exec"), {})
     assert capsys.readouterr().out.startswith("complete 0.")

@@ -20,7 +20,7 @@ _WIDEN = 0.0625
 
 def interval(seen: Outcomes, model: Model, rate: float, *, low: float, high: float) -> tuple[float, float]:
     """The rates around the answer `rate` at which the model expects a full training to end near the least loss: at 80 %
-    the best rate lies among them, as measured (docs/ladder.md). Cut to the bounds.
+    the best rate lies among them, as measured (docs/explanation/ladder.md). Cut to the bounds.
 
     Functions drawn from the model, as in `suggesting.posterior`, are of no use here: far from what was tried they
     hold anything for possible. The shorter the trainings, the farther their valley may be from that of full ones.

@@ -3,7 +3,8 @@
 Rather than stopping a long, annealed training early, where ranks mislead, ask for a short one: its schedule ends where
 it ends. For 3.5 full trainings: 7 rates at a ninth of the length, 2 at a third, 2 in full, each chosen by a model of
 the loss over rate and length (`ladder_model`), which moves the rates down as trainings grow longer. What each choice
-does for the result: docs/ladder.md. Pure, and the same for the same trainings in whatever order they are given.
+does for the result: docs/explanation/ladder.md. Pure, and the same for the same trainings in whatever order they are
+given.
 """
 
 import math

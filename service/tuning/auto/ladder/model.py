@@ -3,7 +3,7 @@
 A Gaussian process over the log rate and the length (Kennedy and O'Hagan 2000: kin curves at each fidelity). The valley
 moves to lower rates as trainings grow longer. By how much is learned from the study's own lengths, and drawn towards a
 quarter decade for 3 × the steps: the measured median is half of that, but past the valley the loss rises faster than
-before it, so a ladder that steps down by the median alone falls off the far side (docs/ladder.md).
+before it, so a ladder that steps down by the median alone falls off the far side (docs/explanation/ladder.md).
 """
 
 from dataclasses import dataclass
