@@ -85,7 +85,7 @@ def each_study(each_client: TestClient) -> NewStudy:
 def clock(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of `own_client`."""
     clock = Clock()
-    monkeypatch.setattr(own_client.app.state.container.engine, "clock", clock)  # type: ignore[attr-defined]
+    monkeypatch.setattr(own_client.app.state.container.engine.mirrors, "clock", clock)  # type: ignore[attr-defined]
     return clock
 
 

@@ -62,7 +62,7 @@ class Tuning:
         study = self.engine.resident(name)
         if study is not None:
             with self.engine.lock:
-                self.engine._drop(study)
+                self.engine.mirrors.drop(study)
 
 
 async def _limited(coroutine: Coroutine[Any, Any, Result]) -> Result:

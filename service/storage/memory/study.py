@@ -106,8 +106,8 @@ class StudyMirror:
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
-    misnumbered: list[dict[str, int]] = field(default_factory=list)
-    """Rows of trials whose number another process got wrong, until they are written back."""
+    misnumbered: list[tuple[int, int]] = field(default_factory=list)
+    """(trial id, number) of trials whose number another process got wrong, until they are written back."""
     lapsed: list[TrialMirror] = field(default_factory=list)
     """Trials whose lease in the database is void, until that is written back."""
     _derived: dict[type, Any] = field(default_factory=dict)
