@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
-from tests.api.calls import Clock, Json, StudyCalls
+from tests.api.calls import Json, StudyCalls
+from tests.support.clock import Clock
 
 NewStudy = Callable[..., StudyCalls]
 
