@@ -37,6 +37,13 @@ def studies_with_leases(connection: Connection) -> list[int]:
     return list(connection.execute(select(columns.study_id).where(columns.leased).distinct()).scalars())
 
 
+def study_of_trial(connection: Connection, trial_id: int) -> int | None:
+    """The id of the study that a trial belongs to; None where there is no such trial."""
+    columns = optuna_tables.trials.c
+    found: int | None = connection.execute(select(columns.study_id).where(columns.trial_id == trial_id)).scalar()
+    return found
+
+
 def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
     """The study with all its trials, or None where there is no such study.
 
