@@ -13,9 +13,10 @@ from lrtune.service.rates.checks import Refused
 from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.memory.range_tests import StoredRangeTest, read_curve
+from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import RANGE_TEST_ATTR
+from lrtune.service.storage.sql.range_tests import read_curve
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.errors import InvalidField, RangeTestNotFound, RequestIdTaken
 from lrtune.service.tuning.studies import Studies
