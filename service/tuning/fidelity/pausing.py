@@ -32,15 +32,22 @@ from lrtune.service.wire.studies import StudySpec
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a free worker does: takes up the trial numbered `promoted`, or trains one with `params`; until `target`."""
+class Promotion:
+    """The paused trial `number` goes on until the step `target`; with `whole` it trains to its end whatever its early
+    ranks, and `WHOLE_ATTR` is to be set."""
 
-    promoted: int | None
+    number: int
+    target: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class NewPoint:
+    """A trial with these `params` begins, to be paused at the step `target`; `whole` as for a promotion."""
+
     params: dict[str, Any]
     target: int
-    explanation: str
-    whole: bool = False
-    """It trains to its end whatever its early ranks: `again.WHOLE_ATTR` is to be set."""
+    whole: bool
 
 
 def pauses(spec: StudySpec) -> bool:
@@ -56,7 +63,7 @@ def pauses(spec: StudySpec) -> bool:
 
 def insists(study: StudyMirror) -> bool:
     """Whether a paused trial that earned it goes on rather than a new one being begun, since few steps were trained
-    for as many trials: see `pace.behind_pace`. Steps that running trials are leased for count as trained."""
+    for as many trials: see `trial_budget.behind_pace`. Steps that running trials are leased for count as trained."""
     spec = study.spec
     if spec is None or spec.max_steps is None:
         return False
@@ -94,11 +101,13 @@ def why_paused(study: StudyMirror, trial: TrialMirror, step: int) -> str:
     return f"paused at {at}, rank {rank} of {len(ranked) + 1} paused trials; it goes on if it earns more steps"
 
 
-def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, insists: bool = False) -> Choice:
+def choose(
+    spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool = True, insists: bool = False
+) -> Promotion | NewPoint | None:
     """What the next free worker does; pure in its arguments.
 
-    Without `fresh` no trial may be begun: what comes back is then either a promotion, or new parameters, which say
-    that no paused trial has earned more steps. `insists`: see the function of that name.
+    Without `fresh` no trial may be begun: None says that no paused one has earned more steps. `insists`: see the
+    function of that name. `number`: how many trials were begun.
     """
     assert spec.max_steps is not None
     space = Space(_searched(spec, snapshot.distributions))
@@ -123,10 +132,11 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         reached = taken.last_step or 0
         beyond = (steps_at(share, spec.max_steps) for share in FRACTIONS.tolist())
         target = max(target, next((step for step in beyond if step > reached), spec.max_steps))
-        return Choice(taken.number, {}, target, decision.explanation, decision.whole)
+        return Promotion(taken.number, target, decision.whole)
+    if not fresh:
+        return None
     assert decision.point is not None
-    params = _params(spec, snapshot, space.decode(decision.point))
-    return Choice(None, params, target, decision.explanation, decision.whole)
+    return NewPoint(_params(spec, snapshot, space.decode(decision.point)), target, decision.whole)
 
 
 def _quantiles(spec: StudySpec, snapshot: Snapshot, space: Space) -> Floats | None:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.wire import methods
 from lrtune.service.wire.search_space import CategoricalParameter, IntParameter, Parameter, is_active, sampling_order
+from lrtune.service.wire.studies import StudySpec
 
 MAX_POINTS = 100_000
 
-Space = Mapping[str, Parameter]
+SearchSpace = Mapping[str, Parameter]
 Point = tuple[Any, ...]
 """A value for each parameter, ABSENT where the parameter does not exist beside the others."""
 
@@ -25,7 +27,7 @@ class Grid:
     ValueError where there are more than `MAX_POINTS`.
     """
 
-    def __init__(self, space: Space, points: int | None, seed: int) -> None:
+    def __init__(self, space: SearchSpace, points: int | None, seed: int) -> None:
         counts = {name: count_values(parameter, points) for name, parameter in space.items()}
         size = max(*counts.values(), math.prod(counts[name] for name in space if not space[name].when))
         if size > MAX_POINTS:
@@ -58,7 +60,7 @@ class Grid:
         return tuple(params.get(name, ABSENT) for name in self.names)
 
 
-def _combinations(space: Space, names: Sequence[str], points: int | None, most: int) -> list[Point]:
+def _combinations(space: SearchSpace, names: Sequence[str], points: int | None, most: int) -> list[Point]:
     """The values that the named parameters may have together; parents stand before children."""
     found: list[Point] = [()]
     for place, name in enumerate(names):
@@ -71,6 +73,12 @@ def _combinations(space: Space, names: Sequence[str], points: int | None, most: 
                 raise ValueError(f"has more than {MAX_POINTS} points")
         found = grown
     return found
+
+
+def grid_of(spec: StudySpec) -> Grid:
+    """The points that a grid or bruteforce sampler walks through. Raises ValueError where there are too many."""
+    sampler = spec.sampler
+    return Grid(spec.search_space, sampler.points if isinstance(sampler, methods.GridSampler) else None, sampler.seed)
 
 
 class GridWalk:
