@@ -1,19 +1,13 @@
-"""What the outside sees of a study and its trials, from the mirror. All of it under the engine's lock."""
+"""What the outside sees of a study, from the mirror. All of it under the engine's lock."""
 
-from datetime import UTC, datetime
-
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR
+from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.fidelity.short_trainings import count_short, short_trainings_of
 from lrtune.service.tuning.state.budget import state_of
-from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
+from lrtune.service.tuning.state.outcomes import standard_error_of
 from lrtune.service.tuning.state.rate_prior import prior_of
-from lrtune.service.tuning.suggesting.diagnosis import diagnose_trial
 from lrtune.service.tuning.suggesting.suggestion import latest
-from lrtune.service.tuning.trials.leases import find_trial
-from lrtune.service.tuning.trials.replicates import repeated_by
+from lrtune.service.tuning.views.times import as_datetime
 from lrtune.service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
-from lrtune.service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
 
 
 def study_view(study: StudyMirror) -> Study:
@@ -31,7 +25,7 @@ def study_view(study: StudyMirror) -> Study:
         "stopped": study.stopped,
         "state": state_of(study),
         "trials": len(study.trials),
-        "created_at": _time(study.created_at),
+        "created_at": as_datetime(study.created_at),
     }
     return Study.model_construct(**fields)
 
@@ -44,7 +38,7 @@ def status_view(study: StudyMirror) -> StudyStatus:
         shown = BestTrial(
             trial=best.number, value=best.value, standard_error=standard_error_of(best), params=best.params
         )
-    updated_at = _time(study.updated_at)
+    updated_at = as_datetime(study.updated_at)
     assert updated_at is not None
     return StudyStatus.model_validate(
         {
@@ -64,49 +58,3 @@ def status_view(study: StudyMirror) -> StudyStatus:
             "updated_at": updated_at,
         }
     )
-
-
-def trial_view(trial: TrialMirror) -> Trial:
-    """A trial without its curve."""
-    return Trial.model_validate(_trial_fields(trial))
-
-
-def trial_with_curve(study: StudyMirror, number: int) -> TrialWithCurve:
-    """A trial with its curve, by step, and what that says. Raises TrialNotFound."""
-    trial = find_trial(study, number)
-    curve = [Report(step=step, value=value) for step, value in sorted(trial.intermediate.items())]
-    fields = {**_trial_fields(trial), "curve": curve, "diagnosis": diagnose_trial(study, trial)}
-    return TrialWithCurve.model_validate(fields)
-
-
-def _trial_fields(trial: TrialMirror) -> dict[str, object]:
-    work = trial.work
-    checkpoint = None
-    if work is not None and work.checkpoint_uri is not None and work.checkpoint_step is not None:
-        checkpoint = Checkpoint(uri=work.checkpoint_uri, step=work.checkpoint_step)
-    duration = None
-    if trial.started_at is not None and trial.finished_at is not None:
-        duration = round(trial.finished_at - trial.started_at, 6)
-    return {
-        "number": trial.number,
-        "state": trial.outcome,
-        "params": trial.params or dict(trial.system_attrs.get(FIXED_ATTR, {})),
-        "value": trial.value,
-        "standard_error": standard_error_of(trial),
-        "attempt": work.attempt if work is not None else 0,
-        "repeats": repeated_by(trial),
-        "again": trial.system_attrs.get(AGAIN_ATTR),
-        "worker": work.worker if work is not None else None,
-        "step": trial.last_step,
-        "max_steps": work.max_steps if work is not None else None,
-        "checkpoint": checkpoint,
-        "error": work.error if work is not None else None,
-        "explanation": explanation_of(trial) if work is not None and work.stop_reason is not None else None,
-        "started_at": _time(trial.started_at),
-        "finished_at": _time(trial.finished_at),
-        "duration_seconds": duration,
-    }
-
-
-def _time(epoch: float | None) -> datetime | None:
-    return None if epoch is None else datetime.fromtimestamp(epoch, UTC)
