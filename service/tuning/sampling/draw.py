@@ -51,19 +51,7 @@ def draw(
     snapshot = for_full(spec, snapshot)
     if random or draws_at_once(spec, snapshot):
         return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
-    staged = FrozenTrial(
-        number=number,
-        state=TrialState.RUNNING,
-        value=None,
-        datetime_start=None,
-        datetime_complete=None,
-        params={},
-        distributions={},
-        user_attrs={},
-        system_attrs={FIXED_ATTR: dict(fixed)} if fixed else {},
-        intermediate_values={},
-        trial_id=trial_id,
-    )
+    staged = _staged_trial(number, trial_id, fixed)
     storage = StagedStorage(snapshot, staged)
     pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
     study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
@@ -76,6 +64,23 @@ def draw(
     chosen = {name: distributions[name] for name in params}
     exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
     return (RepeatedPoint if exhausted else Point)(params, chosen, storage.written)
+
+
+def _staged_trial(number: int, trial_id: int, fixed: Mapping[str, Any] | None) -> FrozenTrial:
+    """A running trial without parameters, as Optuna's samplers are shown it."""
+    return FrozenTrial(
+        number=number,
+        state=TrialState.RUNNING,
+        value=None,
+        datetime_start=None,
+        datetime_complete=None,
+        params={},
+        distributions={},
+        user_attrs={},
+        system_attrs={FIXED_ATTR: dict(fixed)} if fixed else {},
+        intermediate_values={},
+        trial_id=trial_id,
+    )
 
 
 def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:

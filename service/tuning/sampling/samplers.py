@@ -52,11 +52,9 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
     own = int(np.random.SeedSequence([sampler.seed, number]).generate_state(1)[0])
     match sampler:
         case methods.AutoSampler():
+            quantiles = rate_quantiles(spec, system_attrs or {})
             return AutoSampler(
-                seed=sampler.seed,
-                max_steps=spec.max_steps,
-                rate_quantiles=rate_quantiles(spec, system_attrs or {}),
-                failed_counts=False,
+                seed=sampler.seed, max_steps=spec.max_steps, rate_quantiles=quantiles, failed_counts=False
             )
         case methods.TpeSampler():
             return optuna.TPESampler(
