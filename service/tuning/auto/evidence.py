@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,12 @@ _PRIOR_TRUST = 0.75
 def steps_at(fraction: float, full: float) -> int:
     """The steps that make this share of a full training, at least one."""
     return max(math.floor(fraction * full + 1e-9), 1)
+
+
+@lru_cache(maxsize=256)
+def checkpoint_steps(full: float) -> tuple[int, ...]:
+    """The steps at which curves of a training of `full` steps are compared, one for each of `FRACTIONS`."""
+    return tuple(steps_at(share, full) for share in FRACTIONS.tolist())
 
 
 @dataclass(frozen=True)

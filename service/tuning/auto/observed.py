@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.space import Space
 
 _BEST, _LATEST = 100, 150
@@ -78,7 +78,7 @@ def observe(
     from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
     rows, curves, finals, diverged = [], [], [], []
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
-    needed = _needed(length)
+    needed = checkpoint_steps(length.full)
     for trial in trials:
         if not tells(trial, failed_counts):
             continue
@@ -124,14 +124,10 @@ def _filled(values: list[float]) -> list[float]:
     return values
 
 
-def _needed(length: Length) -> list[int]:
-    return [max(math.floor(share * length.full + 1e-9), 1) for share in FRACTIONS.tolist()]
-
-
 def as_curve(trial: FrozenTrial, direction: StudyDirection, length: Length) -> Floats:
     """`curve_of` with everything derived, shape (K,)."""
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
-    return np.array(curve_of(trial.intermediate_values, sign, _needed(length), length.first))
+    return np.array(curve_of(trial.intermediate_values, sign, checkpoint_steps(length.full), length.first))
 
 
 def tells(trial: FrozenTrial, failed_counts: bool = True) -> bool:

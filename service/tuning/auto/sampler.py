@@ -11,12 +11,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats
+from lrtune.service.tuning.auto.evidence import FRACTIONS
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.proposal import propose
 from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_again
 from lrtune.service.tuning.auto.policy.rungs import RUNGS
+from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.pruner import AutoPruner
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.extrapolation import LATEST as CURVES
@@ -120,7 +121,7 @@ class AutoSampler(BaseSampler):
             space,
             number=number,
             seed=self._seed,
-            quantiles=self._quantiles(space),
+            quantiles=quantiles_in(space, self._rate_quantiles),
             fixed=_columns(space, known, asked),
         )
         return space.decode(found.point)
@@ -152,7 +153,7 @@ class AutoSampler(BaseSampler):
             number=begun,
             seed=self._seed,
             whole=np.array([t.system_attrs.get(WHOLE_ATTR, False) for t in shown], dtype=bool),
-            quantiles=self._quantiles(space),
+            quantiles=quantiles_in(space, self._rate_quantiles),
         )
         if chosen.whole:
             storage.set_trial_system_attr(key, WHOLE_ATTR, True)
@@ -163,14 +164,6 @@ class AutoSampler(BaseSampler):
         earlier = shown[chosen.trial]
         storage.set_trial_system_attr(key, AGAIN_ATTR, began_as(earlier))
         return {name: earlier.params[name] for name in (axis.name for axis in space.axes)}
-
-    def _quantiles(self, space: Space) -> Floats | None:
-        """The prior in the unit interval of the rate's column."""
-        if self._rate_quantiles is None or space.rate_index is None:
-            return None
-        axis = next(axis for axis in space.axes if axis.first == space.rate_index)
-        shown = [axis.encode(rate)[0] for rate in self._rate_quantiles]
-        return np.maximum.accumulate(np.array(shown))
 
     def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
         trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)

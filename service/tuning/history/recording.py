@@ -13,7 +13,8 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.past_rates import PastRate, studies_without
-from lrtune.service.tuning.fidelity.short_trainings import choose, conclude, is_ladder, ladder_of, snapshot_for_ladder
+from lrtune.service.tuning.fidelity.ladder import conclude, next_step, snapshot_for_ladder
+from lrtune.service.tuning.fidelity.short_trainings import is_ladder, ladder_of
 from lrtune.service.tuning.history.plateau import NEAR_BEST
 from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.wire.studies import StudySpec
@@ -59,7 +60,7 @@ def _note_ladder(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
         return
     snapshot = snapshot_for_ladder(study)
     try:
-        if choose(spec, snapshot).kind != "done":
+        if next_step(spec, snapshot).kind != "done":
             return
         rate = conclude(spec, snapshot.trials, study.system_attrs).learning_rate
     except Exception:  # Whatever its losses are, the trial ends.

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.storage.schema.attributes import OUTCOME_ATTR
 from lrtune.service.tuning.auto import finished_runs
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
-from lrtune.service.tuning.fidelity.short_trainings import conclude
+from lrtune.service.tuning.fidelity.ladder import conclude
 from lrtune.service.tuning.history.plateau import NEAR_BEST, Point, plateau
 from lrtune.service.tuning.state.rate_prior import RatePrior
 from lrtune.service.tuning.state.snapshot import Snapshot

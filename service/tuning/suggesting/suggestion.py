@@ -16,7 +16,8 @@ from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_ATTR
 from lrtune.service.tuning.auto import finished_runs
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
-from lrtune.service.tuning.fidelity.short_trainings import count_short, look_at_ladder, tells_of_full
+from lrtune.service.tuning.fidelity.ladder import look_at_ladder
+from lrtune.service.tuning.fidelity.short_trainings import count_short, tells_of_full
 from lrtune.service.tuning.state.distributions import main_learning_rate, study_distributions
 from lrtune.service.tuning.state.rate_prior import priors_of
 from lrtune.service.tuning.state.snapshot import snapshot_window

@@ -178,7 +178,7 @@ def test_a_verdict_keeps_a_bounded_number_of_curves(trials: int) -> None:
         end(study, trial, TrialState.COMPLETE)
     late = begin(study)
     assert race_evidence.judge(study, late, report(late, 4, 50.0)).stop
-    known = study.derived(race_evidence._Kept).standings
+    known = study.derived(race_evidence._Kept).evidence
     assert known is not None
     assert len(known._finished) <= 80
     best = {number for _, number in study.ranking[:20]}

@@ -4,7 +4,10 @@ Stock rules stop the best learning rates early, since under annealing they look 
 finished curves say how often the order at a checkpoint was the order at the end.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +36,9 @@ class Call:
     stop: bool
     explanation: str
 
+
+Ending = Literal["finished", "stopped", "other"]
+"""How a run ended: trained to its end; stopped while its loss was finite; diverged, failed or still running."""
 
 _GOES_ON = Call(False, "")
 _NOT_RACED = Call(False, "the rate is all there is: early ranks are not raced")
@@ -75,6 +81,11 @@ def decide(
     if not evidence.finished.any():
         return _wave(evidence, curve, raced, in_a_row, behind)
     return _BEHIND if behind else _race(evidence, curve, raced)
+
+
+def stopped_in_a_row(latest_first: Iterable[Ending]) -> int:
+    """How many of the latest runs were stopped since the last one that finished."""
+    return sum(ending == "stopped" for ending in takewhile(lambda ending: ending != "finished", latest_first))
 
 
 def decisive(full: float) -> frozenset[int]:
