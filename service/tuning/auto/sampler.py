@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
@@ -20,7 +20,6 @@ from lrtune.service.tuning.auto.policy.rungs import RUNGS
 from lrtune.service.tuning.auto.pruner import AutoPruner
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.extrapolation import LATEST as CURVES
-from lrtune.service.tuning.auto.surrogate.stability import Run
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 
@@ -175,21 +174,6 @@ class AutoSampler(BaseSampler):
     def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
         trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
         return window([other for other in trials if other.number != trial.number], study.direction)
-
-
-def finished_runs(trials: Sequence[FrozenTrial], name: str) -> list[Run]:
-    """What the complete, pruned and diverged trials say about the stability of the rate called `name`."""
-    runs = []
-    for trial in trials:
-        if name not in trial.params or trial.params[name] <= 0:
-            continue
-        categories = {
-            other: trial.params[other]
-            for other, distribution in trial.distributions.items()
-            if isinstance(distribution, CategoricalDistribution)
-        }
-        runs.append(Run(trial.params[name], DIVERGED_ATTR in trial.system_attrs, categories))
-    return runs
 
 
 def _columns(space: Space, known: dict[str, Any], asked: str | None) -> dict[int, float] | None:

@@ -160,7 +160,7 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
         return found
     until = rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
-        return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
+        return Decision("new", at_large(model.stability, space, rng), None, until, "a point at large")
     new = promising(model, space, rng, quantiles=terms.quantiles)
     return Decision("new", new.point, None, until, "likely to lead the others")
 
@@ -219,7 +219,7 @@ def _gains(model: Model, waiting: Ints) -> Floats:
     """Log expected improvement of finishing each paused trial, shape (m,)."""
     evidence = model.evidence
     mean, sd = model.process.predict(evidence.cube[waiting])
-    safe = model.boundary.safe(evidence.cube[waiting])
+    safe = model.stability.safe(evidence.cube[waiting])
     gains: Floats = log_improvement(mean, sd, model.best) + np.log(np.maximum(safe, 1e-9))
     return gains
 
