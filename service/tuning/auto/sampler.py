@@ -15,7 +15,7 @@ from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.proposal import propose
-from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_again
+from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_to_retrain
 from lrtune.service.tuning.auto.policy.rungs import RUNGS
 from lrtune.service.tuning.auto.pruner import AutoPruner
 from lrtune.service.tuning.auto.space import Space
@@ -31,7 +31,7 @@ class AutoSampler(BaseSampler):
     running ones without a report as if they had ended as expected (Ginsbourger 2010). Diverged runs are evidence
     about the largest stable rate, not losses. Expected improvement in logs (Ament 2023, arXiv:2310.20708). In several
     parameters, under an `AutoPruner` without a budget of trials, trials stop at rungs and those that come to lead are
-    trained again, with the same parameters (`promotion`, `again`).
+    trained again, with the same parameters (`policy.promotion`, `policy.retraining`).
     Deterministic: the parameters depend on the seed, the trial's number and the history alone. Studies with several
     objectives are left to Optuna's TPE. What was tried and lost: docs/decisions/0005-auto-search.md.
 
@@ -88,9 +88,9 @@ class AutoSampler(BaseSampler):
     ) -> Any:
         if len(study.directions) > 1:
             return self._several.sample_independent(study, trial, param_name, param_distribution)
-        again = trial.system_attrs.get(AGAIN_ATTR)
-        if again is not None:
-            earlier = next((t for t in self._others(study, trial) if t.number == again), None)
+        retrained = trial.system_attrs.get(AGAIN_ATTR)
+        if retrained is not None:
+            earlier = next((t for t in self._others(study, trial) if t.number == retrained), None)
             if earlier is not None and earlier.distributions.get(param_name) == param_distribution:
                 return earlier.params[param_name]
         known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
@@ -133,11 +133,11 @@ class AutoSampler(BaseSampler):
         return pruner.length_of(study._get_trials(deepcopy=False, states=_STATES, use_cache=False), trial)
 
     def _promote(self, study: Study, trial: FrozenTrial, space: Space, length: Length) -> dict[str, Any]:
-        """A new point, or the parameters of a trial that was stopped and now leads its rung (`again`)."""
+        """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES)
-        busy = not_again(others)
+        busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
         storage, key = study._storage, trial._trial_id

@@ -54,7 +54,7 @@ def covering(model: Model, waiting: Ints, quantiles: Floats | None) -> Step | No
     """The one that leaves the rates that train nearest to a trial that trained on; None where none is likely to train.
 
     Not the farthest one: that would be at a bound, where it tells of half as many rates. `quantiles`: a prior on the
-    rate (`start.first_point`), by which the rates count.
+    rate (`first_point`), by which the rates count.
     """
     evidence = model.evidence
     going = ~evidence.diverged

@@ -83,7 +83,7 @@ def best_new(
     """The point to try next.
 
     With `explore` the least known point is taken instead of the most promising one. `fixed`: columns that are given.
-    `quantiles`: a prior on the rate (`start.first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
+    `quantiles`: a prior on the rate (`first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
     arXiv:2204.11051).
     """
     found = judged(_candidates(model, space, rng, fixed), model, space, quantiles, crowded=fixed is not None)

@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence
 from lrtune.service.tuning.auto.policy.promotion import PROBE_FEW, PROBES_FEW, RUNGS, decide, rungs_of
-from lrtune.service.tuning.auto.policy.trial_budget import PACE, behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import TRAININGS_PER_TRIAL, few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 
 RATE = Space({"learning_rate": FloatDistribution(1e-5, 1.0, log=True)})
@@ -132,11 +132,11 @@ def test_the_shortest_rung_is_used_where_its_order_holds() -> None:
 
 
 def test_trials_are_paced_where_they_are_the_budget() -> None:
-    assert behind_pace(39, 8, max_steps=10, max_trials=24)
-    assert not behind_pace(8 * 10 * PACE, 8, max_steps=10, max_trials=24)
-    assert behind_pace(7, 8, max_steps=10, max_trials=50, max_total_steps=50)
-    assert not behind_pace(8, 8, max_steps=10, max_trials=50, max_total_steps=50)
-    assert not behind_pace(0, 8, max_steps=10, max_trials=None, max_total_steps=50)
+    assert few_steps_per_trial(39, 8, max_steps=10, max_trials=24)
+    assert not few_steps_per_trial(8 * 10 * TRAININGS_PER_TRIAL, 8, max_steps=10, max_trials=24)
+    assert few_steps_per_trial(7, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not few_steps_per_trial(8, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not few_steps_per_trial(0, 8, max_steps=10, max_trials=None, max_total_steps=50)
 
 
 def test_few_trials_have_few_probes() -> None:
