@@ -14,6 +14,9 @@ Ints = NDArray[np.int64]
 FRACTIONS: Floats = np.array([0.02, 0.04, 0.06, 0.09, 0.12, 0.16, 0.22, 0.3, 0.45, 0.6, 0.8, 1.0])
 """The shares of a full training at which curves are compared: closer together early, where most is decided."""
 
+STABLE_FROM = 3
+"""The checkpoint (.09) from which on a training that has not diverged is evidence that its rate is stable."""
+
 _PRIOR_TRUST = 0.75
 
 

@@ -76,7 +76,7 @@ def observe(
     """
     complete_ones = [t.number for t in trials if t.state is TrialState.COMPLETE]
     from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
-    rows, curves, finals, diverged = [], [], [], []
+    rows, curves, final_losses, diverged = [], [], [], []
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
     needed = checkpoint_steps(length.full)
     for trial in trials:
@@ -87,13 +87,13 @@ def observe(
         looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
         curves.append(curve_of(trial.intermediate_values if looked_at else {}, sign, needed, length.first))
         complete = trial.state is TrialState.COMPLETE and not bad
-        finals.append(sign * trial.value if complete and trial.value is not None else math.nan)
+        final_losses.append(sign * trial.value if complete and trial.value is not None else math.nan)
         diverged.append(bad)
     count = len(rows)
     return Evidence(
         cube=np.array(rows).reshape(count, space.columns),
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
-        final=np.array(finals, dtype=float),
+        final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
     )
 

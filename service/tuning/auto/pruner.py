@@ -11,7 +11,7 @@ from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, checkpoint_st
 from lrtune.service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
 from lrtune.service.tuning.auto.policy import race, rungs
 from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, trains_to
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -63,7 +63,7 @@ class AutoPruner(BasePruner):
 
     def _behind(self, trials: Sequence[FrozenTrial], length: Length) -> bool:
         steps = sum(t.last_step - length.first + 1 for t in trials if t.last_step is not None)
-        return behind_pace(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
+        return few_steps_per_trial(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
 
     def length_of(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
         """How long a full training is; None while no trial is complete, unless it was told."""

@@ -20,8 +20,8 @@ from lrtune.service.tuning.auto.ladder.ladder import (
     answer,
     centre_of,
     counts,
+    lengths_of,
     next_training,
-    rungs,
 )
 from lrtune.service.tuning.auto.ladder.rates import Centre
 from lrtune.service.tuning.auto.observed import has_diverged
@@ -51,7 +51,7 @@ def is_climbing(study: StudyMirror, spec: StudySpec) -> bool:
         return True
     assert spec.max_steps is not None
     plan = counts(spec.max_steps)
-    cost = sum(many * steps for many, steps in zip(plan, rungs(spec.max_steps), strict=True))
+    cost = sum(many * steps for many, steps in zip(plan, lengths_of(spec.max_steps), strict=True))
     tally, trials, total = study.tally, study.max_trials, study.max_total_steps
     return (
         len(study.ranking) < _ENOUGH_FULL

@@ -20,7 +20,7 @@ from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATT
 from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
 from lrtune.service.tuning.auto.observed import Length, observe
 from lrtune.service.tuning.auto.policy import promotion
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.state.distributions import drawing_order
@@ -64,14 +64,14 @@ def pauses(spec: StudySpec) -> bool:
 
 def insists(study: StudyMirror) -> bool:
     """Whether a paused trial that earned it goes on rather than a new one being begun, since few steps were trained
-    for as many trials: see `trial_budget.behind_pace`. Steps that running trials are leased for count as trained."""
+    for as many trials: see `few_steps_per_trial`. Steps that running trials are leased for count as trained."""
     spec = study.spec
     if spec is None or spec.max_steps is None:
         return False
     leased = sum(
         max(_leased_until(trial, spec.max_steps) - (trial.last_step or 0), 0) for trial in study.leased.values()
     )
-    return behind_pace(
+    return few_steps_per_trial(
         study.tally.trained + leased,
         study.tally.spent_trials,
         max_steps=spec.max_steps,

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_SHORT_TRAININGS_ATTR, LADDER_ATTR
-from lrtune.service.tuning.auto.ladder.ladder import rungs
+from lrtune.service.tuning.auto.ladder.ladder import lengths_of
 from lrtune.service.tuning.auto.observed import has_diverged
 from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.state.folds import steps_are_folds
@@ -45,7 +45,7 @@ def climbs(spec: StudySpec) -> bool:
         isinstance(spec.sampler, methods.AutoSampler)
         and isinstance(spec.pruner, methods.AutoPruner)
         and spec.max_steps is not None
-        and len(rungs(spec.max_steps)) > 1
+        and len(lengths_of(spec.max_steps)) > 1
         and not steps_are_folds(spec)
         and len(spec.search_space) == 1
         and isinstance(parameter, FloatParameter)

@@ -18,7 +18,7 @@ from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, che
 from lrtune.service.tuning.auto.observed import curve_of
 from lrtune.service.tuning.auto.policy import race
 from lrtune.service.tuning.auto.policy.retraining import trains_to
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.pruning import halving_evidence
@@ -65,7 +65,7 @@ class RaceEvidence:
             return self._unraced[place]
         curve = self._curve(trial)
         in_a_row = _stopped_in_a_row(study, trial)
-        behind = behind_pace(
+        behind = few_steps_per_trial(
             study.tally.trained,
             study.tally.spent_trials,
             max_steps=self.full,

@@ -58,8 +58,8 @@ def decide(
 
     `number`: the trial's. `in_a_row`: how many trials before it were stopped since the last one finished. `full`: the
     steps of a full training; in a short one several checkpoints fall onto one step, and the last of them decides.
-    `behind`: trials are the budget, and few of their steps were trained (`pace.behind_pace`): only what learns nothing
-    stops, and the worst of a large first wave.
+    `behind`: trials are the budget, and few of their steps were trained (`few_steps_per_trial`): only what learns
+    nothing stops, and the worst of a large first wave.
     """
     checkpoint = int(np.isfinite(curve).sum()) - 1
     if checkpoint < 0 or checkpoint == len(FRACTIONS) - 1:
@@ -140,10 +140,10 @@ def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behi
 
 def _dead(evidence: Evidence, curve: Floats, checkpoint: int | None) -> Call:
     """Nothing learned so far, and worse than every finished run."""
-    finals = evidence.final[evidence.finished]
-    if checkpoint is None or len(finals) < 2:
+    final_losses = evidence.final[evidence.finished]
+    if checkpoint is None or len(final_losses) < 2:
         return Call(False, "")
     first, now = float(curve[0]), float(curve[checkpoint])
-    size = max(abs(first), float(np.ptp(finals)))
-    stop = first - now < _DEAD_IMPROVEMENT * size and now > float(finals.max())
+    size = max(abs(first), float(np.ptp(final_losses)))
+    stop = first - now < _DEAD_IMPROVEMENT * size and now > float(final_losses.max())
     return Call(stop, f"improved by {first - now:.3g} in {FRACTIONS[checkpoint]:.0%} of a training, and worse than all")

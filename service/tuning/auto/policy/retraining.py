@@ -50,7 +50,7 @@ def furthest(runs: Iterable[tuple[int, tuple[bool, int], Run]]) -> dict[int, Run
     return {began: run for began, (_, run) in kept.items()}
 
 
-def not_again(trials: Sequence[FrozenTrial]) -> set[int]:
+def not_to_retrain(trials: Sequence[FrozenTrial]) -> set[int]:
     """What `began_as` says of those that are not to be trained again: they are in training, or failed too often."""
     failures = Counter(began_as(trial) for trial in trials if trial.state is TrialState.FAIL)
     too_often = {began for began, count in failures.items() if count >= _FAILURES}
