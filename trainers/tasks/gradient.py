@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lrtune.trainers.tasks.catalogue import Facts
+from lrtune.trainers.tasks.described import DescribedTask
 from lrtune.trainers.tasks.loop import Training
 from lrtune.trainers.tasks.protocols import Params, Report
 from lrtune.trainers.tasks.splits import Rows, Splits
@@ -26,20 +27,13 @@ class Parts(NamedTuple):
     valid_targets: Tensor
 
 
-class TensorTask(ABC):
+class TensorTask(DescribedTask, ABC):
     """A `GradientTask` whose data fits into memory; the loss is the cross-entropy in nats, unless overridden."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.name = facts.name
-        self.metric = facts.metric
-        self.default_epochs = facts.default_epochs
-        self.search_space: dict[str, dict[str, Any]] = facts.search_space
+        super().__init__(facts)
         self._parts = cache(self._cut)
         self._splits = cache(self.splits)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
 
     @abstractmethod
     def splits(self) -> Splits:

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError, TrialPaused, TrialStopped
 from lrtune.trainers.optimizers.build import build_optimizer, options_of
 from lrtune.trainers.state import checkpoints
+from lrtune.trainers.tasks.decorator import task as mark
 from lrtune.trainers.tasks.protocols import GradientTask, Params
 from lrtune.trainers.training.learner import Learner
 
@@ -116,6 +117,16 @@ class Training:
         self.learner.load_state_dict(state)
         self._batches.generator.set_state(state["order"])
         self.epoch, self.value, self._random = int(state["epoch"]), float(state["value"]), state["random"]
+
+
+def on_lease(task: GradientTask) -> Callable[[LeasedTrial], float]:
+    """The training function of a task, marked as what it is: see `train_on_lease`."""
+
+    @mark(anneals=True, resumable=True)
+    def train(trial: LeasedTrial) -> float:
+        return train_on_lease(task, trial)
+
+    return train
 
 
 def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:
