@@ -44,9 +44,10 @@ def test_type_checkers_and_the_running_program_see_the_same_names_from_the_same_
 def test_a_public_name_is_there_and_at_home_where_it_is_said_to_be(name: str) -> None:
     pytest.importorskip("torch")
     found = getattr(lrtune, name)
-    assert getattr(found, "__name__", name) == name
-    if name not in ("Schedule", "ScheduleError"):  # A union, and an error of the room's base.
-        assert found.__module__ == lrtune._HOMES[name]
+    if name == "Schedule":  # A union has neither name nor module.
+        return
+    assert found.__name__ == name
+    assert found.__module__.startswith(lrtune._HOMES[name])
 
 
 def test_another_name_is_an_attribute_error() -> None:
