@@ -62,18 +62,18 @@ SWAPPED = [
 def test_a_step_that_is_none_is_refused_with_the_right_order(
     client: Client, service: FakeService, step: Any, value: Any
 ) -> None:
-    with pytest.raises(InvalidReport, match=r"report\(step, value\): the step comes first.*value=…, step=…"):
-        with next(client.study("s").leases()) as trial:
-            trial.report(step, value)
+    trial = next(client.study("s").leases())
+    with pytest.raises(InvalidReport, match=r"report\(step, value\): the step comes first.*value=…, step=…"), trial:
+        trial.report(step, value)
     assert service.bodies("/reports") == []
     assert service.bodies("/result")[0]["state"] == "failed"
 
 
 @pytest.mark.parametrize("step", [-1, 2**31, -3.0])
 def test_a_step_out_of_bounds_is_refused(client: Client, service: FakeService, step: float) -> None:
-    with pytest.raises(InvalidReport, match="must be between 0 and 2147483647, not"):
-        with next(client.study("s").leases()) as trial:
-            trial.report(step, 0.5)
+    trial = next(client.study("s").leases())
+    with pytest.raises(InvalidReport, match="must be between 0 and 2147483647, not"), trial:
+        trial.report(step, 0.5)
     assert service.bodies("/reports") == []
 
 

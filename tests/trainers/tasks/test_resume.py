@@ -38,12 +38,15 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (DIGITS, {"optimizer": "adamw", "layer_decay": 0.8}),
         (DIGITS, {"optimizer": "adam", "schedule": "plateau", "schedule.patience": 0}),
         (CHARACTERS, {"optimizer": "adam", "batch_size": 64}),
+        (DIGITS, {"optimizer": "schedule_free", "schedule": "constant"}),
     ],
-    ids=["digits-sgd", "digits-adamw", "digits-plateau", "characters"],
+    ids=["digits-sgd", "digits-adamw", "digits-plateau", "characters", "digits-schedule-free"],
 )
 def test_a_training_that_was_interrupted_comes_to_the_same_bit_for_bit(
     task: GradientTask, more: dict[str, Any], folder: Path
 ) -> None:
+    if more["optimizer"] == "schedule_free":
+        pytest.importorskip("schedulefree")
     params = {**PARAMS, **more}
     epochs = 2 if task is CHARACTERS else 4
     reports: list[float] = []
