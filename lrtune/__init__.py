@@ -4,7 +4,7 @@
 
     with Client() as client:
         study = client.create_study("mnist", max_trials=30, max_steps=10)
-        for trial in study.trials():
+        for trial in study.leases():
             with trial:
                 model = build(trial.params["learning_rate"])
                 for epoch in range(1, trial.max_steps + 1):
@@ -18,60 +18,103 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtune.service.wire.schedules import Schedule, ScheduleError
+    from lrtune.service.wire.search_space import CategoricalParameter, FloatParameter, IntParameter
+    from lrtune.service.wire.studies import Study, StudySpec, StudyStatus, Suggestion
+    from lrtune.service.wire.trials import Checkpoint, Trial, TrialWithCurve
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.leased_trial import LeasedTrial
     from lrtune.trainers.client.study import StudyHandle
     from lrtune.trainers.errors import (
+        InvalidReport,
         LeaseLost,
         LrtuneError,
+        NotFound,
+        NothingReported,
         ServiceError,
         ServiceUnreachable,
         TaskError,
+        TaskKeepsFailing,
+        TokenRefused,
         TrainingError,
+        TrialNotOpen,
         TrialPaused,
         TrialStopped,
     )
     from lrtune.trainers.optimizers.build import build_optimizer
-    from lrtune.trainers.range_test.sweep import range_test
+    from lrtune.trainers.optimizers.clipping import Clipper
+    from lrtune.trainers.optimizers.parameter_groups import parameter_groups
+    from lrtune.trainers.range_test.sweep import RangeTest, range_test
     from lrtune.trainers.tasks.decorator import task
     from lrtune.trainers.training.fit import fit
     from lrtune.trainers.training.lr_scheduler import ScheduledLR
+    from lrtune.trainers.training.result import FitResult
+    from lrtune.trainers.worker.loop import run
 
-_HOMES = {
-    "Client": "lrtune.trainers.client.client",
-    "LeaseLost": "lrtune.trainers.errors",
-    "LeasedTrial": "lrtune.trainers.client.leased_trial",
-    "LrtuneError": "lrtune.trainers.errors",
-    "ScheduledLR": "lrtune.trainers.training.lr_scheduler",
-    "ServiceError": "lrtune.trainers.errors",
-    "ServiceUnreachable": "lrtune.trainers.errors",
-    "StudyHandle": "lrtune.trainers.client.study",
-    "TaskError": "lrtune.trainers.errors",
-    "TrainingError": "lrtune.trainers.errors",
-    "TrialPaused": "lrtune.trainers.errors",
-    "TrialStopped": "lrtune.trainers.errors",
-    "build_optimizer": "lrtune.trainers.optimizers.build",
-    "fit": "lrtune.trainers.training.fit",
-    "range_test": "lrtune.trainers.range_test.sweep",
-    "task": "lrtune.trainers.tasks.decorator",
+_NAMES = {
+    "lrtune.service.wire.schedules": ("Schedule", "ScheduleError"),
+    "lrtune.service.wire.search_space": ("CategoricalParameter", "FloatParameter", "IntParameter"),
+    "lrtune.service.wire.studies": ("Study", "StudySpec", "StudyStatus", "Suggestion"),
+    "lrtune.service.wire.trials": ("Checkpoint", "Trial", "TrialWithCurve"),
+    "lrtune.trainers.client.client": ("Client",),
+    "lrtune.trainers.client.leased_trial": ("LeasedTrial",),
+    "lrtune.trainers.client.study": ("StudyHandle",),
+    "lrtune.trainers.errors": (
+        *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ServiceError"),
+        *("ServiceUnreachable", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError", "TrialNotOpen"),
+        *("TrialPaused", "TrialStopped"),
+    ),
+    "lrtune.trainers.optimizers.build": ("build_optimizer",),
+    "lrtune.trainers.optimizers.clipping": ("Clipper",),
+    "lrtune.trainers.optimizers.parameter_groups": ("parameter_groups",),
+    "lrtune.trainers.range_test.sweep": ("RangeTest", "range_test"),
+    "lrtune.trainers.tasks.decorator": ("task",),
+    "lrtune.trainers.training.fit": ("fit",),
+    "lrtune.trainers.training.lr_scheduler": ("ScheduledLR",),
+    "lrtune.trainers.training.result": ("FitResult",),
+    "lrtune.trainers.worker.loop": ("run",),
 }
+_HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
+    "CategoricalParameter",
+    "Checkpoint",
     "Client",
+    "Clipper",
+    "FitResult",
+    "FloatParameter",
+    "IntParameter",
+    "InvalidReport",
     "LeaseLost",
     "LeasedTrial",
     "LrtuneError",
+    "NotFound",
+    "NothingReported",
+    "RangeTest",
+    "Schedule",
+    "ScheduleError",
     "ScheduledLR",
     "ServiceError",
     "ServiceUnreachable",
+    "Study",
     "StudyHandle",
+    "StudySpec",
+    "StudyStatus",
+    "Suggestion",
     "TaskError",
+    "TaskKeepsFailing",
+    "TokenRefused",
     "TrainingError",
+    "Trial",
+    "TrialNotOpen",
     "TrialPaused",
     "TrialStopped",
+    "TrialWithCurve",
     "build_optimizer",
     "fit",
+    "parameter_groups",
     "range_test",
+    "run",
     "task",
 ]
 

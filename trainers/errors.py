@@ -9,6 +9,7 @@
     ├── TrialStopped            the service says that this training is over; `.verdict` says why
     │   └── TrialPaused         … for now: it keeps its curve and may be leased again
     ├── NothingReported         a training ended without a loss
+    ├── InvalidReport           what was to be reported is no step or no value: swapped, perhaps
     ├── TrialNotOpen            a leased trial was used outside its `with` block
     ├── TaskError               a task cannot be loaded
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
@@ -83,6 +84,10 @@ class NothingReported(LrtuneError):
             f"trial {number} ended without a loss: call trial.report(step, value) as it trains, "
             "or trial.complete(value) at the end"
         )
+
+
+class InvalidReport(LrtuneError, ValueError):
+    """What was to be reported is no step, or no value; the service was not asked."""
 
 
 class TrialNotOpen(LrtuneError):

@@ -37,7 +37,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     SchemaMismatch: (503, "schema-mismatch", "The database has another schema"),
     StorageUrlInvalid: (503, "storage-unavailable", "The storage is away"),
 }
-"""Error type → (status, problem type, title)."""
+"""Error type → (status, problem type, title). A type that is not listed answers as the nearest of its bases does."""
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
@@ -81,15 +81,22 @@ def install(app: FastAPI) -> None:
 
 async def answer(request: Request, error: Exception) -> JSONResponse:
     """The problem that an error is."""
-    if type(error) in PROBLEMS:
+    if _nearest(type(error)) is not None:
         return await _on_known(request, error)
     if isinstance(error, RequestValidationError):
         return await _on_invalid(request, error)
     return await _on_unknown(request, error)
 
 
+def _nearest(kind: type[Exception]) -> type[Exception] | None:
+    """The type of the table that an error of this type is one of, the most specific one; None where there is none."""
+    return next((known for known in kind.__mro__ if known in PROBLEMS), None)
+
+
 async def _on_known(_request: Request, error: Exception) -> JSONResponse:
-    status, kind, title = PROBLEMS[type(error)]
+    nearest = _nearest(type(error))
+    assert nearest is not None
+    status, kind, title = PROBLEMS[nearest]
     headers = None
     if status == 503:
         seconds = error.retry_after_seconds if isinstance(error, StorageUnavailable) else 5

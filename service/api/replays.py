@@ -7,8 +7,8 @@ from fastapi import APIRouter, Path
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from lrtune.service.tuning.views.replay import MOST, look
-from lrtune.service.tuning.views.trial_lists import ended_after
+from lrtune.service.tuning.views.replays import MOST, look
+from lrtune.service.tuning.views.trials import ended_after
 from lrtune.service.wire.replays import Replay, ReplayPage
 
 router = APIRouter(prefix="/v1/studies/{study}", tags=["trials"])

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from lrtune.service.api.container import Parts
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.suggesting.suggestion import prepare
-from lrtune.service.tuning.views.views import status_view
+from lrtune.service.tuning.views.studies import status_view
 from lrtune.service.wire.studies import StudyStatus
 
 _BEHIND = 0.01

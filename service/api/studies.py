@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Response
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from lrtune.service.tuning.views.views import study_view
+from lrtune.service.tuning.views.studies import study_view
 from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
 
 router = APIRouter(tags=["studies"])

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Body, Path, Query, Response
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from lrtune.service.tuning.views.trial_lists import csv_of, trials_after
-from lrtune.service.tuning.views.views import trial_view, trial_with_curve
+from lrtune.service.tuning.views.trials import csv_of, trial_view, trial_with_curve, trials_after
 from lrtune.service.wire.trials import (
     Ask,
     Enqueue,

@@ -9,11 +9,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from lrtune.service.cli.error_line import print_error
+
 COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
     "serve": ("lrtune.service.cli.commands.serve", "serve", "Run the service."),
     "worker": ("lrtune.service.cli.commands.worker", "worker", "Train a study's trials."),
-    "study": ("lrtune.service.cli.commands.study.commands", "app", "Create, list, show, draw and delete studies."),
+    "study": (
+        "lrtune.service.cli.commands.study.commands",
+        "app",
+        "Create, show, change, draw and delete studies.",
+    ),
     "suggest": ("lrtune.service.cli.commands.suggest", "suggest", "What learning rate to train with."),
     "find": ("lrtune.service.cli.commands.find", "find", "Find a learning rate with a range test."),
     "schedule": ("lrtune.service.cli.commands.schedule", "schedule", "Show and draw learning-rate schedules."),
@@ -112,12 +118,12 @@ def main() -> None:
         remedy = remedy_for(error)
         if remedy is None:
             raise
-        _say(remedy)
+        print_error(remedy)
         sys.exit(2)
     except Exception as error:
         if not _is_ours(error):
             raise
-        _say(str(error))
+        print_error(str(error))
         sys.exit(1)
 
 
@@ -135,10 +141,6 @@ def _is_ours(error: Exception) -> bool:
     """Whether it is a LrtuneError. The class is looked up only if something loaded it."""
     errors = sys.modules.get("lrtune.trainers.errors")
     return errors is not None and isinstance(error, errors.LrtuneError)
-
-
-def _say(message: str) -> None:
-    print(f"lrtune: {' '.join(message.split())}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lrtune.service.cli.error_line import print_error
 from lrtune.service.wire.studies import Suggestion
 
 Server = Annotated[
@@ -32,7 +33,7 @@ CLIENT_RETRY_SECONDS = 2.0
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """One line on stderr, and the exit code."""
-    print(f"lrtune: {' '.join(message.split())}", file=sys.stderr)
+    print_error(message)
     raise typer.Exit(code)
 
 

@@ -15,7 +15,13 @@ class StorageError(Exception):
 
 
 class StorageUnavailable(StorageError):
-    """The database cannot be reached or written now; nothing of the request was kept."""
+    """The database cannot be reached or written now; try again later.
+
+    What was refused before it was sent to the database is not on disk, nor is what the database refused. Where the
+    connection was lost while committing, or no answer came in time, it may be on disk all the same: nobody can tell
+    until the study has been read anew. So the same request is repeated, by the same `request_id`, lease and steps: what
+    was kept is known by these and not done twice.
+    """
 
     def __init__(self, detail: str, *, retry_after_seconds: float = 1.0) -> None:
         super().__init__(detail)

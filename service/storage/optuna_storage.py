@@ -15,13 +15,12 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import select
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema import optuna_tables
+from lrtune.service.storage.sql.studies import study_of_trial
 
 
 @dataclass
@@ -57,10 +56,8 @@ class OptunaStorage(BaseStorage):
     def _find(self, trial_id: int) -> tuple[StudyMirror, TrialMirror]:
         study_id = self._study_of_trial.get(trial_id)
         if study_id is None:
-            columns = optuna_tables.trials.c
             with self.engine.database.read() as connection:
-                query = select(columns.study_id).where(columns.trial_id == trial_id)
-                study_id = connection.execute(query).scalar()
+                study_id = study_of_trial(connection, trial_id)
             if study_id is None:
                 raise KeyError(f"there is no trial with trial_id {trial_id}")
             self._study_of_trial[trial_id] = study_id

@@ -10,12 +10,15 @@ from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, Stud
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
 from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
+from lrtune.service.tuning.fidelity.short_trainings import short_trainings_of
 from lrtune.service.tuning.history.lookup import remember
 from lrtune.service.tuning.sampling.samplers import check_sampler
+from lrtune.service.tuning.state.rate_prior import prior_of
+from lrtune.service.tuning.state.spec_differences import differences_text
 from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
-_NOT_COMPARED = {"description", "if_exists"}
+_NOT_COMPARED = {"name", "description", "if_exists"}
 
 
 class Studies:
@@ -73,14 +76,9 @@ class Studies:
             raise StudyExists(
                 f"study {body.name!r} exists, but was not created through lrtune; take another name"
             ) from None
-        assert study.spec is not None
-        old, new = (spec.model_dump(exclude=_NOT_COMPARED) for spec in (study.spec, body))
-        differing = [f"{name} ({old[name]!r} there)" for name in old if old[name] != new[name]]
-        if differing:
-            raise StudyExists(
-                f"study {body.name!r} exists with another spec: {', '.join(differing)}; "
-                "take another name, or ask for the same spec and PATCH what may change"
-            )
+        differing = _differences(study, body)
+        if differing is not None:
+            raise StudyExists(differing)
         await self.settled(study)
         return study
 
@@ -125,3 +123,18 @@ class Studies:
             except StudyNotFound:
                 continue
         return items, None
+
+
+def _differences(study: StudyMirror, body: NewStudy) -> str | None:
+    """How `body` differs from the study as it was created and as it is now, and what to do; None where it does not."""
+    spec = study.spec
+    assert spec is not None
+    created, asked = (one.model_dump(mode="json", exclude=_NOT_COMPARED) for one in (spec, body))
+    prior = prior_of(spec, study.system_attrs)
+    now = created | {
+        "max_trials": study.max_trials,
+        "max_total_steps": study.max_total_steps,
+        "prior": prior if isinstance(prior, str) else prior.model_dump(mode="json"),
+        "short_trainings": short_trainings_of(spec, study.system_attrs),
+    }
+    return differences_text(study.name, asked, created, now)

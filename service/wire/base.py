@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
 
@@ -19,6 +19,17 @@ class Reply(BaseModel):
     """A reply body. Clients ignore fields they do not know, so that a newer service may add some."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+
+Item = TypeVar("Item")
+
+
+class Page(Reply, Generic[Item]):
+    """A page of a list."""
+
+    items: list[Item]
+    next_cursor: str | None
+    """Where the next page begins; null on the last."""
 
 
 def _read_number(value: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lrtune.service.wire.base import Body, Finite, Loss, Reply, Storable, Time
+from lrtune.service.wire.base import Body, Finite, Loss, Page, Reply, Storable, Time
 
 MOST_POINTS = 10_000
 MOST_SEEDS = 20
@@ -133,8 +133,5 @@ class KeptRangeTestWithCurve(KeptRangeTest, RangeTestCurve):
     """A range test of a study with its curve."""
 
 
-class RangeTestPage(Reply):
+class RangeTestPage(Page[KeptRangeTest]):
     """A page of range tests, by number."""
-
-    items: list[KeptRangeTest]
-    next_cursor: str | None

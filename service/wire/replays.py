@@ -1,6 +1,6 @@
 """Replays on the wire: what `auto` would have made of trials that are over."""
 
-from lrtune.service.wire.base import Reply
+from lrtune.service.wire.base import Page, Reply
 from lrtune.service.wire.trials import TrialState
 
 
@@ -19,8 +19,5 @@ class Replay(Reply):
     explanation: str
 
 
-class ReplayPage(Reply):
+class ReplayPage(Page[Replay]):
     """A page of replays, by trial."""
-
-    items: list[Replay]
-    next_cursor: str | None

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from lrtune.service.wire.base import Body, Finite, Loss, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.base import Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
 from lrtune.service.wire.search_space import Parameter, SearchSpace, default_search_space
@@ -106,11 +106,8 @@ class Study(Reply):
     created_at: Time
 
 
-class StudyPage(Reply):
+class StudyPage(Page[Study]):
     """A page of studies, by name."""
-
-    items: list[Study]
-    next_cursor: str | None
 
 
 class TrialCounts(Reply):

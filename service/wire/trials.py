@@ -4,7 +4,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from lrtune.service.wire.base import Body, Choice, Finite, Loss, ParameterName, ParameterValue, Reply, Storable, Time
+from lrtune.service.wire.base import (
+    Body,
+    Choice,
+    Finite,
+    Loss,
+    Page,
+    ParameterName,
+    ParameterValue,
+    Reply,
+    Storable,
+    Time,
+)
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
@@ -183,11 +194,8 @@ class TrialWithCurve(Trial):
     """Null from a service that is older than this."""
 
 
-class TrialPage(Reply):
+class TrialPage(Page[Trial]):
     """A page of trials, by number."""
-
-    items: list[Trial]
-    next_cursor: str | None
 
 
 class Problem(Reply):

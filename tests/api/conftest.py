@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
-from tests.api.calls import Clock, Json, StudyCalls
+from tests.api.calls import Json, StudyCalls
+from tests.support.clock import Clock
 
 NewStudy = Callable[..., StudyCalls]
 
@@ -85,7 +86,7 @@ def each_study(each_client: TestClient) -> NewStudy:
 def clock(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of `own_client`."""
     clock = Clock()
-    monkeypatch.setattr(own_client.app.state.container.engine, "clock", clock)  # type: ignore[attr-defined]
+    monkeypatch.setattr(own_client.app.state.container.engine.mirrors, "clock", clock)  # type: ignore[attr-defined]
     return clock
 
 

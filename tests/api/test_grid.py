@@ -11,11 +11,12 @@ from collections import Counter
 import pytest
 
 from lrtune.service.tuning.sampling.grid import Grid, GridWalk
-from lrtune.service.tuning.sampling.samplers import snapshot_for
+from lrtune.service.tuning.sampling.snapshots import snapshot_for
 from lrtune.service.wire.studies import NewStudy as Spec
 from lrtune.service.wire.trials import Ask, LeasedTrial, Result
-from tests.api.calls import Clock, Json, StudyCalls, train_all
+from tests.api.calls import Json, StudyCalls, train_all
 from tests.api.conftest import NewStudy
+from tests.support.clock import Clock
 from tests.support.tuning import Tuning
 
 SPACE: Json = {

@@ -1,5 +1,6 @@
-from tests.api.calls import Clock, assert_problem
+from tests.api.calls import assert_problem
 from tests.api.conftest import NewStudy
+from tests.support.clock import Clock
 
 CHECKPOINT = {"uri": "s3://bucket/trial-0/step-4.pt", "step": 4}
 

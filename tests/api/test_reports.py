@@ -1,7 +1,8 @@
 import pytest
 
-from tests.api.calls import Clock, Json, StudyCalls, assert_problem, in_threads
+from tests.api.calls import Json, StudyCalls, assert_problem, in_threads
 from tests.api.conftest import NewStudy
+from tests.support.clock import Clock
 
 JSON = {"Content-Type": "application/json"}
 

@@ -1,7 +1,8 @@
 import pytest
 
-from tests.api.calls import Clock, StudyCalls, assert_problem, in_threads
+from tests.api.calls import StudyCalls, assert_problem, in_threads
 from tests.api.conftest import NewStudy
+from tests.support.clock import Clock
 
 
 @pytest.mark.parametrize(

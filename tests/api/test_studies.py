@@ -1,7 +1,7 @@
 import pytest
 from starlette.testclient import TestClient
 
-from tests.api.calls import SPACE, StudyCalls, assert_problem, in_threads
+from tests.api.calls import SPACE, Json, StudyCalls, assert_problem, in_threads
 from tests.api.conftest import NewStudy
 
 FULL = {
@@ -18,6 +18,8 @@ FULL = {
     "tags": {"optimizer": "adamw", "family": "cnn"},
     "description": "a ResNet on CIFAR-10",
 }
+RATE = {"type": "float", "low": 1e-5, "high": 1.0, "log": True}
+X = {"type": "float", "low": 0.0, "high": 1.0}
 
 
 def test_a_study_is_shown_as_it_was_created(client: TestClient) -> None:
@@ -63,11 +65,61 @@ def test_a_changed_budget_does_not_keep_a_study_from_being_loaded(client: TestCl
     assert again.json()["max_trials"] == 99
 
 
-def test_an_existing_study_of_another_spec_is_not_loaded(client: TestClient) -> None:
-    body = {"name": "differs", **FULL, "if_exists": "load"}
+def test_a_study_is_loaded_as_it_was_created_and_as_it_was_changed(client: TestClient) -> None:
+    body = {"name": "changed", **FULL, "if_exists": "load"}
     assert client.post("/v1/studies", json=body).status_code == 201
-    found = assert_problem(client.post("/v1/studies", json={**body, "max_steps": 31}), 409, "study-exists")
-    assert "max_steps" in found["detail"]
+    given = {"learning_rate": {"median": 0.01, "spread_decades": 0.5}}
+    changes = {"max_trials": 99, "max_total_steps": None, "prior": given, "short_trainings": "none"}
+    StudyCalls(client, "changed").patch(**changes)
+    assert client.post("/v1/studies", json={**body, **changes}).status_code == 200
+    assert client.post("/v1/studies", json={**body, "max_trials": 99}).status_code == 200
+    assert client.post("/v1/studies", json={**body, "max_trials": 98}).status_code == 409
+
+
+def test_another_budget_is_named_with_both_values_and_how_to_change_it(client: TestClient) -> None:
+    body = {"name": "larger", "max_trials": 20, "max_steps": 10, "if_exists": "load"}
+    assert client.post("/v1/studies", json=body).status_code == 201
+    answer = client.post("/v1/studies", json={**body, "max_trials": 40})
+    assert assert_problem(answer, 409, "study-exists")["detail"] == (
+        "study 'larger' exists with another spec: max_trials is 20 there, and 40 is asked for; to change it: "
+        "lrtune study set larger --max-trials 40, or client.study('larger').update(max_trials=40), "
+        'or PATCH {"max_trials": 40}'
+    )
+    StudyCalls(client, "larger").patch(max_trials=40)
+    assert client.post("/v1/studies", json={**body, "max_trials": 40}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"max_steps": 31}, "max_steps is 30 there, and 31 is asked for"),
+        ({"max_trials": None}, "--max-trials none, or client.study('differs').update(max_trials=None)"),
+        ({"sampler": {"name": "tpe"}}, 'sampler.name is "auto" there, and "tpe" is asked for; '),
+        ({"sampler": {"name": "auto", "seed": 5}}, "sampler.seed is 0 there, and 5 is asked for"),
+        ({"search_space": {"x": X}}, "search_space.learning_rate is there, and not asked for"),
+        ({"search_space": {"learning_rate": RATE, "x": X}}, "search_space.x is not there"),
+        ({"search_space": {"learning_rate": {**RATE, "high": 0.5}}}, "search_space.learning_rate.high is 1.0 there"),
+        ({"prior": "none", "max_steps": 31}, "--prior none"),
+        ({"prior": "none", "max_steps": 31}, "max_steps cannot be changed: ask for what is there, or take another"),
+    ],
+)
+def test_a_study_of_another_spec_is_not_loaded_and_says_what_differs(
+    client: TestClient, changes: Json, said: str
+) -> None:
+    body = {"name": "differs", "search_space": {"learning_rate": RATE}, "max_trials": 20, "max_steps": 30}
+    client.post("/v1/studies", json=body)
+    answer = client.post("/v1/studies", json={**body, **changes, "if_exists": "load"})
+    assert said in assert_problem(answer, 409, "study-exists")["detail"]
+
+
+def test_of_many_differences_the_first_are_named(client: TestClient) -> None:
+    space = {f"p{number}": X for number in range(20)}
+    body = {"name": "many", "search_space": space, "if_exists": "load"}
+    assert client.post("/v1/studies", json=body).status_code == 201
+    wider = {name: {**X, "high": 2.0} for name in space}
+    answer = client.post("/v1/studies", json={**body, "search_space": wider})
+    detail = assert_problem(answer, 409, "study-exists")["detail"]
+    assert "and 12 more; search_space cannot be changed" in detail
 
 
 def test_of_many_who_create_the_same_study_one_does_and_the_others_load_it(each_client: TestClient) -> None:

@@ -6,30 +6,51 @@ import sys
 
 import pytest
 
-from lrtune.trainers.client.client import Client
+from lrtune import Client, ServiceError
 from tests.end_to_end.conftest import ROOT, Service, environ
 
 README = (ROOT / "README.md").read_text()
+(SCRIPT,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def train_one_epoch(learning_rate: float, epoch: int) -> float:
+    return float("nan") if learning_rate > 0.1 else 1 / epoch + abs(learning_rate - 0.01)
+
+
+def run_script(script: str) -> None:
+    exec(compile(script, "README.md", "exec"), {"train_one_epoch": train_one_epoch, "__name__": "__main__"})
 
 
 def test_the_readmes_training_script_runs(
     service: Service, client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len(blocks) == 1
-    assert len(blocks[0].strip().splitlines()) <= 10, "the README promises ten lines"
+    assert len(SCRIPT.strip().splitlines()) <= 10, "it is short enough to be read at once"
     monkeypatch.setenv("LRTUNE_SERVER", service.address)
-
-    def train_one_epoch(learning_rate: float, epoch: int) -> float:
-        return float("nan") if learning_rate > 0.1 else 1 / epoch + abs(learning_rate - 0.01)
-
-    exec(compile(blocks[0], "README.md", "exec"), {"train_one_epoch": train_one_epoch, "__name__": "__main__"})
+    run_script(SCRIPT)
     status = client.status("my-model")
     assert status.state == "finished"
     assert status.trials.diverged + status.trials.complete + status.trials.pruned == 20
     assert "learning_rate=" in capsys.readouterr().out
     assert status.best is not None
     assert status.best.value < 0.2
+
+
+def test_the_script_with_a_larger_budget_says_how_to_get_it_and_then_trains_on(
+    service: Service, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LRTUNE_SERVER", service.address)
+    run_script(SCRIPT.replace("max_trials=20", "max_trials=4"))
+    larger = SCRIPT.replace("max_trials=20", "max_trials=6")
+    with pytest.raises(ServiceError) as refused:
+        run_script(larger)
+    assert "max_trials is 4 there, and 6 is asked for" in str(refused.value)
+    remedy = re.search(r"lrtune study set ([^,]*),", str(refused.value))
+    assert remedy is not None
+    command = [sys.executable, "-m", "lrtune.service.cli.main", "study", "set", *remedy[1].split()]
+    subprocess.run(command, env=environ(LRTUNE_SERVER=service.address), check=True, timeout=60)
+    run_script(larger)
+    assert len(client.study("my-model").list()) == 6
+    assert client.status("my-model").state == "finished"
 
 
 def test_the_readme_is_short() -> None:

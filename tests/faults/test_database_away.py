@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 import lrtune.service.storage.database.database as database_module
-from lrtune.service.storage.database.database import RowsRefused
+from lrtune.service.storage.database.driver_errors import RowsRefused
 from lrtune.service.storage.engine.engine import open_engine
 from lrtune.service.storage.sql.statements import Op
 from tests.api.conftest import serving

@@ -1,5 +1,8 @@
 """What pip installs is all that is needed, and no more."""
 
+import subprocess
+import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -38,6 +41,19 @@ def test_the_wheel_holds_the_licence(wheel: Path) -> None:
 
 def test_site_packages_gets_lrtune_and_nothing_else(wheel: Path) -> None:
     assert {name.split("/")[0] for name in names_in(wheel)} == {"lrtune", f"{wheel.name.rsplit('-', 3)[0]}.dist-info"}
+
+
+def test_the_source_distribution_holds_the_same_files(tmp_path: Path) -> None:
+    """Files, not links: what is built from it is the wheel above."""
+    build = [sys.executable, "-m", "build", "--sdist", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
+    built = subprocess.run(build, capture_output=True, text=True, timeout=60)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        members = opened.getmembers()
+    assert all(member.isfile() for member in members)
+    names = {member.name.partition("/")[2] for member in members}
+    assert {name for name in names if name.startswith("lrtune/")} == files_of_the_checkout()
 
 
 def serve(programs: Programs, service_host: Path, folder: Path) -> tuple[Program, str]:

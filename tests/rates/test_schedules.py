@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lrtune.service.rates.schedules import RunningSchedule, default_schedule, preview, rate_function, read_schedule
 from lrtune.service.rates.schedules.cycles import cycle_of
-from lrtune.service.wire.schedules import SCHEDULES, Linear, Wsd, schedule_adapter
+from lrtune.service.wire.schedules import SCHEDULES, schedule_adapter
+from lrtune.service.wire.schedules.models import Linear, Wsd
 from tests.rates.schedules import ANY_SCHEDULE, Json
 
 PROPERTY = settings(max_examples=60, deadline=None, database=None, derandomize=True)

@@ -17,14 +17,16 @@ POLL_SECONDS = 0.05
 class Program:
     """A started program, with its output in files: it can never stand still on a full pipe."""
 
-    def __init__(self, command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], *, folder: Path, env: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
         self.command = list(command)
         folder.mkdir(parents=True, exist_ok=True)
         self._stdout, self._stderr = folder / "stdout", folder / "stderr"
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self._process = subprocess.Popen(
                 self.command,
-                cwd=folder,
+                cwd=cwd or folder,
                 env=dict(env),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
@@ -94,9 +96,10 @@ class Programs:
         self._folder = folder
         self._started: list[Program] = []
 
-    def start(self, command: Sequence[str], env: Mapping[str, str]) -> Program:
+    def start(self, command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Program:
+        """Start it, in a new folder of its own unless `cwd` is given."""
         folder = self._folder / f"{len(self._started)}-{Path(command[0]).name}"
-        program = Program(command, folder=folder, env=env)
+        program = Program(command, folder=folder, env=env, cwd=cwd)
         self._started.append(program)
         return program
 

@@ -11,18 +11,9 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials.trials import Trials
 from lrtune.service.wire.studies import NewStudy
+from tests.support.clock import Clock
 
 Result = TypeVar("Result")
-
-
-class Clock:
-    """Seconds since the epoch, moved by hand."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Tuning:
@@ -62,7 +53,7 @@ class Tuning:
         study = self.engine.resident(name)
         if study is not None:
             with self.engine.lock:
-                self.engine._drop(study)
+                self.engine.mirrors.drop(study)
 
 
 async def _limited(coroutine: Coroutine[Any, Any, Result]) -> Result:

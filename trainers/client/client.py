@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 import httpx2
@@ -18,17 +18,14 @@ from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.retry import Retry
 from lrtune.trainers.client.study import StudyHandle
 
-PAGE = 200
-
-Page = TypeVar("Page", StudyPage, wire.TrialPage, ReplayPage)
-
 
 class Client:
     """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
 
-    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token` defaults to LRTUNE_TOKEN. What
-    fails for a passing reason is tried again for `retry_seconds`. Every method raises ServiceError where the
-    service refuses, ServiceUnreachable where none answers. `stopping` set: waits end, retries are cut short.
+    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token`, else LRTUNE_TOKEN, is sent as a bearer
+    token, for a proxy that asks for one: the service itself knows none. What fails for a passing reason is tried again
+    for `retry_seconds`. Every method raises ServiceError where the service refuses, ServiceUnreachable where none
+    answers. `stopping` set: waits end, retries are cut short.
     """
 
     def __init__(
@@ -85,12 +82,11 @@ class Client:
 
     def studies(self) -> Iterator[Study]:
         """All studies, by name."""
-        for page in self._pages(StudyPage, "/v1/studies"):
-            yield from page.items
+        return self._connection.items(StudyPage, "/v1/studies")
 
     def patch_study(self, name: str, **changes: Any) -> Study:
-        """Changes `max_trials`, `max_total_steps`, `paused`, `stopped` or `description`."""
-        return self._connection.read(Study, self._connection.send("PATCH", study_path(name), body=changes))
+        """Changes what `StudyHandle.update` names."""
+        return self._connection.patch(Study, study_path(name), changes)
 
     def delete_study(self, name: str) -> None:
         """Deletes a study with all its trials."""
@@ -127,8 +123,7 @@ class Client:
 
     def trials(self, name: str, *, state: wire.TrialState | None = None) -> Iterator[wire.Trial]:
         """All trials of a study (in that state), by number."""
-        for page in self._pages(wire.TrialPage, f"{study_path(name)}/trials", state=state):
-            yield from page.items
+        return self._connection.items(wire.TrialPage, f"{study_path(name)}/trials", state=state)
 
     def trial(self, name: str, number: int) -> wire.TrialWithCurve:
         """One trial with its curve."""
@@ -136,8 +131,7 @@ class Client:
 
     def replays(self, name: str) -> Iterator[Replay]:
         """Where `auto` would have stopped each trial that is over, by number."""
-        for page in self._pages(ReplayPage, f"{study_path(name)}/replays"):
-            yield from page.items
+        return self._connection.items(ReplayPage, f"{study_path(name)}/replays")
 
     def replay(self, name: str, number: int) -> Replay:
         """Where `auto` would have stopped one trial that is over."""
@@ -185,15 +179,6 @@ class Client:
             request_id=str(uuid4()),
         )
         return self._connection.post(KeptRangeTestWithCurve, f"{study_path(name)}/range-tests", body)
-
-    def _pages(self, page: type[Page], path: str, **query: Any) -> Iterator[Page]:
-        cursor: str | None = None
-        while True:
-            found = self._connection.get(page, path, query={"limit": PAGE, "cursor": cursor, **query})
-            yield found
-            cursor = found.next_cursor
-            if cursor is None:
-                return
 
 
 def _plain(parameter: Any) -> Any:

@@ -1,7 +1,7 @@
 """One connection to a service: sends requests with retries, turns problems into errors."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self, TypeVar
@@ -11,6 +11,7 @@ import httpx2
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
+from lrtune.service.wire.base import Page
 from lrtune.service.wire.trials import Problem
 from lrtune.trainers.client.retry import Retry, retry_after_seconds
 from lrtune.trainers.errors import LrtuneError, ServiceUnreachable, error_for
@@ -19,7 +20,11 @@ DEFAULT_SERVER = "http://127.0.0.1:8080"
 CONNECT_TIMEOUT_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 30.0
 
+PAGE_ITEMS = 200
+"""Of a list, in one request."""
+
 Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item")
 
 
 def server_address(server: str | None) -> str:
@@ -113,6 +118,20 @@ class Connection:
     def post(self, model: type[Model], path: str, body: object, **how: Any) -> Model:
         """POST `body` to `path`, the answer read as `model`."""
         return self.read(model, self.send("POST", path, body=body, **how))
+
+    def patch(self, model: type[Model], path: str, changes: object) -> Model:
+        """PATCH `path` with `changes`, the answer read as `model`."""
+        return self.read(model, self.send("PATCH", path, body=changes))
+
+    def items(self, page: type[Page[Item]], path: str, **query: object) -> Iterator[Item]:
+        """Everything in the list at `path`, which comes in pages of the model `page`."""
+        cursor: str | None = None
+        while True:
+            found = self.get(page, path, query={"limit": PAGE_ITEMS, "cursor": cursor, **query})
+            yield from found.items
+            cursor = found.next_cursor
+            if cursor is None:
+                return
 
     def read(self, model: type[Model], response: httpx2.Response) -> Model:
         """The answer's body as `model`. Raises LrtuneError where it is something else."""

@@ -9,6 +9,7 @@ from typing import Any, Self, SupportsFloat
 from lrtune.service.wire import trials as wire
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
+from lrtune.trainers.client.report_checks import StepLike, read_step, read_value
 from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
@@ -72,29 +73,34 @@ class LeasedTrial:
         keeper = self._keeper
         return keeper is not None and (keeper.lost.is_set() or keeper.verdict is not None)
 
-    def report(self, step: int, value: SupportsFloat, checkpoint: str | wire.Checkpoint | None = None) -> None:
+    def report(self, step: StepLike, value: SupportsFloat, checkpoint: str | wire.Checkpoint | None = None) -> None:
         """Tells the service the metric after `step` steps (1 after the first). Returns once it is on disk.
 
-        `value` may be non-finite: the training has diverged then. `checkpoint` is a place from which any
-        worker can go on after this step. Raises TrialStopped where training on is of no use, LeaseLost where
-        the trial is someone else's; let both pass.
+        Optuna's order does by keywords: `report(value=0.3, step=4)`. `step` is a whole number ≥ 0: of Python, NumPy or
+        torch, or a float without a fraction. `value` may be non-finite: the training has diverged then. `checkpoint` is
+        a place from which any worker can go on after this step.
+
+        Raises TrialStopped where training on is of no use, LeaseLost where the trial is someone else's; let both pass.
+        Raises InvalidReport for a step or value that cannot be, and where the two are swapped: a step with a fraction,
+        a float as the step beside an integer as the value.
         """
         keeper = self._require_open()
         if keeper.loss is not None:
             raise keeper.loss
+        at, self._last = read_step(step, value), read_value(value)
         if checkpoint is not None:
-            self.checkpoint(checkpoint, step)
-        self._last = float(value)
-        self._curve[int(step)] = self._last
-        keeper.hear(self._calls.report(int(step), self._last, self._take_new_checkpoint()))
+            self.checkpoint(checkpoint, at)
+        self._curve[at] = self._last
+        keeper.hear(self._calls.report(at, self._last, self._take_new_checkpoint()))
         if keeper.verdict is not None:
             kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
             raise kind(keeper.verdict)
 
-    def checkpoint(self, where: str | wire.Checkpoint, step: int) -> None:
+    def checkpoint(self, where: str | wire.Checkpoint, step: StepLike) -> None:
         """Notes where the training can be resumed after `step`; sent with the next report or on release."""
-        self._checkpoint = where if isinstance(where, wire.Checkpoint) else wire.Checkpoint(uri=where, step=int(step))
-        self._checkpoint_is_new = True
+        if not isinstance(where, wire.Checkpoint):
+            where = wire.Checkpoint(uri=where, step=read_step(step))
+        self._checkpoint, self._checkpoint_is_new = where, True
 
     def complete(self, value: SupportsFloat, standard_error: SupportsFloat | None = None) -> None:
         """Sets the final value; the trial is complete when its `with` block ends.
@@ -102,7 +108,7 @@ class LeasedTrial:
         `standard_error` is that of the value, where it is a mean: over folds, say.
         """
         self._require_open()
-        self._final = float(value)
+        self._final = read_value(value)
         self._standard_error = None if standard_error is None else float(standard_error)
 
     def release(self) -> None:

@@ -3,7 +3,8 @@
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,6 @@ from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import LrtuneError, ServiceError, ServiceUnreachable, TrialNotOpen
-from lrtune.trainers.worker.loop import train_all
 
 _ANSWER: TypeAdapter[wire.LeasedTrial | wire.NoTrial] = TypeAdapter(wire.LeasedTrial | wire.NoTrial)
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
@@ -27,7 +27,7 @@ def worker_name() -> str:
 
 
 class StudyHandle:
-    """One study of a service. `.spec` is what the service said about it when it was opened."""
+    """One study of a service. `.spec` is what the service said about it when it was opened, or last updated."""
 
     def __init__(self, connection: Connection, spec: Study) -> None:
         self._connection = connection
@@ -37,7 +37,7 @@ class StudyHandle:
     def __repr__(self) -> str:
         return f"StudyHandle({self.name!r} at {self._connection.server})"
 
-    def trials(
+    def leases(
         self,
         worker: str | None = None,
         *,
@@ -70,6 +70,28 @@ class StudyHandle:
             else:
                 stop.wait(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS)
 
+    def trials(self, worker: str | None = None, **how: Any) -> Iterator[LeasedTrial]:
+        """The old name of `leases`; goes with the next release. What Optuna's `study.trials` does is `list` here."""
+        warnings.warn(
+            "study.trials() leases trials, and will go: call study.leases() for that, or study.list() to list them",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+        return self.leases(worker, **how)
+
+    def list(self, *, state: wire.TrialState | None = None) -> Sequence[wire.Trial]:
+        """All trials of the study (in that state), by number: what is known of each, its curve aside."""
+        return list(self._connection.items(wire.TrialPage, f"{study_path(self.name)}/trials", state=state))
+
+    def update(self, **changes: Any) -> Study:
+        """Changes the study, and says what it is now: `max_trials` and `max_total_steps` (None for no limit),
+        `paused`, `stopped`, `prior`, `short_trainings`, `description`; what is left out stays as it is.
+
+        Raises ServiceError for what cannot be changed.
+        """
+        self.spec = self._connection.patch(Study, study_path(self.name), changes)
+        return self.spec
+
     def _ask(self, worker: str, *, anneals: bool, resumable: bool) -> wire.LeasedTrial | wire.NoTrial:
         ask = wire.Ask(worker=worker, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
         response = self._connection.send("POST", f"{study_path(self.name)}/trials", body=ask)
@@ -77,21 +99,6 @@ class StudyHandle:
             return _ANSWER.validate_json(response.content)
         except ValueError as error:
             raise LrtuneError(f"{self._connection.server} does not answer like an lrtune service") from error
-
-    def run(
-        self,
-        train: Callable[[LeasedTrial], Any],
-        *,
-        worker: str | None = None,
-        anneals: bool | None = None,
-        resumable: bool | None = None,
-    ) -> None:
-        """Trains the study's trials with `train(trial)` until the budget is spent.
-
-        `train` reports as it goes, or returns the final value, or both. SIGTERM and Ctrl-C give the trial in
-        hand back first. Raises TaskKeepsFailing after three failures in a row.
-        """
-        train_all(self, train, worker=worker, anneals=anneals, resumable=resumable)
 
     def suggestion(self) -> Suggestion:
         """What to train with, on all that is known so far; costs no trial."""

@@ -6,6 +6,9 @@
     loss = digits.fit({"learning_rate": 0.01, "optimizer": "adam"}, epochs=20, seed=0)
 
 A task is loaded when it is looked up: importing this package is fast and needs neither torch nor scikit-learn.
+`catalogue` describes the tasks, `protocols` says what each can do, `builtin` has a module for each; `gradient`, `loop`
+and `trees` train them, `cross_validation` over folds. `loader` finds a task by name, a user's own among them, and
+`decorator` is `@task`.
 """
 
 from collections.abc import Iterator, Mapping

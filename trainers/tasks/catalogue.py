@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from lrtune.trainers.tasks.builtin.digits_search_space import SEARCH_SPACE as DIGITS
-
 Space = dict[str, dict[str, Any]]
 
 
@@ -20,6 +18,14 @@ _TREE: Space = {
     "max_depth": {"type": "int", "low": 1, "high": 16},
     "min_samples_leaf": {"type": "int", "low": 1, "high": 64, "log": True},
 }
+
+DIGITS: Space = {
+    "learning_rate": _rate(1e-5, 10.0),
+    "batch_size": {"type": "categorical", "choices": [32, 64, 128]},
+    **_SGD_OR_ADAM,
+}
+"""What the demo searches for `digits`. Wide on purpose: nothing is learned at its lower end, and trainings diverge at
+its upper."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +62,7 @@ CATALOGUE: dict[str, Facts] = {
             "a small convolutional network with batch norm on the same digits",
             "validation cross-entropy",
             8,
-            {
-                "learning_rate": _rate(1e-5, 10.0),
-                "batch_size": {"type": "categorical", "choices": [32, 64, 128]},
-                **_SGD_OR_ADAM,
-                "weight_decay": _rate(1e-6, 1e-1),
-            },
+            DIGITS | {"weight_decay": _rate(1e-6, 1e-1)},
         ),
         Facts(
             "breast-cancer",

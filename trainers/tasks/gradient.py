@@ -1,18 +1,19 @@
 """Built-in tasks that are trained by gradient descent: everything but the data and the model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from lrtune.trainers.tasks.catalogue import Facts
-from lrtune.trainers.tasks.loop import fit
+from lrtune.trainers.tasks.described import DescribedTask
+from lrtune.trainers.tasks.loop import Training
 from lrtune.trainers.tasks.protocols import Params, Report
 from lrtune.trainers.tasks.splits import Rows, Splits
+from lrtune.trainers.training.data import TensorBatches
 
 DEFAULT_BATCH_SIZE = 64
 
@@ -26,40 +27,13 @@ class Parts(NamedTuple):
     valid_targets: Tensor
 
 
-class Batches:
-    """Passes over rows that lie in memory, each pass in a new order. The last batch may be smaller."""
-
-    def __init__(self, *tensors: Tensor, batch_size: int, seed: int) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-        self.tensors = tensors
-        """Each [n, ...]."""
-        self.batch_size = batch_size
-        self.generator = torch.Generator().manual_seed(seed)
-        """Its state is the order of the passes to come: keep it, to go on from it."""
-
-    def __len__(self) -> int:
-        return -(-len(self.tensors[0]) // self.batch_size)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        for rows in torch.split(torch.randperm(len(self.tensors[0]), generator=self.generator), self.batch_size):
-            yield tuple(tensor[rows] for tensor in self.tensors)
-
-
-class TensorTask(ABC):
+class TensorTask(DescribedTask, ABC):
     """A `GradientTask` whose data fits into memory; the loss is the cross-entropy in nats, unless overridden."""
 
     def __init__(self, facts: Facts) -> None:
-        self.facts = facts
-        self.name = facts.name
-        self.metric = facts.metric
-        self.default_epochs = facts.default_epochs
-        self.search_space: dict[str, dict[str, Any]] = facts.search_space
+        super().__init__(facts)
         self._parts = cache(self._cut)
         self._splits = cache(self.splits)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.name!r})"
 
     @abstractmethod
     def splits(self) -> Splits:
@@ -91,11 +65,11 @@ class TensorTask(ABC):
         inputs, targets = batch
         return cross_entropy(model(inputs), targets)
 
-    def batches(self, params: Params, *, seed: int, fold: int | None = None, folds: int | None = None) -> Batches:
+    def batches(self, params: Params, *, seed: int, fold: int | None = None, folds: int | None = None) -> TensorBatches:
         """See `GradientTask`."""
         parts = self.parts(fold, folds)
         batch_size = int(params.get("batch_size", DEFAULT_BATCH_SIZE))
-        return Batches(parts.train_inputs, parts.train_targets, batch_size=batch_size, seed=seed)
+        return TensorBatches((parts.train_inputs, parts.train_targets), batch_size, seed=seed)
 
     @torch.no_grad()
     def evaluate(self, model: nn.Module, *, fold: int | None = None, folds: int | None = None) -> float:
@@ -118,7 +92,12 @@ class TensorTask(ABC):
         folds: int | None = None,
     ) -> float:
         """See `Task`."""
-        return fit(self, params, epochs, seed, report, fold=fold, folds=folds)
+        training = Training(self, params, epochs, seed, fold=fold, folds=folds)
+        while not training.over:
+            training.train_epoch()
+            if report is not None:
+                report(training.epoch, training.value)
+        return training.value
 
 
 def standardise(values: Tensor, train: Tensor, least: float = 1e-2) -> Tensor:

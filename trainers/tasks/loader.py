@@ -63,17 +63,29 @@ def _load_named(name: str) -> Any:
 def _load_script(path: Path) -> ModuleType:
     if not path.is_file():
         raise TaskError(f"there is no file {path}: give the path from {Path.cwd()}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    name = _module_name(path)
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise TaskError(f"{path} is not a Python file")
     _look_in(path.resolve().parent)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[name]
         raise _import_error(str(path), error) from error
     return module
+
+
+def _module_name(path: Path) -> str:
+    """What a script is called among the modules: by its file, so that other processes can import it too (to unpickle,
+    say); but never by the name of another module, which would be gone."""
+    known = sys.modules.get(path.stem)
+    taken = path.stem in sys.stdlib_module_names or (
+        known is not None and Path(getattr(known, "__file__", None) or "").resolve() != path.resolve()
+    )
+    return f"lrtune_script_{path.stem}" if taken else path.stem
 
 
 def _load_module(name: str) -> ModuleType:

@@ -4,7 +4,7 @@ import logging
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError, TrialPaused, TrialStopped
 from lrtune.trainers.optimizers.build import build_optimizer, options_of
 from lrtune.trainers.state import checkpoints
-from lrtune.trainers.tasks.protocols import GradientTask, Params, Report
-from lrtune.trainers.training.lr_scheduler import ScheduledLR
+from lrtune.trainers.tasks.decorator import task as mark
+from lrtune.trainers.tasks.protocols import GradientTask, Params
+from lrtune.trainers.training.learner import Learner
 
 FOLDER_VARIABLE = "LRTUNE_CHECKPOINTS"
 """A folder that all workers of a study share, where a training is to go on on another worker."""
@@ -52,11 +53,14 @@ class Training:
         self.value = math.nan
         """The metric after them."""
         self._task, self._fold, self._folds = task, fold, folds
-        self._model = task.model(params, seed)
         self._batches = task.batches(params, seed=seed, fold=fold, folds=folds)
-        self._optimizer = optimizer_of(self._model, params)
-        self._scheduler = ScheduledLR(
-            self._optimizer, schedule_from_params(params) or "cosine", total_steps=epochs * len(self._batches)
+        model = task.model(params, seed)
+        self.learner = Learner(
+            model,
+            optimizer_of(model, params),
+            task.loss,
+            schedule=schedule_from_params(params) or "cosine",
+            total_steps=epochs * len(self._batches),
         )
         self._random = torch.Generator().manual_seed(seed).get_state()
 
@@ -66,17 +70,22 @@ class Training:
         return self.epoch >= self.epochs or (self.epoch > 0 and not math.isfinite(self.value))
 
     def train_epoch(self) -> None:
-        """Trains one more epoch."""
+        """Trains one more epoch, up to a loss that is not finite."""
         with self._alone():
-            for index, batch in enumerate(self._batches):
-                if index > 0:
-                    self._scheduler.step()
-                self._optimizer.zero_grad()
-                torch.autograd.backward(self._task.loss(self._model, batch))
-                self._optimizer.step()
-            self.value = self._task.evaluate(self._model, fold=self._fold, folds=self._folds)
-        self._scheduler.step(self.value)
+            self.value = self._train_epoch()
+        self.learner.scheduler.step(self.value)
         self.epoch += 1
+
+    def _train_epoch(self) -> float:
+        self.learner.mode(training=True)
+        for index, batch in enumerate(self._batches):
+            if index > 0:
+                self.learner.scheduler.step()
+            loss, _ = self.learner.step([batch])
+            if not math.isfinite(loss):
+                return loss
+        self.learner.mode(training=False)
+        return self._task.evaluate(self.learner.model, fold=self._fold, folds=self._folds)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -93,12 +102,9 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides how the training goes on."""
-        return {
+        return self.learner.state_dict() | {
             "epoch": self.epoch,
             "value": self.value,
-            "model": self._model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._scheduler.state_dict(),
             "order": self._batches.generator.get_state(),
             "random": self._random,
         }
@@ -108,30 +114,19 @@ class Training:
 
         Raises KeyError, RuntimeError, TypeError or ValueError, half loaded.
         """
-        self._model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._scheduler.load_state_dict(state["schedule"] | {"total_steps": self._scheduler.total_steps})
+        self.learner.load_state_dict(state)
         self._batches.generator.set_state(state["order"])
         self.epoch, self.value, self._random = int(state["epoch"]), float(state["value"]), state["random"]
 
 
-def fit(
-    task: GradientTask,
-    params: Params,
-    epochs: int,
-    seed: int,
-    report: Report | None = None,
-    *,
-    fold: int | None = None,
-    folds: int | None = None,
-) -> float:
-    """See `trainers.tasks.protocols.Task.fit`."""
-    training = Training(task, params, epochs, seed, fold=fold, folds=folds)
-    while not training.over:
-        training.train_epoch()
-        if report is not None:
-            report(training.epoch, training.value)
-    return training.value
+def on_lease(task: GradientTask) -> Callable[[LeasedTrial], float]:
+    """The training function of a task, marked as what it is: see `train_on_lease`."""
+
+    @mark(anneals=True, resumable=True)
+    def train(trial: LeasedTrial) -> float:
+        return train_on_lease(task, trial)
+
+    return train
 
 
 def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:

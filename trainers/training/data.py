@@ -14,16 +14,19 @@ from lrtune.trainers.state.snapshots import reseed
 
 
 class TensorBatches:
-    """Batches of rows of tensors that lie in memory, each pass in a new order. The last may be smaller."""
+    """Batches of rows of tensors that lie in memory. The last may be smaller. With `shuffle`, each pass is in a new
+    order, drawn from `generator`, which begins at `seed`."""
 
-    def __init__(self, tensors: Sequence[Tensor], batch_size: int, *, shuffle: bool) -> None:
+    def __init__(self, tensors: Sequence[Tensor], batch_size: int, *, shuffle: bool = True, seed: int = 0) -> None:
+        """`tensors`: each [n, ...]. Raises TrainingError."""
         lengths = {len(tensor) for tensor in tensors}
         if len(lengths) != 1:
             raise TrainingError(f"the tensors of the data must be of one length, not {sorted(lengths)}")
         self.tensors = tuple(tensors)
-        self.batch_size = batch_size
+        self.batch_size = at_least("batch_size", batch_size, 1)
         self.shuffle = shuffle
-        self.generator = torch.Generator()
+        self.generator = torch.Generator().manual_seed(seed)
+        """Its state is the order of the passes to come: keep it, to go on from it."""
         (self.rows,) = lengths
 
     def __len__(self) -> int:

@@ -16,15 +16,14 @@ from uuid import uuid4
 import torch
 from torch import nn
 
-from lrtune.service.wire.schedules import ScheduleError
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
 from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
 from lrtune.trainers.training.data import Stream, as_batches
-from lrtune.trainers.training.lr_scheduler import ScheduledLR
-from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+from lrtune.trainers.training.learner import Learner
+from lrtune.trainers.training.optimizer_step import LossFunction
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
 
@@ -104,20 +103,17 @@ class _Training:
         self.every = at_least("evaluate_every", how["evaluate_every"] or self.stream.per_epoch, 1)
         self.total_steps = self._length()
         seed_everything(how["seed"])
-        self.model = model_factory().to(self.device)
-        set_dropout(self.model, how["dropout"])
-        self.optimizer: Any = optimizer_for(
-            self.model,
-            how["optimizer"],
-            **{name: how[name] for name in ("learning_rate", "weight_decay", "layer_decay", "rates")},
-        )
-        try:
-            self.scheduler = ScheduledLR(self.optimizer, how["schedule"], total_steps=self.total_steps)
-        except ScheduleError as error:
-            raise TrainingError(str(error)) from error
-        clipper = Clipper(norm=how["clip_norm"], value=how["clip_value"])
-        self.step = OptimizerStep(
-            self.model, self.optimizer, how["loss_function"], precision=how["precision"], clipper=clipper
+        model = model_factory().to(self.device)
+        set_dropout(model, how["dropout"])
+        rates = {name: how[name] for name in ("learning_rate", "weight_decay", "layer_decay", "rates")}
+        self.learner = Learner(
+            model,
+            optimizer_for(model, how["optimizer"], **rates),
+            how["loss_function"],
+            schedule=how["schedule"],
+            total_steps=self.total_steps,
+            precision=how["precision"],
+            clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
         self.taken = self.position = 0
         self.losses: list[float] = []
@@ -131,10 +127,10 @@ class _Training:
 
     def run(self) -> FitResult:
         self._begin()
-        self._mode(training=True)
+        self.learner.mode(training=True)
         skipped, groups = 0, self.stream.groups(self.position)
         while self.taken < self.total_steps:
-            loss, taken = self.step(next(groups))
+            loss, taken = self.learner.step(next(groups))
             self.position += 1
             skipped = 0 if taken else skipped + 1
             if not math.isfinite(loss) or skipped > MOST_SKIPPED:
@@ -144,7 +140,7 @@ class _Training:
             self.losses.append(loss)
             self.taken += 1
             if self.taken % self.every and self.taken < self.total_steps:
-                self.scheduler.step()
+                self.learner.scheduler.step()
             elif not math.isfinite(self._evaluate()):
                 return self._result("diverged")
         return self._result("complete")
@@ -168,11 +164,11 @@ class _Training:
         """Takes the metric, moves the schedule on, writes a checkpoint, and tells the service."""
         since = self.curve[-1].step if self.curve else 0
         training_loss = math.fsum(self.losses[since:]) / (self.taken - since)
-        self._mode(training=False)
+        self.learner.mode(training=False)
         value = self._metric(training_loss)
-        self._mode(training=True)
+        self.learner.mode(training=True)
         self.curve.append(Evaluation(self.taken, value, training_loss))
-        self.scheduler.step(value)
+        self.learner.scheduler.step(value)
         where = None
         if self.checkpoints is not None and math.isfinite(value):
             where = files.save(self.checkpoints, self.prefix, self.taken, self.state()).resolve().as_uri()
@@ -183,14 +179,8 @@ class _Training:
     def _metric(self, training_loss: float) -> float:
         if self.how["evaluate"] is not None:
             with torch.no_grad():
-                return float(self.how["evaluate"](self.model))
-        return training_loss if self.validation is None else self.step.mean_loss(self.validation)
-
-    def _mode(self, *, training: bool) -> None:
-        """For dropout and norms; a schedule-free optimizer has two sets of weights, too."""
-        if hasattr(self.optimizer, "train"):
-            self.optimizer.train() if training else self.optimizer.eval()
-        self.model.train(training)
+                return float(self.how["evaluate"](self.learner.model))
+        return training_loss if self.validation is None else self.learner.step.mean_loss(self.validation)
 
     def _diverged(self, loss: float) -> FitResult:
         self.losses.append(loss)
@@ -200,16 +190,16 @@ class _Training:
         return self._result("diverged")
 
     def _result(self, outcome: Literal["complete", "diverged"]) -> FitResult:
-        self._mode(training=False)
+        self.learner.mode(training=False)
         return FitResult.of(
             outcome,
             self.curve,
             self.losses,
             learning_rate=float(self.how["learning_rate"]),
-            clip_rate=self.step.clipper.rate,
+            clip_rate=self.learner.step.clipper.rate,
             steps=self.taken,
             seconds=self._seconds(),
-            model=self.model,
+            model=self.learner.model,
             initial_value=self.losses[0] if self.how["evaluate"] is None else None,
         )
 
@@ -218,12 +208,7 @@ class _Training:
 
     def state(self) -> dict[str, Any]:
         """Everything that decides how the training goes on."""
-        return {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scheduler": self.scheduler.state_dict(),
-            "scaler": self.step.scaler and self.step.scaler.state_dict(),
-            "clipper": self.step.clipper.state_dict(),
+        return self.learner.state_dict() | {
             "random": random_state(),
             "taken": self.taken,
             "position": self.position,
@@ -233,18 +218,8 @@ class _Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes on from `state`. The schedule and length given now are followed from the step that it had reached."""
-        schedule = self.scheduler.state_dict()
-        reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.scheduler.load_state_dict(schedule | reached)
-        except (RuntimeError, ValueError) as error:
-            raise TrainingError(f"the checkpoint is of another model, optimizer or schedule: {error}") from error
-        if self.step.scaler is not None and state["scaler"]:
-            self.step.scaler.load_state_dict(state["scaler"])
-        self.step.clipper.load_state_dict(state["clipper"])
+        """Goes on from `state`; see `Learner.load_state_dict`."""
+        self.learner.load_state_dict(state)
         self.taken, self.position = state["taken"], state["position"]
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
         self.seconds_before = state["seconds"]

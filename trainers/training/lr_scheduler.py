@@ -18,7 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lrtune.service.rates.schedules import RunningSchedule, ScheduleError, default_schedule, read_schedule
 from lrtune.service.rates.schedules.running import check_learning_rate
-from lrtune.service.wire.schedules import Default, Schedule, schedule_adapter
+from lrtune.service.wire.schedules import Schedule, schedule_adapter
+from lrtune.service.wire.schedules.union import Default
 
 
 class ScheduledLR(LRScheduler):

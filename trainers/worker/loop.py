@@ -3,16 +3,14 @@
 import logging
 import signal
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lrtune.service.rates.diagnosis import Direction, diagnose
 from lrtune.service.wire.search_space import is_learning_rate
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.client.study import StudyHandle
 from lrtune.trainers.errors import ServiceUnreachable, TaskKeepsFailing
 from lrtune.trainers.worker.signals import Shutdown, Signals
-
-if TYPE_CHECKING:
-    from lrtune.trainers.client.study import StudyHandle
 
 MOST_FAILURES = 3
 """In a row, before the worker gives up."""
@@ -23,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def work(
-    study: "StudyHandle",
+    study: StudyHandle,
     train: Train,
     *,
     signals: Signals,
@@ -37,7 +35,7 @@ def work(
     trial in hand is given back by then), TaskKeepsFailing after three failures in a row.
     """
     trained = failures = 0
-    trials = study.trials(
+    trials = study.leases(
         worker,
         anneals=bool(getattr(train, "anneals", False)) if anneals is None else anneals,
         resumable=bool(getattr(train, "resumable", False)) if resumable is None else resumable,
@@ -71,15 +69,20 @@ def _train_one(trial: LeasedTrial, train: Train, signals: Signals) -> None:
             trial.complete(value)
 
 
-def train_all(
-    study: "StudyHandle",
+def run(
+    study: StudyHandle,
     train: Train,
     *,
     worker: str | None = None,
     anneals: bool | None = None,
     resumable: bool | None = None,
 ) -> None:
-    """As `work`, inside someone's own script: a signal ends in KeyboardInterrupt or SystemExit."""
+    """Trains the study's trials with `train(trial)` until the budget is spent; for a script of one's own.
+
+    `train` reports as it goes, or returns the final value, or both. `anneals` and `resumable` default to what `@task`
+    says about it. SIGTERM and Ctrl-C give the trial in hand back first, and end in SystemExit or KeyboardInterrupt.
+    Raises TaskKeepsFailing after three failures in a row.
+    """
     try:
         with Signals() as signals:
             work(study, train, signals=signals, worker=worker, anneals=anneals, resumable=resumable)

@@ -69,7 +69,7 @@ def worker(
     """Train a study's trials until its budget is spent.
 
     Each trial is leased, trained, reported and finished. SIGTERM or Ctrl-C gives the trial in hand back and
-    ends the worker (a second one ends it at once). A token is read from LRTUNE_TOKEN.
+    ends the worker (a second one ends it at once). Three trials that fail in a row end it, too.
     """
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.retry import Retry

@@ -19,7 +19,7 @@ from lrtune.service.wire.studies import StudyStatus, Suggestion
 from lrtune.service.wire.trials import Trial
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.errors import LrtuneError
-from lrtune.trainers.tasks.builtin.digits_search_space import SEARCH_SPACE
+from lrtune.trainers.tasks.catalogue import DIGITS as SEARCH_SPACE
 from lrtune.trainers.worker.signals import Signals
 from lrtune.trainers.worker.supervisor import Supervisor
 

@@ -8,7 +8,7 @@ from typing import Any
 from lrtune.service.rates.schedules import cycles, decay
 from lrtune.service.rates.schedules.plateau import PlateauState
 from lrtune.service.rates.schedules.training import Span, Watched, short_warmup
-from lrtune.service.wire import schedules as wire
+from lrtune.service.wire.schedules import models, union
 from lrtune.service.wire.schedules.base import ScheduleModel, WarmedSchedule
 
 RateFunction = Callable[[int], float]
@@ -38,7 +38,7 @@ def build(schedule: ScheduleModel, span: Span) -> RateFunction:
 
 
 def _warmup_steps(schedule: WarmedSchedule, span: Span) -> int:
-    if isinstance(schedule, wire.Wsd) and schedule.warmup_steps is None and schedule.warmup_fraction is None:
+    if isinstance(schedule, models.Wsd) and schedule.warmup_steps is None and schedule.warmup_fraction is None:
         return short_warmup(span.total_steps)
     return span.warmup_of(schedule)
 
@@ -48,17 +48,17 @@ def _warmed(steps: int, kind: str, start_factor: float | None, then: RateFunctio
     return lambda t: decay.warmup(t, target, steps, kind, start_factor) if t < steps else then(t - steps)
 
 
-def _constant(_: wire.Constant, span: Span) -> RateFunction:
+def _constant(_: models.Constant, span: Span) -> RateFunction:
     rate = span.learning_rate
     return lambda t: rate
 
 
-def _step(s: wire.Step, span: Span) -> RateFunction:
+def _step(s: models.Step, span: Span) -> RateFunction:
     steps = s.decay_steps or -(-span.horizon("decay_steps") // 3)
     return lambda t: decay.step_decay(t, span.learning_rate, steps, s.gamma)
 
 
-def _multistep(s: wire.MultiStep, span: Span) -> RateFunction:
+def _multistep(s: models.MultiStep, span: Span) -> RateFunction:
     if s.milestones is None:
         total = span.horizon("milestones")
         milestones = [max(1, total // 2), max(2, total * 3 // 4)]
@@ -67,7 +67,7 @@ def _multistep(s: wire.MultiStep, span: Span) -> RateFunction:
     return lambda t: decay.multistep(t, span.learning_rate, milestones, s.gamma)
 
 
-def _exponential(s: wire.Exponential, span: Span) -> RateFunction:
+def _exponential(s: models.Exponential, span: Span) -> RateFunction:
     rate, steps, staircase = span.learning_rate, s.decay_steps, s.staircase
     if s.k is not None:
         k = s.k
@@ -78,28 +78,28 @@ def _exponential(s: wire.Exponential, span: Span) -> RateFunction:
     return lambda t: decay.exponential(t, rate, gamma, steps, staircase)
 
 
-def _inverse_time(s: wire.InverseTime, span: Span) -> RateFunction:
+def _inverse_time(s: models.InverseTime, span: Span) -> RateFunction:
     k = 9.0 / span.horizon("k") if s.k is None else s.k
     return lambda t: decay.inverse_time(t, span.learning_rate, k)
 
 
-def _inverse_sqrt(s: wire.InverseSqrt, span: Span) -> RateFunction:
+def _inverse_sqrt(s: models.InverseSqrt, span: Span) -> RateFunction:
     timescale = s.timescale or max(span.warmup_steps, 1)
     return lambda t: decay.inverse_sqrt(t, span.learning_rate, timescale)
 
 
-def _polynomial(s: wire.Polynomial | wire.Linear, span: Span) -> RateFunction:
+def _polynomial(s: models.Polynomial | models.Linear, span: Span) -> RateFunction:
     steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
-    power = s.power if isinstance(s, wire.Polynomial) else 1.0
+    power = s.power if isinstance(s, models.Polynomial) else 1.0
     return lambda t: decay.polynomial(t, span.learning_rate, steps, power, low)
 
 
-def _cosine(s: wire.Cosine, span: Span) -> RateFunction:
+def _cosine(s: models.Cosine, span: Span) -> RateFunction:
     steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
     return lambda t: decay.cosine(t, span.learning_rate, steps, low)
 
 
-def _cosine_restarts(s: wire.CosineRestarts, span: Span) -> RateFunction:
+def _cosine_restarts(s: models.CosineRestarts, span: Span) -> RateFunction:
     rate, low, count = span.learning_rate, span.floor(s), s.num_cycles
     if s.decay_steps is not None:
         first = s.decay_steps
@@ -109,7 +109,7 @@ def _cosine_restarts(s: wire.CosineRestarts, span: Span) -> RateFunction:
     return lambda t: cycles.cosine_restarts(t, rate, first, s.multiplier, low, s.gamma, count)
 
 
-def _cyclical(s: wire.Cyclical, span: Span) -> RateFunction:
+def _cyclical(s: models.Cyclical, span: Span) -> RateFunction:
     rate = span.learning_rate
     low = rate / 10 if s.min_lr is None else span.at_most_the_rate(s.min_lr)
     up = s.step_size_up or -(-span.horizon("step_size_up") // (2 * (s.num_cycles or 3)))
@@ -120,13 +120,13 @@ def _cyclical(s: wire.Cyclical, span: Span) -> RateFunction:
     return lambda t: cycles.cyclical(t, rate, low, up, down, s.mode, gamma)
 
 
-def _one_cycle(s: wire.OneCycle, span: Span) -> RateFunction:
+def _one_cycle(s: models.OneCycle, span: Span) -> RateFunction:
     total = s.total_steps or span.horizon("total_steps")
     shape = (s.pct_start, s.div_factor, s.final_div_factor, s.anneal, s.three_phase)
     return lambda t: cycles.one_cycle(t, span.learning_rate, total, *shape)
 
 
-def _wsd(s: wire.Wsd, span: Span) -> RateFunction:
+def _wsd(s: models.Wsd, span: Span) -> RateFunction:
     low, rate = span.floor(s), span.learning_rate
     if span.total_steps is None and s.stable_steps is None:
         return lambda t: rate
@@ -140,14 +140,14 @@ def _wsd(s: wire.Wsd, span: Span) -> RateFunction:
     return lambda t: rate if t < stable else shape(t - stable, rate, steps, low)
 
 
-def _wsd_decay_steps(s: wire.Wsd, span: Span) -> int:
+def _wsd_decay_steps(s: models.Wsd, span: Span) -> int:
     if s.decay_steps is not None:
         return s.decay_steps
     share = _WSD_DECAY if s.decay_fraction is None else s.decay_fraction
     return max(1, round(share * (span.warmup_steps + span.horizon("decay_steps"))))
 
 
-def _plateau(s: wire.Plateau, span: Span) -> RateFunction:
+def _plateau(s: models.Plateau, span: Span) -> RateFunction:
     end = None if span.total_steps is None else span.first_step + span.total_steps
     start = PlateauState(span.learning_rate)
     span.at_most_the_rate(s.min_lr)
@@ -156,12 +156,12 @@ def _plateau(s: wire.Plateau, span: Span) -> RateFunction:
     return lambda t: watched.state.learning_rate
 
 
-def _warmup(s: wire.Warmup, span: Span) -> RateFunction:
+def _warmup(s: union.Warmup, span: Span) -> RateFunction:
     steps = span.checked_warmup("steps", s.steps)
     return _warmed(steps, s.kind, s.start_factor, build(s.then, span.after(steps, "then")))
 
 
-def _join(s: wire.Join, span: Span) -> RateFunction:
+def _join(s: union.Join, span: Span) -> RateFunction:
     milestones = s.milestones
     if span.total_steps is not None and milestones and milestones[-1] >= span.total_steps:
         last = milestones[-1]
@@ -179,35 +179,35 @@ def _join(s: wire.Join, span: Span) -> RateFunction:
     return rate
 
 
-def default_schedule(total_steps: int | None) -> wire.Schedule:
+def default_schedule(total_steps: int | None) -> union.Schedule:
     """What to train with unless there is a reason for another: a short warm-up, then linear to zero; while the
     number of steps is open (None), warm-up and stable, with a decay of 1 − √ once it is known.
     """
     if total_steps is None:
-        return wire.Wsd(warmup_steps=short_warmup(None))
-    return wire.Linear(warmup_steps=short_warmup(total_steps))
+        return models.Wsd(warmup_steps=short_warmup(None))
+    return models.Linear(warmup_steps=short_warmup(total_steps))
 
 
-def _default(_: wire.Default, span: Span) -> RateFunction:
+def _default(_: union.Default, span: Span) -> RateFunction:
     return build(default_schedule(span.total_steps), span)
 
 
 _BUILDERS: dict[type[ScheduleModel], Callable[[Any, Span], RateFunction]] = {
-    wire.Constant: _constant,
-    wire.Step: _step,
-    wire.MultiStep: _multistep,
-    wire.Exponential: _exponential,
-    wire.InverseTime: _inverse_time,
-    wire.InverseSqrt: _inverse_sqrt,
-    wire.Polynomial: _polynomial,
-    wire.Linear: _polynomial,
-    wire.Cosine: _cosine,
-    wire.CosineRestarts: _cosine_restarts,
-    wire.Cyclical: _cyclical,
-    wire.OneCycle: _one_cycle,
-    wire.Warmup: _warmup,
-    wire.Wsd: _wsd,
-    wire.Plateau: _plateau,
-    wire.Join: _join,
-    wire.Default: _default,
+    models.Constant: _constant,
+    models.Step: _step,
+    models.MultiStep: _multistep,
+    models.Exponential: _exponential,
+    models.InverseTime: _inverse_time,
+    models.InverseSqrt: _inverse_sqrt,
+    models.Polynomial: _polynomial,
+    models.Linear: _polynomial,
+    models.Cosine: _cosine,
+    models.CosineRestarts: _cosine_restarts,
+    models.Cyclical: _cyclical,
+    models.OneCycle: _one_cycle,
+    union.Warmup: _warmup,
+    models.Wsd: _wsd,
+    models.Plateau: _plateau,
+    union.Join: _join,
+    union.Default: _default,
 }

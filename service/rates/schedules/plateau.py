@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
-from lrtune.service.wire.schedules import Plateau
+from lrtune.service.wire.schedules.models import Plateau
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field, replace
 
 from lrtune.service.rates.schedules.plateau import PlateauState
-from lrtune.service.wire.schedules import Plateau, ScheduleError
-from lrtune.service.wire.schedules.base import DecayingSchedule, WarmedSchedule
+from lrtune.service.wire.schedules.base import DecayingSchedule, ScheduleError, WarmedSchedule
+from lrtune.service.wire.schedules.models import Plateau
 
 SHORT_WARMUP_STEPS = 1000
 OPEN_WARMUP_STEPS = 100

@@ -16,7 +16,7 @@ from lrtune.service.storage.adopt.specs import Inexpressible, spec_of
 from lrtune.service.storage.adopt.times import Conversion, Example, local_rows
 from lrtune.service.storage.adopt.zones import Zones
 from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.database.read_only import reading, shown
+from lrtune.service.storage.database.read_only import read_only, shown
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.maintenance.adoption_record import Adoption, Times
@@ -70,7 +70,7 @@ class Outcome:
 
 def plan(url: str, wanted: Wanted, now: float) -> Outcome:
     """What `adopt` would do; changes nothing. Raises StorageError."""
-    with reading(url) as connection:
+    with read_only(url) as connection:
         found = _check(connection, url)
         outcome = _outcome(connection, found, url, wanted)
         _refuse_unknown_studies(connection, wanted)

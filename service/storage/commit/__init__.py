@@ -1,1 +1,13 @@
-"""Changes, gathered into batches and committed together."""
+"""From a change to the disk: changes are gathered into batches, and each batch is one transaction.
+
+A change is made in a `with` (`open_change`), under the lock of the mirrors: `changes` alters the mirror at once and
+notes the rows. At the end of the block it joins the forming `batch` of the `queue`, and its coroutine or thread waits
+for the batch's `completion`. One batch at a time is taken and written. In a service the event loop does it
+(`event_loop`) once it has nothing more to add: on SQLite itself; to PostgreSQL it sends the batch and goes on, while
+the next one forms. The `committer`'s thread does it where no loop runs, and whatever the loop must not wait for. The
+end of a batch wakes all who wait: so an answer means "on disk", and requests that come together share one fsync.
+
+If the commit fails, every change of the batch and of the one forming behind it fails, all mirrors are thrown away and
+the `writer_state` is `away`. If the database refuses a row, the batch is committed change by change and only the bad
+one fails, with what was decided on top of it.
+"""

@@ -1,95 +1,43 @@
-"""A batch: changes that are committed together, and those who wait for it."""
+"""A batch: changes that are committed together."""
 
-import asyncio
-import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.commit.completion import Completion
 from lrtune.service.storage.sql.statements import Op, Row
 
-if TYPE_CHECKING:
-    from lrtune.service.storage.commit.changes import Change
 
-COMMIT_TIMEOUT_SECONDS = 60.0
-
-
-class Batch:
-    """Threads and coroutines may wait for its end; it ends when its commit has succeeded or failed."""
+class Batch(Completion):
+    """Changes in the order in which they came; who made one waits for the batch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.changes: list[Change] = []
-        self._ended = threading.Event()
-        self._lock = threading.Lock()
-        self._futures: list[asyncio.Future[None]] = []
-        self._limit: asyncio.TimerHandle | None = None
         self._absorbed: list[Batch] = []
 
     def rows(self) -> list[Row]:
         """The rows of its changes."""
         return rows_of(self.changes)
 
+    def add(self, change: Change) -> None:
+        """Let one more change join."""
+        change.batch = self
+        self.changes.append(change)
+
     def absorb(self, later: "Batch") -> None:
         """Take over the changes of a later batch; who waits for that waits for this one then."""
-        self.changes += later.changes
+        for change in later.changes:
+            self.add(change)
         self._absorbed.append(later)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the commit has succeeded or failed."""
-        return self._ended.is_set()
 
     def end(self) -> None:
         """Wake all who wait. From any thread."""
         for batch in self._absorbed:
             batch.end()
-        with self._lock:
-            self._ended.set()
-            futures, self._futures = self._futures, []
-        if not futures:
-            return
-        loop = futures[0].get_loop()
-        if _runs_here(loop):
-            self._resolve(futures)
-        elif not loop.is_closed():
-            loop.call_soon_threadsafe(self._resolve, futures)
-
-    def _resolve(self, futures: "list[asyncio.Future[None]]") -> None:
-        if self._limit is not None:
-            self._limit.cancel()
-        for future in futures:
-            if not future.done():
-                future.set_result(None)
-
-    def wait(self) -> None:
-        """Block the thread until the end. Raises StorageUnavailable where that takes more than a minute."""
-        if not self._ended.wait(COMMIT_TIMEOUT_SECONDS):
-            raise _too_slow()
-
-    async def wait_async(self) -> None:
-        """Wait in a coroutine until the end. Raises StorageUnavailable where that takes more than a minute.
-
-        All coroutines that wait must be of one event loop. One timer serves the whole batch.
-        """
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if self._ended.is_set():
-                return
-            future = loop.create_future()
-            self._futures.append(future)
-            if self._limit is None:
-                self._limit = loop.call_later(COMMIT_TIMEOUT_SECONDS, self._give_up)
-        await future
-
-    def _give_up(self) -> None:
-        with self._lock:
-            futures, self._futures = self._futures, []
-        for future in futures:
-            if not future.done():
-                future.set_exception(_too_slow())
+        super().end()
 
 
-def rows_of(changes: "Sequence[Change]") -> list[Row]:
+def rows_of(changes: Sequence[Change]) -> list[Row]:
     """The rows of changes, in their order; of each study one new version."""
     rows: list[Row] = []
     versions: dict[int, Row] = {}
@@ -103,16 +51,3 @@ def rows_of(changes: "Sequence[Change]") -> list[Row]:
             versions[study.study_id] = (Op.UPDATE_VERSION, row)
     rows += versions.values()
     return rows
-
-
-def _runs_here(loop: asyncio.AbstractEventLoop) -> bool:
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False
-
-
-def _too_slow() -> StorageUnavailable:
-    return StorageUnavailable(
-        f"the database did not commit within {COMMIT_TIMEOUT_SECONDS:.0f} s; try again", retry_after_seconds=5
-    )

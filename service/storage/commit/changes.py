@@ -1,75 +1,52 @@
 """Changes: each alters the mirror at once and notes the rows that make it true in the database.
 
-A change is made under the engine's lock, in one `with engine.change(study)`; the answer waits for the commit. If
-that fails, the mirrors it touched are thrown away and read again, so the mirror never drifts from the database.
+A change is made in one `with engine.change(study) as change:`, which holds the mirrors' lock
+(`commit.open_change`); the answer waits for the commit. If that fails, the mirrors it touched are thrown away and read
+again, so the mirror never drifts from the database.
 """
 
 import json
-from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Protocol, Self
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
-from lrtune.service.storage.commit.batch import Batch
+from lrtune.service.storage.commit.completion import Completion
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
 from lrtune.service.storage.schema import codecs
-from lrtune.service.storage.sql.rows import report_row, state_columns, value_rows, work_row
+from lrtune.service.storage.sql import rows
+from lrtune.service.storage.sql.past_rates import PastRate
 from lrtune.service.storage.sql.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
 
 
-class Changing(Protocol):
-    """What opens and closes changes: the engine."""
-
-    def open_change(self, change: "Change") -> None:
-        """Take the lock, and set the change's time. Raises StorageUnavailable, the lock not taken."""
-
-    def close_change(self, change: "Change", *, failed: bool) -> None:
-        """Submit the change, or undo it where it `failed`, and give the lock up."""
-
-
 class Change:
-    """One change of one study, made within `with engine.change(study) as change:`, which holds the engine's lock.
+    """One change of one study: what it did to the mirror is there at once, its `rows` are to be written."""
 
-    A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror thrown
-    away.
-    """
+    __slots__ = ("batch", "error", "now", "rows", "study", "version")
 
-    __slots__ = ("_engine", "batch", "error", "now", "rows", "study", "version")
-
-    def __init__(self, engine: "Changing", study: StudyMirror) -> None:
-        self._engine = engine
+    def __init__(self, study: StudyMirror) -> None:
         self.study = study
         self.now = 0.0
         self.rows: list[Row] = []
-        self.batch: Batch | None = None
+        self.batch: Completion | None = None
         self.error: Exception | None = None
         self.version = 0
-
-    def __enter__(self) -> Self:
-        self._engine.open_change(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._engine.close_change(self, failed=error is not None)
 
     # Waiting
 
     def wait(self) -> None:
-        """Block until the change is on disk. Raises StorageUnavailable where it is not."""
+        """Block until the change is on disk. Raises StorageUnavailable where it is not, or nobody can tell."""
         if self.batch is not None:
             self.batch.wait()
         if self.error is not None:
             raise self.error
 
     async def on_disk(self) -> None:
-        """Wait until the change is on disk. Raises StorageUnavailable where it is not."""
+        """Wait until the change is on disk. Raises StorageUnavailable where it is not, or nobody can tell."""
         batch = self.batch
         if batch is not None and not batch.ended:
             await batch.wait_async()
@@ -81,10 +58,7 @@ class Change:
     def create_study(self, spec: StudySpec | None) -> None:
         """Write the study itself, and its spec where it has one."""
         study = self.study
-        self.rows.append((Op.INSERT_STUDY, {"study_id": study.study_id, "study_name": study.name}))
-        for objective, direction in enumerate(study.directions):
-            row = {"study_id": study.study_id, "objective": objective, "direction": direction.name}
-            self.rows.append((Op.INSERT_DIRECTION, row))
+        self.rows += rows.study_rows(study)
         if spec is None:
             return
         study.spec = spec
@@ -92,25 +66,13 @@ class Change:
         study.max_total_steps = spec.max_total_steps
         study.description = spec.description
         study.created_at = study.updated_at = self.now
-        own: dict[str, Any] = {"study_id": study.study_id, "spec": spec.model_dump_json(), "version": 0}
-        own |= self._settings() | {"created_at": self.now, "updated_at": self.now}
-        self.rows.append((Op.INSERT_OUR_STUDY, own))
+        self.rows.append(rows.our_study_row(study, spec))
 
     def update_study(self, **settings: Any) -> None:
         """Change max_trials, max_total_steps, paused, stopped or description."""
         for name, value in settings.items():
             setattr(self.study, name, value)
-        self.rows.append((Op.UPDATE_OUR_STUDY, {"of_study_id": self.study.study_id, **self._settings()}))
-
-    def _settings(self) -> dict[str, Any]:
-        study = self.study
-        return {
-            "max_trials": study.max_trials,
-            "max_total_steps": study.max_total_steps,
-            "paused": study.paused,
-            "stopped": study.stopped,
-            "description": study.description,
-        }
+        self.rows.append(rows.settings_row(self.study))
 
     def delete_study(self) -> None:
         """Remove the study and all that belongs to it."""
@@ -121,8 +83,7 @@ class Change:
     def set_study_attr(self, key: str, value: Any, *, system: bool) -> None:
         """Set one of Optuna's user or system attributes of the study; `value` must be JSON."""
         text = json.dumps(value)
-        row = {"study_id": self.study.study_id, "key": key, "value_json": text}
-        self.rows.append((Op.SET_STUDY_SYSTEM_ATTR if system else Op.SET_STUDY_USER_ATTR, row))
+        self.rows.append(rows.study_attr_row(self.study, key, text, system=system))
         attrs = self.study.system_attrs if system else self.study.user_attrs
         # Readers may hold the old dict: replace it.
         changed = {**attrs, key: json.loads(text)}
@@ -134,17 +95,25 @@ class Change:
     def add_range_test(self, test: StoredRangeTest, curve: str) -> None:
         """Keep a range test of the study, with its curve as JSON."""
         self.study.range_tests.append(test)
-        row = {"study_id": self.study.study_id, "number": test.shown.number, "request_id": test.request_id}
-        row |= {"digest": test.digest, "findings": test.shown.model_dump_json(), "curve": curve}
-        self.rows.append((Op.INSERT_RANGE_TEST, row))
+        self.rows.append(rows.range_test_row(self.study, test, curve))
+
+    def note_past_rate(self, found: PastRate) -> None:
+        """Keep what the study found with an optimizer, for later studies, in place of what it said before."""
+        self.rows.append(rows.past_rate_row(self.study, found, self.now))
+
+    def note_version(self) -> None:
+        """Give the study a new version, though nothing of it is to be written: what changed is in the database."""
+        self.rows.append((Op.BARRIER, {}))
+
+    def renumber(self, misnumbered: Iterable[tuple[int, int]]) -> None:
+        """Write the numbers, as (trial id, number), of trials that have another one in the database."""
+        self.rows += [(Op.RENUMBER_TRIAL, {"of_trial_id": i, "number": number}) for i, number in misnumbered]
 
     # Trials
 
     def add_trial(self, trial: TrialMirror) -> None:
         """Write a whole new trial, with whatever it already has."""
-        row: dict[str, Any] = {"trial_id": trial.trial_id, "number": trial.number, "study_id": self.study.study_id}
-        row["after"] = self.study.trials[-1].trial_id if self.study.trials else None
-        self.rows.append((Op.INSERT_TRIAL, row | state_columns(trial)))
+        self.rows.append(rows.trial_row(trial, self.study))
         trial.distributions = share_distributions(
             {
                 name: self._param_row(trial, name, trial.distributions[name], value)
@@ -153,11 +122,11 @@ class Change:
         )
         trial.user_attrs = self._stored_attrs(trial, trial.user_attrs, system=False)
         trial.system_attrs = self._stored_attrs(trial, trial.system_attrs, system=True)
-        self.rows += value_rows(trial)
+        self.rows += rows.value_rows(trial)
         for step, value in trial.intermediate.items():
-            self.rows.append(report_row(trial, step, value))
+            self.rows.append(rows.report_row(trial, step, value))
         if trial.work is not None:
-            self.rows.append(work_row(trial, self.study.study_id))
+            self.rows.append(rows.work_row(trial, self.study.study_id))
         self.study.enter(trial)
 
     def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
@@ -188,7 +157,7 @@ class Change:
         if last is None or step > last:
             trial.last_step = step
             self.study.tally.advance(trial, last or 0, step)
-        self.rows.append(report_row(trial, step, value))
+        self.rows.append(rows.report_row(trial, step, value))
 
     def set_state(
         self,
@@ -205,18 +174,17 @@ class Change:
         trial.state = state
         if values is not None:
             trial.values = list(values)
-            self.rows += value_rows(trial)
+            self.rows += rows.value_rows(trial)
         if state is TrialState.RUNNING and trial.started_at is None:
             trial.started_at = self.now
         if state.is_finished():
             trial.finished_at = self.now
         if work is not None:
             trial.work = work
-            self.rows.append(work_row(trial, self.study.study_id))
+            self.rows.append(rows.work_row(trial, self.study.study_id))
         study.count_in(trial)
         study.rank(trial)
-        row = {"of_trial_id": trial.trial_id, **state_columns(trial)}
-        self.rows.append((Op.UPDATE_TRIAL, row))
+        self.rows.append(rows.state_row(trial))
 
     def set_work(self, trial: TrialMirror, work: Work) -> None:
         """Change what we keep of a trial, its state unchanged."""
@@ -224,7 +192,7 @@ class Change:
         study.count_out(trial)
         trial.work = work
         study.count_in(trial)
-        self.rows.append(work_row(trial, self.study.study_id))
+        self.rows.append(rows.work_row(trial, self.study.study_id))
 
     def supersede_after(self, trial: TrialMirror, step: int) -> int:
         """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
@@ -233,10 +201,8 @@ class Change:
             return 0
         assert trial.work is not None
         trial.touch()
-        for late_step, value in late.items():
-            stored, kind = codecs.show_intermediate_text(value)
-            row = {"trial_id": trial.trial_id, "lease_number": trial.work.leases, "step": late_step}
-            self.rows.append((Op.INSERT_SUPERSEDED, row | {"value": stored, "value_type": kind}))
+        lease_number = trial.work.leases
+        self.rows += [rows.superseded_row(trial, lease_number, at, value) for at, value in late.items()]
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
         self.rows.append((Op.BARRIER, {}))
@@ -252,13 +218,7 @@ class Change:
     def _param_row(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> BaseDistribution:
         """Write a parameter; the distribution as the database gives it back, one object for all trials that have it."""
         text = codecs.show_distribution(distribution)
-        row = {
-            "trial_id": trial.trial_id,
-            "param_name": name,
-            "param_value": distribution.to_internal_repr(value),
-            "distribution_json": text,
-        }
-        self.rows.append((Op.SET_PARAM, row))
+        self.rows.append(rows.param_row(trial, name, distribution.to_internal_repr(value), text))
         return codecs.read_distribution(text)
 
     def _stored_attrs(self, trial: TrialMirror, attrs: dict[str, Any], *, system: bool) -> dict[str, Any]:
@@ -269,6 +229,5 @@ class Change:
 
     def _attr_row(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> str:
         text = json.dumps(value)
-        row = {"trial_id": trial.trial_id, "key": key, "value_json": text}
-        self.rows.append((Op.SET_TRIAL_SYSTEM_ATTR if system else Op.SET_TRIAL_USER_ATTR, row))
+        self.rows.append(rows.trial_attr_row(trial, key, text, system=system))
         return text

@@ -11,14 +11,11 @@ import contextlib
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING
 
 from lrtune.service.storage.commit.batch import Batch
+from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.database.postgres_transaction import Flight
-
-if TYPE_CHECKING:
-    from lrtune.service.storage.commit.committer import Committer
+from lrtune.service.storage.database.postgres_transaction import PostgresTransaction
 
 _log = logging.getLogger(__name__)
 
@@ -31,16 +28,16 @@ _GATHER_SECONDS = 0.003
 
 
 class LoopCommits:
-    """Commits for a committer, in one event loop. But for `call`, all is to be called in the loop's thread."""
+    """Commits what is in the queue, in one event loop. But for `call`, all is to be called in the loop's thread."""
 
-    def __init__(self, committer: "Committer", database: Database, loop: asyncio.AbstractEventLoop) -> None:
-        self._committer = committer
+    def __init__(self, queue: CommitQueue, database: Database, loop: asyncio.AbstractEventLoop) -> None:
+        self._queue = queue
         self._database = database
         self._loop = loop
         self._thread = threading.get_ident()
         self._ended = False
-        self._flight: Flight | None = None
-        self._aboard = Batch()
+        self._transaction: PostgresTransaction | None = None
+        self._batch = Batch()
         self._begun = 0.0
         self._limit: asyncio.TimerHandle | None = None
 
@@ -54,20 +51,20 @@ class LoopCommits:
     def end(self) -> None:
         """Commit nothing more. Waits for a commit under way."""
         self._ended = True
-        if self._flight is not None:
-            self._unwatch(self._flight)
-            self._arrive(self._flight, at_last=True)
+        if self._transaction is not None:
+            self._unwatch(self._transaction)
+            self._go_on(self._transaction, to_the_end=True)
 
     def _gather(self, until: float | None = None, seen: int = 0, idle: int = 0) -> None:
         """Commit once the loop has nothing more for a small batch: a commit costs as much as several requests."""
         if self._ended:
-            self._committer.wake.set()
+            self._queue.wake.set()
             return
-        if self._flight is not None:
-            return  # Which sees to it when it has landed.
+        if self._transaction is not None:
+            return  # Its end sees to it.
         now = self._loop.time()
         until = now + _GATHER_SECONDS if until is None else until
-        count = self._committer.forming
+        count = self._queue.forming
         idle = 0 if count > seen else idle + 1
         if idle < _IDLE_TURNS and count < _ENOUGH and now < until:
             self._loop.call_soon(self._gather, until, count, idle)
@@ -75,87 +72,88 @@ class LoopCommits:
             self._commit()
 
     def _commit(self) -> None:
-        if not self._committer.forming:
+        if not self._queue.forming:
             return
         if self._ended:
-            self._committer.wake.set()
+            self._queue.wake.set()
             return
-        if not self._committer.claim():
-            self._committer.wake.set()  # The thread is at it, or was left something: it commits this one next.
+        if not self._queue.claim():
+            self._queue.wake.set()  # The thread is at it, or was left something: it commits this one next.
             return
-        if self._database.flies:
-            self._depart()
+        if self._database.writes_without_waiting:
+            self._send()
             return
-        batch, begun = self._committer.take(), time.perf_counter()
+        batch, begun = self._queue.take(), time.perf_counter()
         try:
             self._write(batch, begun)
         finally:
-            self._committer.yield_claim()
+            self._queue.yield_claim()
 
     def _write(self, batch: Batch, begun: float) -> None:
         try:
             self._database.write(batch.rows(), patient=False)
         except Exception as error:
-            self._committer.failed(batch, error)
+            self._queue.failed(batch, error)
         else:
-            self._committer.settled(batch, begun)
+            self._queue.settled(batch, begun)
 
-    def _depart(self) -> None:
-        self._aboard, self._begun = self._committer.take(), time.perf_counter()
+    def _send(self) -> None:
+        self._batch, self._begun = self._queue.take(), time.perf_counter()
         try:
-            flight = self._database.depart(self._aboard.rows())
+            transaction = self._database.begin_write(self._batch.rows())
         except Exception as error:
-            self._landed(error)
+            self._finish(error)
             return
-        self._flight = flight
-        self._limit = self._loop.call_later(flight.limit_seconds, self._abandon, flight)
-        self._watch(flight)
+        self._transaction = transaction
+        self._limit = self._loop.call_later(transaction.limit_seconds, self._abandon, transaction)
+        self._watch(transaction)
 
-    def _watch(self, flight: Flight) -> None:
+    def _watch(self, transaction: PostgresTransaction) -> None:
         try:
-            self._loop.add_reader(flight.socket, self._advance, flight)
-            if flight.unsent:
-                self._loop.add_writer(flight.socket, self._advance, flight)
+            self._loop.add_reader(transaction.socket, self._advance, transaction)
+            if transaction.unsent:
+                self._loop.add_writer(transaction.socket, self._advance, transaction)
         except Exception:
             _log.exception("the connection to the database cannot be watched")
-            self._abandon(flight)
+            self._abandon(transaction)
 
-    def _unwatch(self, flight: Flight) -> None:
-        self._loop.remove_reader(flight.socket)
-        self._loop.remove_writer(flight.socket)
+    def _unwatch(self, transaction: PostgresTransaction) -> None:
+        self._loop.remove_reader(transaction.socket)
+        self._loop.remove_writer(transaction.socket)
 
-    def _advance(self, flight: Flight) -> None:
-        self._unwatch(flight)  # Before the connection may be closed, and its descriptor be another's.
-        self._arrive(flight)
+    def _advance(self, transaction: PostgresTransaction) -> None:
+        self._unwatch(transaction)  # Before the connection may be closed, and its descriptor be another's.
+        self._go_on(transaction)
 
-    def _arrive(self, flight: Flight, *, at_last: bool = False) -> None:
+    def _go_on(self, transaction: PostgresTransaction, *, to_the_end: bool = False) -> None:
         try:
-            over = self._database.arrive(flight, at_last=at_last)
+            committed = self._database.go_on(transaction, to_the_end=to_the_end)
         except Exception as error:
-            self._landed(error)
+            self._finish(error)
             return
-        if over:
-            self._landed(None)
+        if committed:
+            self._finish(None)
         else:
-            self._watch(flight)
+            self._watch(transaction)
 
-    def _abandon(self, flight: Flight) -> None:
+    def _abandon(self, transaction: PostgresTransaction) -> None:
         with contextlib.suppress(Exception):
-            self._unwatch(flight)
-        self._landed(self._database.abandon(flight))
+            self._unwatch(transaction)
+        self._finish(self._database.abandon(transaction))
 
-    def _landed(self, error: Exception | None) -> None:
-        batch, self._aboard, self._flight = self._aboard, Batch(), None
+    def _finish(self, error: Exception | None) -> None:
+        """The batch's transaction is over: committed, or failed with `error`."""
+        batch, self._batch, self._transaction = self._batch, Batch(), None
         if self._limit is not None:
             self._limit.cancel()
         try:
             if error is None:
-                self._committer.settled(batch, self._begun)
+                self._queue.settled(batch, self._begun)
             else:
-                self._committer.failed(batch, error)
+                self._queue.failed(batch, error)
         finally:
-            self._committer.yield_claim()
+            self._queue.yield_claim()
             if self._ended:
-                self._committer.wake.set()  # The thread commits what has formed meanwhile.
-            elif self._committer.forming:
+                self._queue.wake.set()  # The thread commits what has formed meanwhile.
+            elif self._queue.forming:
                 self._loop.call_soon(self._commit)  # At once: its way overlaps with the answers to this batch.

@@ -5,22 +5,25 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from lrtune.service.storage.database.connections import (
-    BUSY_TIMEOUT_SECONDS,
-    discard,
-    new_engine,
-    parse_url,
-    raw_postgres,
+from lrtune.service.storage.database.connections import BUSY_TIMEOUT_SECONDS, discard, raw_postgres
+from lrtune.service.storage.database.driver_errors import (
+    Cause,
+    DatabaseBusy,
+    RowsRefused,
+    cause_of,
+    first_line,
+    is_refusal,
+    unavailable,
 )
 from lrtune.service.storage.database.postgres_pipeline import Pipeline
-from lrtune.service.storage.database.postgres_transaction import Flight
+from lrtune.service.storage.database.postgres_transaction import PostgresTransaction
+from lrtune.service.storage.database.readable import ReadableDatabase
 from lrtune.service.storage.database.writer_lock import AdvisoryLock, LockFile
 from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.schema import tables
-from lrtune.service.storage.sql.execution import at_once
+from lrtune.service.storage.sql.execution import execute_on
 from lrtune.service.storage.sql.statements import Row, Statements
 
 DEPOSE_AFTER_SECONDS = 20.0
@@ -28,8 +31,8 @@ _WAL_PAGES_AT_MOST = 100_000
 """Of 4 KiB: where the thread that carries the log over cannot keep up, a commit does it."""
 
 
-class Database:
-    """Reads from a pool; writes on one connection, the one that holds the writer lock.
+class Database(ReadableDatabase):
+    """Writes on one connection, the one that holds the writer lock.
 
     On PostgreSQL the lock is an advisory lock of that very connection, so a writer that has lost the lock cannot
     commit. A standby takes the lock from a writer that has been silent for `depose_after_seconds`. On SQLite it is a
@@ -37,27 +40,15 @@ class Database:
     """
 
     def __init__(self, url: str, *, shard: int = 0, depose_after_seconds: float = DEPOSE_AFTER_SECONDS) -> None:
-        self._url = parse_url(url)
+        super().__init__(url)
         self._using = threading.RLock()  # Of the connection that commits: one thread at a time.
-        self.dialect: str = self._url.get_backend_name()
         self._statements = Statements(self.dialect)
-        self._engine = new_engine(self._url)
         self._writer: Connection | None = None
         self._pipeline: Pipeline | None = None
         self._patient = True
         sqlite = self.dialect == "sqlite"
         self._file_lock = LockFile(str(self._url.database)) if sqlite else None
         self._advisory_lock = None if sqlite else AdvisoryLock(self.shown_url, shard, depose_after_seconds)
-
-    @property
-    def url(self) -> str:
-        """The URL with its password, for libraries that connect on their own."""
-        return self._url.render_as_string(hide_password=False)
-
-    @property
-    def shown_url(self) -> str:
-        """The URL for people: its password is hidden."""
-        return self._url.render_as_string(hide_password=True)
 
     @property
     def holds_lock(self) -> bool:
@@ -85,10 +76,15 @@ class Database:
             if not held:
                 self._release_file()
             if isinstance(error, SQLAlchemyError):
-                raise self._unavailable(error) from error
+                raise unavailable(error, self.shown_url) from error
             raise
         self._writer = connection
         self._patient = True
+
+    def _held(self) -> Connection:
+        if self._writer is None:
+            raise StorageUnavailable(f"this process does not write {self.shown_url} now; try again")
+        return self._writer
 
     def disconnect(self) -> None:
         """Drop the connection that commits. On SQLite the lock file stays ours: nobody else can have written."""
@@ -107,94 +103,97 @@ class Database:
         if self._file_lock is not None:
             self._file_lock.give_up()
 
-    @property
-    def flies(self) -> bool:
-        """Whether a batch can be written without a thread that waits for it: by `depart` and `arrive`."""
-        return self.dialect == "postgresql"
+    # Writing a batch
 
     def write(self, rows: Iterable[Row], *, patient: bool = True) -> None:
         """Write `rows` in one transaction; on return they are on disk.
 
         Raises RowsRefused where the database says that a row is wrong; then none is written and the lock is still
-        held. Raises StorageUnavailable where the database does not answer; then the lock is given up. On SQLite, a
-        `patient` writer waits for another process's transaction; else DatabaseBusy is raised, nothing written.
+        held. Raises StorageUnavailable where the database does not answer; then the lock is given up, and the rows may
+        be on disk all the same where only the answer was lost. On SQLite, a `patient` writer waits for another
+        process's transaction; else DatabaseBusy is raised, nothing written.
         """
         with self._using, self._writing() as writer, self._refusing(writer, patient):
-            if self.flies:
-                if not self._statements.granted.known:
+            if self.dialect == "postgresql":
+                if not self._statements.reserved.known:
                     with writer.begin():
-                        self._statements.granted.look(writer)
-                self._take_off(writer, rows).wait()
+                        self._statements.reserved.look(writer)
+                self._send(writer, rows).wait()
             else:
                 self._set_patience(writer, patient)
                 with writer.begin():
-                    for check in self._statements.run(at_once(writer), rows):
+                    for check in self._statements.run(execute_on(writer), rows):
                         check()
 
-    def depart(self, rows: Iterable[Row]) -> Flight:
-        """Begin to write `rows` in one transaction: call `arrive` whenever the flight's socket is ready, in this very
-        thread, until it is over. Raises DatabaseBusy where a thread has to wait; StorageUnavailable."""
-        if not self._statements.granted.known or not self._using.acquire(blocking=False):
+    @property
+    def writes_without_waiting(self) -> bool:
+        """Whether a batch can be written without a thread that waits for it: by `begin_write` and `go_on`."""
+        return self.dialect == "postgresql"
+
+    def begin_write(self, rows: Iterable[Row]) -> PostgresTransaction:
+        """Begin to write `rows` in one transaction: call `go_on` whenever its socket is ready, in this very thread,
+        until it is over. Raises DatabaseBusy where a thread has to wait; StorageUnavailable."""
+        if not self._statements.reserved.known or not self._using.acquire(blocking=False):
             raise DatabaseBusy
         try:
             with self._writing() as writer, self._refusing(writer, patient=False):
-                return self._take_off(writer, rows)
+                return self._send(writer, rows)
         except BaseException:
             self._using.release()
             raise
 
-    def arrive(self, flight: Flight, *, at_last: bool = False) -> bool:
-        """Go on with a flight; whether it has landed: its rows are on disk. Where this raises it is over, with nothing
-        written: RowsRefused, StorageUnavailable. `at_last` waits for its end."""
+    def go_on(self, transaction: PostgresTransaction, *, to_the_end: bool = False) -> bool:
+        """Go on with a transaction; whether it is committed, its rows on disk. Where this raises it is over, with
+        nothing written: RowsRefused; or, as in `write`, StorageUnavailable. `to_the_end` waits for that."""
         over = True
         try:
             with self._writing() as writer, self._refusing(writer, patient=False):
-                if at_last:
-                    flight.wait()
+                if to_the_end:
+                    transaction.wait()
                 else:
-                    over = flight.advance()
+                    over = transaction.advance()
                 return over
         finally:
             if over:
                 self._using.release()
 
-    def abandon(self, flight: Flight) -> StorageUnavailable:
-        """Drop the connection of a flight that is not answered; the error to tell. Nobody knows what was written."""
+    def abandon(self, transaction: PostgresTransaction) -> StorageUnavailable:
+        """Drop the connection of a transaction that is not answered; the error to tell. Nobody knows what was
+        written."""
         self.disconnect()
         self._using.release()
-        return StorageUnavailable(f"the database {self.shown_url} has not answered for {flight.limit_seconds:.0f} s")
+        seconds = transaction.limit_seconds
+        return StorageUnavailable(f"the database {self.shown_url} has not answered for {seconds:.0f} s")
+
+    def _send(self, writer: Connection, rows: Iterable[Row]) -> PostgresTransaction:
+        connection = raw_postgres(writer)
+        if self._pipeline is None:
+            self._pipeline = Pipeline(connection)
+        transaction = PostgresTransaction(connection, self._pipeline, writer.dialect)
+        transaction.send(self._statements, rows)
+        return transaction
 
     @contextlib.contextmanager
     def _refusing(self, writer: Connection, patient: bool) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            self._statements.granted.forget()
-            if not patient and "database is locked" in str(error):
+            self._statements.reserved.forget()
+            if not patient and cause_of(error) is Cause.LOCKED:
                 raise DatabaseBusy from error
-            if _is_refusal(error) and not writer.closed and not writer.invalidated:
-                raise RowsRefused(_first_line(error)) from error
+            if is_refusal(error) and not writer.closed and not writer.invalidated:
+                raise RowsRefused(first_line(error)) from error
             raise
-
-    def _take_off(self, writer: Connection, rows: Iterable[Row]) -> Flight:
-        connection = raw_postgres(writer)
-        if self._pipeline is None:
-            self._pipeline = Pipeline(connection)
-        flight = Flight(connection, self._pipeline, writer.dialect)
-        flight.depart(self._statements, rows)
-        return flight
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
         """The connection that commits, dropped where the database fails. Raises StorageUnavailable."""
-        writer = self._writer
-        if writer is None:
-            raise StorageUnavailable(f"this process does not write {self.shown_url} now; try again")
+        writer = self._held()
         try:
             yield writer
         except SQLAlchemyError as error:
             self.disconnect()
-            raise self._unavailable(error) from error
+            raise unavailable(error, self.shown_url) from error
 
     def _set_patience(self, writer: Connection, patient: bool) -> None:
         if self.dialect == "sqlite" and self._patient is not patient:
@@ -203,6 +202,8 @@ class Database:
             writer.rollback()
             self._patient = patient
 
+    # Upkeep
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Connection]:
         """One transaction of any length on the connection that holds the lock; an exception takes all of it back.
@@ -210,9 +211,7 @@ class Database:
         For upkeep, not for the service: on PostgreSQL no statement of it times out. Raises StorageUnavailable where
         the database does not answer; then the lock is given up.
         """
-        writer = self._writer
-        if writer is None:
-            raise StorageUnavailable(f"this process does not write {self.shown_url} now; try again")
+        writer = self._held()
         try:
             with writer.begin():
                 if self.dialect == "postgresql":
@@ -222,7 +221,7 @@ class Database:
                 yield writer
         except OperationalError as error:
             self.release()
-            raise self._unavailable(error) from error
+            raise unavailable(error, self.shown_url) from error
 
     def checkpoint(self) -> None:
         """On SQLite, carry what the write-ahead log holds into the database, beside readers and the writer.
@@ -247,55 +246,7 @@ class Database:
             writer.execute(insert(reports).values(row))
             writer.execute(delete(reports).where(reports.c.trial_id == -1))
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection to read from, on a consistent snapshot. Raises StorageUnavailable."""
-        try:
-            with self._engine.connect() as connection:
-                if self.dialect == "postgresql":
-                    connection = connection.execution_options(isolation_level="REPEATABLE READ")
-                yield connection
-        except (DBAPIError, PoolTimeout) as error:
-            raise self._unavailable(error) from error
-
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Connection]:
-        """A connection whose reads are all of one moment, on SQLite too. Raises StorageUnavailable."""
-        with self.read() as connection:
-            if self.dialect == "sqlite":
-                connection.exec_driver_sql("BEGIN")
-            yield connection
-
-    def ping(self) -> None:
-        """Raise StorageUnavailable where the database does not answer."""
-        with self.read() as connection:
-            connection.execute(select(1))
-
     def close(self) -> None:
         """Give up the lock and all connections."""
         self.release()
-        self._engine.dispose()
-
-    def _unavailable(self, error: Exception) -> StorageUnavailable:
-        return StorageUnavailable(f"the database {self.shown_url} does not answer: {_first_line(error)}")
-
-
-class DatabaseBusy(Exception):
-    """Another process is writing the database just now; nothing was written."""
-
-
-class RowsRefused(Exception):
-    """The database refused a row of the transaction; nothing of it was written."""
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def _is_refusal(error: Exception) -> bool:
-    if not isinstance(error, DBAPIError):
-        return True
-    if error.connection_invalidated:
-        return False
-    return type(error).__name__ in ("IntegrityError", "DataError", "ProgrammingError")
+        super().close()

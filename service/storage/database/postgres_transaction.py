@@ -1,4 +1,4 @@
-"""A batch's transaction on its way to PostgreSQL."""
+"""A batch's transaction, sent to PostgreSQL as a whole and answered as a whole."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,11 +16,11 @@ _COMMIT, _ROLLBACK = b"COMMIT", b"ROLLBACK"
 _COLLISION = "another process added a trial, or took the id or the waiting trial that was about to be taken"
 
 
-class Flight:
-    """The rows, the guards' proofs and the commit travel together.
+class PostgresTransaction:
+    """The rows, the conflict checks and the commit go out together.
 
-    After `depart`, call `advance` whenever the `socket` is readable (or writable, while `unsent`); or `wait`. Both
-    raise what a guard or the database objected to, all of it taken back by then; and DBAPIError, at once, where the
+    After `send`, call `advance` whenever the `socket` is readable (or writable, while `unsent`); or `wait`. Both raise
+    what a check or the database objected to, all of it taken back by then; and DBAPIError, at once, where the
     connection is lost.
     """
 
@@ -28,7 +28,7 @@ class Flight:
         self._connection = connection
         self._pipeline = pipeline
         self._dialect = dialect
-        self._notes: list[Check] = []
+        self._checks: list[Check] = []
         self._failure: Exception | None = None
         self.socket = -1
         """The descriptor to watch."""
@@ -43,14 +43,14 @@ class Flight:
         """A connection that does not answer for longer counts as lost; statements have a shorter limit of their own."""
         return _LIMIT_SECONDS
 
-    def depart(self, statements: Statements, rows: Iterable[Row]) -> None:
+    def send(self, statements: Statements, rows: Iterable[Row]) -> None:
         """Send the rows. Raises DBAPIError where the connection is lost; what else fails, `advance` tells."""
         try:
             self.socket = self._pipeline.socket
             self._pipeline.begin()
             self._pipeline.send(b"BEGIN")
             try:
-                self._notes = statements.run(self._pipeline.execute, rows)
+                self._checks = statements.run(self._pipeline.execute, rows)
             except Exception as error:
                 self._failure = error
             self._pipeline.send(_COMMIT if self._failure is None else _ROLLBACK)
@@ -78,9 +78,9 @@ class Flight:
             try:
                 if not self._pipeline.advance():
                     return False
-                notes, self._notes = self._notes, []
-                for note in notes:
-                    note()
+                checks, self._checks = self._checks, []
+                for check in checks:
+                    check()
             except psycopg.errors.DivisionByZero:
                 self._failure = self._failure or NeighbourWrote(_COLLISION)
             except Exception as error:

@@ -7,11 +7,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from lrtune.service.storage.database.connections import parse_url
-from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.database.driver_errors import told_as_unavailable
+from lrtune.service.storage.database.readable import ReadableDatabase
 from lrtune.service.storage.errors import StorageUnavailable
 
 _BUSY_TIMEOUT_SECONDS = 10
@@ -41,25 +41,22 @@ def open_sqlite(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def reading(url: str) -> Iterator[Connection]:
+def read_only(url: str) -> Iterator[Connection]:
     """One snapshot of the whole database, to read from, beside a service that writes it. Raises StorageUnavailable."""
     path = sqlite_path(url)
     if path is None:
-        with _reading_postgres(url) as connection:
+        with _read_only_postgres(url) as connection:
             yield connection
         return
     engine = create_engine("sqlite://", creator=lambda: open_sqlite(path), poolclass=NullPool)
-    try:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN")
-            yield connection
-    except DBAPIError as error:
-        raise StorageUnavailable(f"the database {shown(url)} cannot be read: {error.orig}") from error
+    with told_as_unavailable(shown(url)), engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        yield connection
 
 
 @contextlib.contextmanager
-def _reading_postgres(url: str) -> Iterator[Connection]:
-    database = Database(url)
+def _read_only_postgres(url: str) -> Iterator[Connection]:
+    database = ReadableDatabase(url)
     try:
         with database.read() as connection:
             connection.exec_driver_sql("SET TRANSACTION READ ONLY")

@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from lrtune.service.storage.database.driver_errors import first_line
 from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
 
 _log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ class AdvisoryLock:
             _end(connection, holder.backend)
         except SQLAlchemyError as error:
             connection.rollback()
-            _log.warning("backend %d cannot be ended: %s", holder.backend.pid, str(error).partition("\n")[0])
+            _log.warning("backend %d cannot be ended: %s", holder.backend.pid, first_line(error))
             return False
         return True
 

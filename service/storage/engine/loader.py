@@ -1,22 +1,22 @@
 """Reading studies into memory: each once, however many ask for it at a time."""
 
 import threading
-from typing import TYPE_CHECKING
 
+from lrtune.service.storage.commit.open_change import OpenChange
+from lrtune.service.storage.commit.queue import CommitQueue
+from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.sql import studies
-from lrtune.service.storage.sql.statements import Op
-
-if TYPE_CHECKING:
-    from lrtune.service.storage.engine.engine import Engine
 
 
 class StudyLoader:
-    """Loads studies for one engine."""
+    """Loads studies into the mirrors; what changes of a study are still to be committed is waited for."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
+    def __init__(self, database: Database, queue: CommitQueue) -> None:
+        self._database = database
+        self._queue = queue
+        self._mirrors = queue.mirrors
         self._gates: dict[int, threading.Lock] = {}
 
     def load(self, study_id: int) -> StudyMirror:
@@ -24,45 +24,44 @@ class StudyLoader:
 
         Raises StudyMissing, StorageUnavailable.
         """
-        engine = self._engine
-        with engine.lock:
-            engine.check_active()
-            study = engine.in_memory(study_id)
+        mirrors = self._mirrors
+        with mirrors.lock:
+            self._queue.state.check_active()
+            study = mirrors.in_memory(study_id)
             if study is not None:
                 return study
             gate = self._gates.setdefault(study_id, threading.Lock())
-            activations = engine.activations
+            generation = mirrors.generation
         with gate:
-            with engine.lock:
-                study = engine.in_memory(study_id)
-                pending = engine.committer.pending(study_id)
+            with mirrors.lock:
+                study = mirrors.in_memory(study_id)
+                pending = self._queue.pending.get(study_id)
             if study is not None:
                 return study
             if pending is not None:
                 pending.wait()
-            with engine.database.snapshot() as connection:
-                study = studies.load_study(connection, study_id, engine.clock())
-            with engine.lock:
+            with self._database.snapshot() as connection:
+                study = studies.load_study(connection, study_id, mirrors.clock())
+            with mirrors.lock:
                 self._gates.pop(study_id, None)
-                engine.check_active()
-                if engine.activations != activations:
+                self._queue.state.check_active()
+                if mirrors.generation != generation:
                     raise StorageUnavailable("the database went away while the study was read; try again")
                 if study is None:
                     raise StudyMissing(str(study_id))
-                engine.take_in(study)
+                mirrors.take_in(study)
                 self._set_right(study)
             return study
 
     def _set_right(self, study: StudyMirror) -> None:
         """Write back where a study as loaded is not as we keep it: another process has written it meanwhile."""
-        engine = self._engine
         if study.trials:
-            engine.note_trial_id(study.trials[-1].trial_id)
+            self._mirrors.note_trial_id(study.trials[-1].trial_id)
         lapsed, misnumbered = study.lapsed, study.misnumbered
         study.lapsed, study.misnumbered = [], []
         if lapsed or misnumbered:
-            with engine.change(study) as change:
-                change.rows += [(Op.RENUMBER_TRIAL, row) for row in misnumbered]
+            with OpenChange(self._queue, study) as change:
+                change.renumber(misnumbered)
                 for trial in lapsed:
                     if trial.work is not None:
                         change.set_work(trial, trial.work)

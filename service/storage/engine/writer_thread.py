@@ -4,29 +4,42 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
 
+from lrtune.service.storage.commit.committer import Committer
+from lrtune.service.storage.commit.queue import CommitQueue
+from lrtune.service.storage.commit.writer_state import EngineState
+from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
 from lrtune.service.storage.sql import studies
-
-if TYPE_CHECKING:
-    from lrtune.service.storage.engine.engine import Engine
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
 _PING_SECONDS = 2.0
 
-EngineState = Literal["starting", "standby", "active", "away", "closed"]
-
 
 class WriterThread:
-    """One engine's thread. Where another process became the writer in place of this one, it tells `on_deposed` and
-    ends; without that, it waits as standby."""
+    """One database's thread. `on_active` is told of the last trial id in use whenever this process becomes the writer,
+    under the mirrors' lock. Where another process became the writer in place of this one, the thread tells `on_deposed`
+    and ends; without that, it waits as standby."""
 
-    def __init__(self, engine: "Engine", on_deposed: Callable[[str], None] | None) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        database: Database,
+        queue: CommitQueue,
+        committer: Committer,
+        *,
+        idle_seconds: float,
+        on_active: Callable[[int], None],
+        on_deposed: Callable[[str], None] | None,
+    ) -> None:
+        self._database = database
+        self._queue = queue
+        self._committer = committer
+        self._mirrors, self._state = queue.mirrors, queue.state
+        self._idle_seconds = idle_seconds
+        self._on_active = on_active
         self._on_deposed = on_deposed
         self._closing = threading.Event()
         self._tried = threading.Event()
@@ -44,88 +57,112 @@ class WriterThread:
     def close(self) -> None:
         """Commit what is pending, give the lock up and end. Waits at most 30 s."""
         self._closing.set()
-        self._engine.committer.wake.set()
+        self._queue.wake.set()
         if self._thread.is_alive():
             self._thread.join(timeout=30.0)
 
     def _run(self) -> None:
-        engine = self._engine
         last_ping = time.monotonic()
         while True:
             closing = self._closing.is_set()
-            if engine.state != "active" and not closing:
+            if self._state.name != "active" and not closing:
                 self._try_to_activate()
-            if engine.state == "active":
+            if self._state.name == "active":
                 if not closing:
-                    engine.committer.wake.wait(_RETRY_SECONDS)
-                engine.committer.wake.clear()
+                    self._queue.wake.wait(_RETRY_SECONDS)
+                self._queue.wake.clear()
                 self._commit()
                 if time.monotonic() - last_ping > _PING_SECONDS:
                     last_ping = time.monotonic()
                     self._checkpoint()
                     self._check_connection()
-                    self._engine.drop_idle()
+                    self._drop_idle()
             elif not closing:
                 self._closing.wait(_RETRY_SECONDS)
             if closing:
                 break
-        self._engine.end()
+        self._end()
 
     def _commit(self) -> None:
         try:
-            self._engine.committer.commit()
+            self._committer.commit()
         except Exception:  # Of who is told of commits. This thread must not end: nothing would be committed any more.
             _log.exception("after a commit")
 
     def _checkpoint(self) -> None:
         try:
-            self._engine.database.checkpoint()
+            self._database.checkpoint()
         except StorageUnavailable as error:
             _log.warning("the write-ahead log was not carried over: %s", error)
 
-    def _try_to_activate(self) -> None:
-        engine = self._engine
+    def _check_connection(self) -> None:
+        """Notice a dead connection while nothing is written."""
         try:
-            engine.database.acquire()
-            try:
-                upgrade.upgrade(engine.database)
-                with engine.database.read() as connection:
-                    names = studies.study_names(connection)
-                    last_ids = studies.largest_ids(connection)
-                engine.database.probe()
-            except BaseException as error:
-                if engine.activations and isinstance(error, StorageUnavailable):
-                    engine.database.disconnect()
-                else:
-                    engine.database.release()
-                raise
+            with self._committer.resting():
+                self._database.check_writer()
+        except StorageUnavailable as error:
+            self._queue.fail([], error)
+
+    def _drop_idle(self) -> None:
+        with self._mirrors.lock:
+            self._mirrors.drop_idle(self._idle_seconds, in_use=self._queue.pending)
+
+    def _end(self) -> None:
+        """Answer what is pending and give the lock up."""
+        with self._mirrors.lock:
+            self._state.name = "closed"
+        self._queue.fail([], StorageUnavailable("the service is shutting down; try again"))
+        self._database.release()
+
+    # Becoming the writer
+
+    def _try_to_activate(self) -> None:
+        was_active = self._mirrors.generation > 0
+        try:
+            names, last_ids = self._take_over(was_active)
         except StorageError as error:
-            engine.note_state("standby" if isinstance(error, WriterBusy) else "away", error)
-            if isinstance(error, WriterBusy) and engine.activations:
+            self._note("standby" if isinstance(error, WriterBusy) else "away", error)
+            if isinstance(error, WriterBusy) and was_active:
                 self._note_deposed()
         except Exception as error:
             _log.exception("cannot become the writer")
-            engine.note_state("away", StorageUnavailable(f"cannot open the storage: {error}"))
+            self._note("away", StorageUnavailable(f"cannot open the storage: {error}"))
         else:
-            engine.activated({name: study_id for study_id, name in names.items()}, last_ids)
+            with self._mirrors.lock:
+                self._mirrors.begin(names, last_ids)
+                self._on_active(last_ids[1])
+                self._state.set("active", None)
         self._tried.set()
+
+    def _take_over(self, was_active: bool) -> tuple[dict[str, int], tuple[int, int]]:
+        """Take the lock and upgrade the schema; the studies' ids by name, and the last ids in use. Raises StorageError,
+        the lock given up but on SQLite, where `was_active`."""
+        self._database.acquire()
+        try:
+            upgrade.upgrade(self._database)
+            with self._database.read() as connection:
+                names = studies.study_names(connection)
+                last_ids = studies.largest_ids(connection)
+            self._database.probe()
+        except BaseException as error:
+            if was_active and isinstance(error, StorageUnavailable):
+                self._database.disconnect()
+            else:
+                self._database.release()
+            raise
+        return {name: study_id for study_id, name in names.items()}, last_ids
+
+    def _note(self, state: EngineState, failure: StorageError) -> None:
+        with self._mirrors.lock:
+            self._state.set(state, failure)
 
     def _note_deposed(self) -> None:
         """Another process took the lock while this one was stopped or cut off. Its owner decides what follows; without
         one, it waits as standby."""
         if self._on_deposed is not None:
             self._closing.set()
-            taken = self._engine.database.shown_url
+            taken = self._database.shown_url
             self._on_deposed(
                 f"another lrtune process has taken {taken} over while this one was stopped or cut off; this one ends: "
                 "start it again, and it waits as standby"
             )
-
-    def _check_connection(self) -> None:
-        """Notice a dead connection while nothing is written."""
-        engine = self._engine
-        try:
-            with engine.committer.resting():
-                engine.database.check_writer()
-        except StorageUnavailable as error:
-            engine.fail([], error)

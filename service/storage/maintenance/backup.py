@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
-from lrtune.service.storage.database.read_only import open_sqlite, reading, shown, sqlite_path
+from lrtune.service.storage.database.read_only import open_sqlite, read_only, shown, sqlite_path
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, StorageUnavailable
 from lrtune.service.storage.maintenance import table_copy, upgrade
 from lrtune.service.storage.schema import optuna_tables
@@ -89,7 +89,7 @@ def _save_sqlite(source: Path, partial: Path) -> None:
 
 
 def _save_postgres(url: str, partial: Path) -> None:
-    with reading(url) as connection:
+    with read_only(url) as connection:
         found = upgrade.versions(connection)
         if found.of_newer_lrtune or (found.optuna is not None and found.optuna != found.optuna_head):
             raise SchemaMismatch(

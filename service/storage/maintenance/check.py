@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 from pydantic import ValidationError
 from sqlalchemy import Connection, Table, func, inspect, or_, select
 
-from lrtune.service.storage.database.read_only import reading, shown
+from lrtune.service.storage.database.read_only import read_only, shown
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
 from lrtune.service.wire.studies import StudySpec
@@ -37,7 +37,7 @@ class Checked:
 
 def check(url: str) -> Checked:
     """Look at the whole database, on one snapshot, beside a service that may write it. Raises StorageUnavailable."""
-    with reading(url) as connection:
+    with read_only(url) as connection:
         versions = upgrade.versions(connection)
         findings = [*_damage(connection), *_schema(connection, versions, shown(url))]
         if versions.optuna is None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.database.driver_errors import DRIVER_ERRORS, first_line
 from lrtune.service.storage.database.read_only import open_sqlite, shown
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import table_copy, upgrade
@@ -71,11 +72,8 @@ def _copy(saved: sqlite3.Connection, connection: Connection, name: str) -> int:
         if connection.dialect.name == "postgresql":
             return table_copy.write_postgres(connection, shape, table_copy.read_sqlite(saved, shape))
         return table_copy.write_sqlite(driver, shape, table_copy.read_sqlite(saved, shape))
-    except Exception as error:
-        if not type(error).__module__.startswith(("psycopg", "sqlite3")):
-            raise
-        first = str(error).strip().splitlines()[0]
-        raise StorageError(f"the database refused rows of {name}: {first}; nothing was restored") from error
+    except DRIVER_ERRORS as error:
+        raise StorageError(f"the database refused rows of {name}: {first_line(error)}; nothing was restored") from error
 
 
 def _refuse_content(connection: Connection, url: str) -> None:

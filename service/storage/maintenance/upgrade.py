@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lrtune import migrations
 from lrtune.service.storage.database.connections import parse_url
 from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.database.driver_errors import first_line
 from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable
 from lrtune.service.storage.maintenance import adoption_record
 from lrtune.service.storage.schema import optuna_tables
@@ -92,8 +93,7 @@ def upgrade(database: Database) -> None:
             upgrade_ours(connection)
             adoption_record.note_nothing_to_convert(connection, time.time())
     except (SQLAlchemyError, StorageInternalError) as error:
-        first = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise StorageUnavailable(f"cannot create tables in {database.shown_url}: {first}") from error
+        raise StorageUnavailable(f"cannot create tables in {database.shown_url}: {first_line(error)}") from error
 
 
 def upgrade_ours(connection: Connection, revision: str = "head") -> None:

@@ -1,6 +1,10 @@
 """The mirror: each study in memory, as the database has it plus what is being committed.
 
-Every decision reads the mirror. Only `storage.commit.changes` and `storage.sql.studies` write it.
+Every decision reads the mirror, under the lock of `memory.mirrors`. Loading fills it (`sql.studies`). From then on all
+that is on disk is written within a change: by the methods of `commit.changes.Change`, which note the rows as well, and
+by `neighbours.watcher`, which takes in what the database holds already. What is in memory only others set too: when a
+lease ends and which request had which trial (`tuning.trials`), when a study was last used, and what readers keep in
+`derived`.
 """
 
 import math
@@ -106,8 +110,8 @@ class StudyMirror:
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
-    misnumbered: list[dict[str, int]] = field(default_factory=list)
-    """Rows of trials whose number another process got wrong, until they are written back."""
+    misnumbered: list[tuple[int, int]] = field(default_factory=list)
+    """(trial id, number) of trials whose number another process got wrong, until they are written back."""
     lapsed: list[TrialMirror] = field(default_factory=list)
     """Trials whose lease in the database is void, until that is written back."""
     _derived: dict[type, Any] = field(default_factory=dict)

@@ -4,14 +4,14 @@ import sqlite3
 
 from sqlalchemy import make_url, text
 
-from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.database.driver_errors import told_as_unavailable
+from lrtune.service.storage.database.readable import ReadableDatabase
 
 
 class WriteSignal:
     """Whether anybody, we included, has written the database since it was last asked. Costs no look at a table."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ReadableDatabase) -> None:
         self._database = database
         self._connection: sqlite3.Connection | None = None
         self._last: str | None = None
@@ -33,13 +33,11 @@ class WriteSignal:
             self._connection = None
 
     def _sqlite(self) -> str:
-        try:
+        with told_as_unavailable(self._database.shown_url):
             if self._connection is None:
                 path = make_url(self._database.url).database or ""
                 self._connection = sqlite3.connect(path, check_same_thread=False)
             return str(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise StorageUnavailable(f"the database does not answer: {error}") from error
 
     def _postgres(self) -> str:
         with self._database.read() as connection:

@@ -10,16 +10,18 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
+from lrtune.service.storage.commit.open_change import OpenChange
+from lrtune.service.storage.commit.queue import CommitQueue
+from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageError
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.neighbours.change_signal import WriteSignal
+from lrtune.service.storage.neighbours.comparison import KnownStudy, differs, known_study, suspects, take_over, unlike
 from lrtune.service.storage.neighbours.queries import (
     MAX_NEW,
     ids_after,
@@ -30,10 +32,6 @@ from lrtune.service.storage.neighbours.queries import (
 )
 from lrtune.service.storage.schema import optuna_tables
 from lrtune.service.storage.sql import studies
-from lrtune.service.storage.sql.statements import Op
-
-if TYPE_CHECKING:
-    from lrtune.service.storage.engine.engine import Engine
 
 _log = logging.getLogger(__name__)
 
@@ -44,47 +42,25 @@ _MEMORY_SECONDS = 60.0
 """How long a trial may take from getting its id to being seen by all, and is still noticed."""
 _IN_FLIGHT = 1000
 """As many of the latest ids may be of transactions that have yet to commit when the engine becomes the writer."""
-_MAX_FOLLOWED = 500
-"""Running trials without a lease that are read at each look; of the others only the end is noticed."""
-
-
-@dataclass
-class _Note:
-    """A study as it was when a look began, and what the look then found in the database."""
-
-    study: StudyMirror
-    largest_id: int
-    unfinished: dict[int, tuple[TrialMirror, FrozenTrial]]
-    user_attrs: dict[str, Any]
-    system_attrs: dict[str, Any]
-    new: list[TrialMirror] = field(default_factory=list)
-    changed: list[TrialMirror] = field(default_factory=list)
-    found_attrs: tuple[dict[str, Any], dict[str, Any]] | None = None
-
-
-@dataclass
-class _Unfinished:
-    """The trials that had not finished, by id, of the first `upto`: each finished one is looked at once."""
-
-    upto: int = 0
-    trials: dict[int, TrialMirror] = field(default_factory=dict)
 
 
 class Neighbours:
     """The thread that looks. It reads beside the committer, and changes mirrors by changes like everybody else."""
 
-    def __init__(self, engine: "Engine") -> None:
-        self._engine = engine
+    def __init__(self, database: Database, queue: CommitQueue) -> None:
+        self._database = database
+        self._queue = queue
+        self._mirrors, self._state = queue.mirrors, queue.state
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lrtune-neighbours", daemon=True)
-        self._signal = WriteSignal(engine.database)
+        self._signal = WriteSignal(database)
         self._looking = threading.Lock()
         self._busy_until = 0.0
         self._seen: deque[tuple[float, int]] = deque()
         self._behind = False
 
     def begin(self, largest_trial_id: int) -> None:
-        """The engine became the writer when this was the largest id; no study was in memory yet. Under its lock."""
+        """This process became the writer when this was the largest id; no study was in memory yet. Under the lock."""
         self._seen = deque([(time.monotonic(), max(0, largest_trial_id - _IN_FLIGHT))])
         self._signal.forget()
 
@@ -125,164 +101,96 @@ class Neighbours:
     def look(self) -> bool:
         """Take in what other processes wrote; whether there was something. Raises StorageUnavailable."""
         with self._looking:
-            found = self._engine.state == "active" and (self._signal.moved() or self._behind) and self._look()
+            found = self._state.name == "active" and (self._signal.moved() or self._behind) and self._look()
         if found:
             self.expect()
         return found
 
     def _look(self) -> bool:
-        engine = self._engine
-        with engine.lock:
-            engine.check_active()
-            activations, seen = engine.activations, self._seen
-            notes = [_note(study) for study in engine.residents()]
-            names = dict(engine.study_names())
-            batches = engine.committer.batches()
+        mirrors = self._mirrors
+        with mirrors.lock:
+            self._state.check_active()
+            generation, seen = mirrors.generation, self._seen
+            known = [known_study(study) for study in mirrors.residents()]
+            names = mirrors.names()
+            batches = set(self._queue.pending.values())
         for batch in batches:
             batch.wait()
-        with engine.database.snapshot() as connection:
+        with self._database.snapshot() as connection:
             found_names = studies.study_names(connection)
-            largest = self._read(connection, notes, seen)
-        with engine.lock:
-            engine.check_active()
-            if engine.activations != activations:
+            largest = self._read(connection, known, seen)
+        with mirrors.lock:
+            self._state.check_active()
+            if mirrors.generation != generation:
                 return False
-            absorbed = engine.note_trial_id(largest)  # Perhaps of a study that is not in memory.
+            absorbed = mirrors.note_trial_id(largest)  # Perhaps of a study that is not in memory.
             absorbed |= self._absorb_names(names, found_names)
-            for note in notes:
-                absorbed |= note.study.alive and self._absorb(note)
+            for one in known:
+                absorbed |= one.study.alive and self._absorb(one)
         return absorbed
 
     # Reading
 
-    def _read(self, connection: Connection, notes: Sequence[_Note], seen: deque[tuple[float, int]]) -> int:
-        """Complete the notes; the largest trial id in use."""
+    def _read(self, connection: Connection, known: Sequence[KnownStudy], seen: deque[tuple[float, int]]) -> int:
+        """Complete the known studies with what is found; the largest trial id in use."""
         now = time.monotonic()
         largest = connection.execute(select(func.max(optuna_tables.trials.c.trial_id))).scalar() or 0
         while len(seen) > 1 and seen[1][0] < now - _MEMORY_SECONDS:
             seen.popleft()
         newest = newest_trials(connection, seen[0][1], largest)
-        states = trial_states(connection, [trial_id for note in notes for trial_id in note.unfinished])
-        attrs = study_attrs(connection, [note.study.study_id for note in notes])
+        states = trial_states(connection, [trial_id for one in known for trial_id in one.unfinished])
+        attrs = study_attrs(connection, [one.study.study_id for one in known])
         self._behind = False
-        for note in notes:
-            study = note.study
-            note.found_attrs = attrs.get(study.study_id, ({}, {}))
-            if newest.get(study.study_id, 0) > note.largest_id:
-                ids = ids_after(connection, study.study_id, note.largest_id)
+        for one in known:
+            study = one.study
+            one.found_attrs = attrs.get(study.study_id, ({}, {}))
+            if newest.get(study.study_id, 0) > one.largest_id:
+                ids = ids_after(connection, study.study_id, one.largest_id)
                 self._behind |= len(ids) == MAX_NEW
-                note.new = load_trials(connection, study.study_id, ids)
-            note.changed = load_trials(connection, study.study_id, list(_suspects(note, states)))
+                one.new = load_trials(connection, study.study_id, ids)
+            one.changed = load_trials(connection, study.study_id, list(suspects(one, states)))
         if not self._behind:
             seen.append((now, largest))
         return max(largest, studies.largest_ids(connection)[1])
 
-    # Taking in. Under the engine's lock.
+    # Taking in. Under the mirrors' lock.
 
     def _absorb_names(self, known: dict[str, int], found: dict[int, str]) -> bool:
-        engine = self._engine
         now = {name: study_id for study_id, name in found.items()}
-        if now == known or engine.study_names() != known:  # In the latter case we made or deleted one meanwhile.
+        if now == known or self._mirrors.names() != known:  # In the latter case we made or deleted one meanwhile.
             return False
-        engine.rename_studies(now)
+        self._mirrors.rename(now)
         gone = {study_id for name, study_id in known.items() if now.get(name) != study_id}
         _log.info("another process made %d studies and deleted %d", len(now.keys() - known.keys()), len(gone))
-        for notify in engine.committer.on_commit:
-            notify(gone)
+        self._queue.tell_changed(gone)
         return True
 
-    def _absorb(self, note: _Note) -> bool:
-        study = note.study
+    def _absorb(self, known: KnownStudy) -> bool:
+        study = known.study
         last_id = study.trials[-1].trial_id if study.trials else 0
-        new = [trial for trial in note.new if trial.trial_id > last_id]
-        changed = [trial for trial in note.changed if _differs(note, trial)]
-        attrs = note.found_attrs
-        user_attrs = attrs is not None and study.user_attrs is note.user_attrs and _unlike(attrs[0], study.user_attrs)
+        new = [trial for trial in known.new if trial.trial_id > last_id]
+        changed = [trial for trial in known.changed if differs(known, trial)]
+        attrs = known.found_attrs
+        user_attrs = attrs is not None and study.user_attrs is known.user_attrs and unlike(attrs[0], study.user_attrs)
         system_attrs = (
-            attrs is not None and study.system_attrs is note.system_attrs and _unlike(attrs[1], study.system_attrs)
+            attrs is not None and study.system_attrs is known.system_attrs and unlike(attrs[1], study.system_attrs)
         )
         if not (new or changed or user_attrs or system_attrs):
             return False
-        with self._engine.change(study) as change:
-            change.rows.append((Op.BARRIER, {}))  # Nothing to write but the study's new version.
+        with OpenChange(self._queue, study) as change:
+            change.note_version()
             if attrs is not None and user_attrs:
                 study.user_attrs = attrs[0]
             if attrs is not None and system_attrs:
                 study.system_attrs = attrs[1]
-            for trial in changed:
-                _take_over(study, note.unfinished[trial.trial_id][0], trial)
-                known = note.unfinished[trial.trial_id][0]
-                if known.work is not None and known.work.leased and known.state is not TrialState.RUNNING:
-                    _log.warning("another process ended trial %d of %s, on lease here", known.number, study.name)
-                    change.set_work(known, replace(known.work, leased=False))
+            for found in changed:
+                trial = known.unfinished[found.trial_id][0]
+                take_over(study, trial, found)
+                if trial.work is not None and trial.work.leased and trial.state is not TrialState.RUNNING:
+                    _log.warning("another process ended trial %d of %s, on lease here", trial.number, study.name)
+                    change.set_work(trial, replace(trial.work, leased=False))
             for trial in new:
                 trial.number = len(study.trials)
                 study.enter(trial)
-            self._engine.note_trial_id(study.trials[-1].trial_id if study.trials else 0)
+            self._mirrors.note_trial_id(study.trials[-1].trial_id if study.trials else 0)
         return True
-
-
-# The study as it is here
-
-
-def _note(study: StudyMirror) -> _Note:
-    known = study.derived(_Unfinished)
-    candidates = [*known.trials.values(), *study.trials[known.upto :]]
-    unfinished = {trial.trial_id: trial for trial in candidates if not trial.state.is_finished()}
-    known.upto, known.trials = len(study.trials), unfinished
-    return _Note(
-        study,
-        study.trials[-1].trial_id if study.trials else 0,
-        {trial_id: (trial, trial.freeze()) for trial_id, trial in unfinished.items()},
-        study.user_attrs,
-        study.system_attrs,
-    )
-
-
-def _suspects(note: _Note, states: dict[int, TrialState]) -> Iterator[int]:
-    """The unfinished trials that may not be as we know them, at most so many."""
-    followed = 0
-    for trial_id, (trial, frozen) in note.unfinished.items():
-        state = states.get(trial_id)
-        if state is None:
-            continue
-        if state is not frozen.state:
-            yield trial_id
-        elif state is TrialState.RUNNING and not (trial.work is not None and trial.work.leased):
-            followed += 1
-            if followed <= _MAX_FOLLOWED:
-                yield trial_id
-
-
-def _differs(note: _Note, found: TrialMirror) -> bool:
-    known, frozen = note.unfinished[found.trial_id]
-    if known._frozen is not frozen:  # Changed here since the look began; the next look compares anew.
-        return False
-    if known.work is not None and known.work.leased and found.state is TrialState.RUNNING:
-        return False
-    return _contents(known) != _contents(found)
-
-
-def _contents(trial: TrialMirror) -> str:
-    """All that a neighbour can change, as text: nan equals nan there."""
-    curve = sorted(trial.intermediate.items())
-    attrs = (sorted(trial.user_attrs.items()), sorted(trial.system_attrs.items()))
-    return repr((trial.state, trial.params, trial.values, curve, attrs))
-
-
-def _unlike(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return repr(sorted(one.items())) != repr(sorted(other.items()))
-
-
-def _take_over(study: StudyMirror, known: TrialMirror, found: TrialMirror) -> None:
-    """Make a trial as the database has it."""
-    study.count_out(known)
-    known.touch()
-    known.state, known.values = found.state, found.values
-    known.params, known.distributions = found.params, found.distributions
-    known.intermediate = found.intermediate
-    known.user_attrs, known.system_attrs = found.user_attrs, found.system_attrs
-    known.started_at, known.finished_at = found.started_at, found.finished_at
-    known.measure_curve()
-    study.count_in(known)
-    study.rank(known)

@@ -5,8 +5,8 @@ things can then collide, and each is settled by the database before anything is 
 memory, the trials' numbers, and the waiting trials that both sides take. A collision refuses the change, its caller is
 asked to try again, and by then the study has been read anew.
 
-On PostgreSQL a guard is a statement that fails (it divides by zero) where it does not hold: so the commit can travel
-with the rows, and does not wait for an answer to be looked at. On SQLite, which answers at once, it is a check.
+On PostgreSQL a check is a statement that fails (it divides by zero) where it finds a conflict: so the commit can go out
+with the rows, and does not wait for an answer to be looked at. On SQLite, which answers at once, we look ourselves.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from sqlalchemy import Connection, bindparam, literal_column, select, text, update
 
 from lrtune.service.storage.schema import optuna_tables
-from lrtune.service.storage.sql.execution import Answer, Execute, driver_text
+from lrtune.service.storage.sql.execution import Answer, Execute, statement_text
 
 _MAX_OWNED = 20_000
 
@@ -27,12 +27,12 @@ class NeighbourWrote(Exception):
 
 
 Check = Callable[[], None]
-"""Looks at what a guard's statement answered: on SQLite before the transaction is committed; raises NeighbourWrote. On
+"""Looks at what a check's statement answered: on SQLite before the transaction is committed; raises NeighbourWrote. On
 PostgreSQL afterwards, to take note of it."""
 
 
-class GrantedIds:
-    """PostgreSQL's sequences, drawn from for the ids that we choose, before they are inserted.
+class ReservedIds:
+    """The ids that we choose, drawn from PostgreSQL's sequences before they are inserted.
 
     An id that the sequence gave to us it gives to nobody else. So a neighbour's insert can never fail because of ours;
     where it was faster, ours is refused. SQLite has no sequences.
@@ -50,14 +50,14 @@ class GrantedIds:
 
     def look(self, connection: Connection) -> None:
         """Find out where the sequences stand."""
-        self._position = {table: last_granted(connection, table) for table in _KEYS}
+        self._position = {table: last_of_sequence(connection, table) for table in _KEYS}
 
     def forget(self) -> None:
         """A transaction failed: whether it drew from the sequences is not known."""
         self._position = {}
 
-    def claim(self, execute: Execute, table: str, ids: Sequence[int]) -> Iterator[Check]:
-        """Draw from the table's sequence until it has granted all `ids`. Raises NeighbourWrote where one is gone."""
+    def reserve(self, execute: Execute, table: str, ids: Sequence[int]) -> Iterator[Check]:
+        """Draw from the table's sequence until it has given out all `ids`. Raises NeighbourWrote where one is gone."""
         missing = [chosen for chosen in ids if chosen not in self._owned[table]]
         if not self._sequences or not missing:
             return
@@ -69,17 +69,17 @@ class GrantedIds:
         self._position[table] = wanted
 
         def note() -> None:
-            granted = [row[0] for row in drawn.rows]
+            given = [row[0] for row in drawn.rows]
             owned = self._owned[table]
-            owned.update(granted)
-            self._position[table] = max(self._position[table], *granted)
+            owned.update(given)
+            self._position[table] = max(self._position[table], *given)
             if len(owned) > _MAX_OWNED:
                 self._owned[table] = {kept for kept in owned if kept > wanted - _MAX_OWNED // 2}
 
         yield note
 
 
-def last_granted(connection: Connection, table: str) -> int:
+def last_of_sequence(connection: Connection, table: str) -> int:
     """The latest id that a table's sequence gave out, whether or not it was used."""
     value, is_called = connection.execute(_LAST[table]).one()
     return int(value) if is_called else 0
@@ -115,19 +115,19 @@ _OF_STUDY = _trials.study_id == bindparam("study")
 _SINCE = _trials.trial_id >= bindparam("last")
 
 
-class NeighbourGuards:
+class ConflictChecks:
     """What a neighbour may do to a study at the same moment: add a trial, take a waiting one."""
 
     def __init__(self, dialect: str) -> None:
         self._proves = dialect == "postgresql"
-        self._since = driver_text(_ROWS.where(_OF_STUDY, _SINCE), dialect)
-        self._of_new_study = driver_text(_ROWS.where(_OF_STUDY), dialect)
+        self._since = statement_text(_ROWS.where(_OF_STUDY, _SINCE), dialect)
+        self._of_new_study = statement_text(_ROWS.where(_OF_STUDY), dialect)
         waits = _trials.state == literal_column(f"'{TrialState.WAITING.name}'", _trials.state.type)
         running = literal_column(f"'{TrialState.RUNNING.name}'", _trials.state.type)
         claim = (
             update(optuna_tables.trials).where(_trials.trial_id == bindparam("claimed"), waits).values(state=running)
         )
-        self._claim = driver_text(claim, dialect)
+        self._claim = statement_text(claim, dialect)
 
     def numbers(self, execute: Execute, inserted: Sequence[dict[str, Any]]) -> Iterator[Check]:
         """Check that the trials just inserted follow on the last that their study had.

@@ -1,4 +1,4 @@
-"""What a batch's statements are run through: SQLite's driver, or a pipeline to PostgreSQL."""
+"""How a batch's statements are run: one by one on SQLite's connection, or through a pipeline to PostgreSQL."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,14 +25,14 @@ Execute = Callable[[str, Rows], Answer]
 """Runs a statement with one row of parameters, or with each of several."""
 
 
-def driver_text(statement: ClauseElement, dialect: str) -> str:
-    """The text of a statement that the driver of `sqlite` or `postgresql` takes, its parameters by their names."""
+def statement_text(statement: ClauseElement, dialect: str) -> str:
+    """A statement as the driver of `sqlite` or `postgresql` takes it, its parameters by their names."""
     if dialect == "postgresql":
         return str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[no-untyped-call]
     return str(statement.compile(dialect=sqlite.pysqlite.dialect(paramstyle="named")))
 
 
-def at_once(connection: Connection) -> Execute:
+def execute_on(connection: Connection) -> Execute:
     """How to run statements one by one on a connection whose transaction is open."""
 
     def execute(text: str, rows: Rows) -> Answer:

@@ -10,7 +10,7 @@ _pausing = 0
 
 
 @contextlib.contextmanager
-def collection_paused() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """No cyclic garbage collection within the block, in any thread; blocks may overlap.
 
     A study's mirror is millions of objects that all live on, and none of them is part of a cycle: the collector would

@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
 from lrtune.service.storage.schema import optuna_tables, tables
-from lrtune.service.storage.sql.statements import Op, Row
 
 _MOST_ROWS = 200
 
@@ -24,12 +22,6 @@ class PastRate:
     batch_size: int | None
     total_steps: int | None
     trials: int
-
-
-def history_row(study_id: int, found: PastRate, now: float) -> Row:
-    """The row that keeps what a study found, for a change."""
-    row: dict[str, Any] = {name: getattr(found, name) for name in PastRate.__slots__}
-    return Op.SET_HISTORY, row | {"study_id": study_id, "updated_at": now}
 
 
 def read_past(

@@ -7,6 +7,7 @@ no row must be deleted before another of the same batch is written; where one mu
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, auto
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -24,35 +25,62 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lrtune.service.storage.schema import optuna_tables, tables
-from lrtune.service.storage.sql.conflicts import Check, GrantedIds, NeighbourGuards
-from lrtune.service.storage.sql.execution import Execute, driver_text
+from lrtune.service.storage.sql.conflicts import Check, ConflictChecks, ReservedIds
+from lrtune.service.storage.sql.execution import Execute, statement_text
 
 
 class Op(IntEnum):
-    """What a row does. The order of the members is the order of execution."""
+    """What a row does. The order of the members is the order of execution.
+
+    A row's parameters are the columns of the table that it writes, unless said otherwise; `of_…` names the row that is
+    changed.
+    """
 
     INSERT_STUDY = 0
+    """A study of Optuna's; its id must be ours alone."""
     INSERT_DIRECTION = auto()
+    """The direction of one of a study's objectives."""
     INSERT_OUR_STUDY = auto()
+    """The spec of a study, and its settings."""
     SET_STUDY_USER_ATTR = auto()
+    """A user attribute of a study, new or changed."""
     SET_STUDY_SYSTEM_ATTR = auto()
+    """A system attribute of a study, new or changed."""
     RENUMBER_TRIAL = auto()
+    """The number of a trial, where the database has a wrong one."""
     INSERT_TRIAL = auto()
+    """A trial of Optuna's; `after` is the id of the last that its study had, None where there was none. Its id must be
+    ours alone, and nobody else may have added one since."""
     SET_PARAM = auto()
+    """A parameter of a trial, in Optuna's internal representation."""
     SET_TRIAL_USER_ATTR = auto()
+    """A user attribute of a trial, new or changed."""
     SET_TRIAL_SYSTEM_ATTR = auto()
+    """A system attribute of a trial, new or changed."""
     SET_VALUE = auto()
+    """The final value of a trial at one objective."""
     SET_INTERMEDIATE = auto()
+    """A report: the value of a trial at a step."""
     SET_OUR_TRIAL = auto()
+    """What Optuna has no place for: the lease of a trial, its attempt, its checkpoint."""
     UPDATE_TRIAL = auto()
+    """The state of a trial, and its times. A waiting trial that is set running must still be waiting."""
     UPDATE_OUR_STUDY = auto()
+    """The settings of a study."""
     UPDATE_VERSION = auto()
+    """A study's version, which every change of it counts up, and the time."""
     INSERT_SUPERSEDED = auto()
+    """A report of a lost lease, put away."""
     INSERT_RANGE_TEST = auto()
+    """A range test of a study, with its curve."""
     SET_HISTORY = auto()
+    """The best rate that a study found with an optimizer, for later studies."""
     DELETE_INTERMEDIATE_AFTER = auto()
+    """Removes the reports of the trial `of_trial` past `after_step`."""
     DELETE_STUDY = auto()
+    """Removes the study `of_study` and all that belongs to it."""
     BARRIER = auto()
+    """No statement: what comes before it runs before what comes after it."""
 
 
 Row = tuple[Op, dict[str, Any]]
@@ -88,70 +116,17 @@ class Statements:
     """
 
     def __init__(self, dialect: str) -> None:
-        self._postgresql = dialect == "postgresql"
-        self.granted = GrantedIds(dialect)
-        self._neighbours = NeighbourGuards(dialect)
+        self.reserved = ReservedIds(dialect)
+        self._conflicts = ConflictChecks(dialect)
         self._texts = {
-            op: [driver_text(statement, dialect) for statement in statements]
-            for op, statements in self._by_op().items()
+            op: [statement_text(statement, dialect) for statement in statements]
+            for op, statements in _by_op(dialect).items()
         }
-
-    def _by_op(self) -> dict[Op, Sequence[_Statement]]:
-        return {
-            Op.INSERT_STUDY: [_insert(optuna_tables.studies, "study_id", "study_name")],
-            Op.INSERT_DIRECTION: [_insert(optuna_tables.directions, "study_id", "objective", "direction")],
-            Op.INSERT_OUR_STUDY: [_insert(tables.studies, *tables.studies.c.keys())],
-            Op.SET_STUDY_USER_ATTR: [self._upsert(optuna_tables.study_user_attrs, "study_id", "key")],
-            Op.SET_STUDY_SYSTEM_ATTR: [self._upsert(optuna_tables.study_system_attrs, "study_id", "key")],
-            Op.INSERT_RANGE_TEST: [_insert(tables.range_tests, *tables.range_tests.c.keys())],
-            Op.SET_HISTORY: [self._upsert(tables.history, "study_id", "optimizer")],
-            Op.RENUMBER_TRIAL: [_update(optuna_tables.trials, "trial_id", "number")],
-            Op.INSERT_TRIAL: [
-                _insert(
-                    optuna_tables.trials,
-                    "trial_id",
-                    "number",
-                    "study_id",
-                    "state",
-                    "datetime_start",
-                    "datetime_complete",
-                )
-            ],
-            Op.SET_PARAM: [self._upsert(optuna_tables.params, "trial_id", "param_name")],
-            Op.SET_TRIAL_USER_ATTR: [self._upsert(optuna_tables.trial_user_attrs, "trial_id", "key")],
-            Op.SET_TRIAL_SYSTEM_ATTR: [self._upsert(optuna_tables.trial_system_attrs, "trial_id", "key")],
-            Op.SET_VALUE: [self._upsert(optuna_tables.values, "trial_id", "objective")],
-            Op.SET_INTERMEDIATE: [self._upsert(optuna_tables.intermediate_values, "trial_id", "step")],
-            Op.SET_OUR_TRIAL: [self._upsert(tables.trials, "trial_id")],
-            Op.UPDATE_TRIAL: [
-                _update(optuna_tables.trials, "trial_id", "state", "datetime_start", "datetime_complete")
-            ],
-            Op.UPDATE_OUR_STUDY: [
-                _update(tables.studies, "study_id", "max_trials", "max_total_steps", "paused", "stopped", "description")
-            ],
-            Op.UPDATE_VERSION: [_update(tables.studies, "study_id", "version", "updated_at")],
-            Op.INSERT_SUPERSEDED: [self._upsert(tables.superseded_reports, "trial_id", "lease_number", "step")],
-            Op.DELETE_INTERMEDIATE_AFTER: [
-                delete(optuna_tables.intermediate_values).where(
-                    optuna_tables.intermediate_values.c.trial_id == bindparam("of_trial"),
-                    optuna_tables.intermediate_values.c.step > bindparam("after_step"),
-                )
-            ],
-            Op.DELETE_STUDY: _delete_study(),
-        }
-
-    def _upsert(self, table: Table, *keys: str) -> _Statement:
-        names = [c.name for c in table.columns if c.name in keys or not _is_generated(c)]
-        insert_into = postgresql.insert if self._postgresql else sqlite.insert
-        statement = insert_into(table).values({name: bindparam(name) for name in names}).inline()
-        return statement.on_conflict_do_update(
-            index_elements=list(keys), set_={name: statement.excluded[name] for name in names if name not in keys}
-        )
 
     def run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
         """Execute `rows` in an open transaction; what is to be looked at before it is committed.
 
-        Raises what the driver raises; after that, or where the transaction fails later, call `granted.forget`.
+        Raises what the driver raises; after that, or where the transaction fails later, call `reserved.forget`.
         """
         segment: dict[Op, list[dict[str, Any]]] = {}
         checks: list[Check] = []
@@ -168,15 +143,59 @@ class Statements:
         for op in sorted(segment):
             rows = segment[op]
             if op is Op.INSERT_STUDY:
-                checks += self.granted.claim(execute, "studies", [row["study_id"] for row in rows])
+                checks += self.reserved.reserve(execute, "studies", [row["study_id"] for row in rows])
             elif op is Op.INSERT_TRIAL:
-                checks += self.granted.claim(execute, "trials", [row["trial_id"] for row in rows])
+                checks += self.reserved.reserve(execute, "trials", [row["trial_id"] for row in rows])
             elif op is Op.UPDATE_TRIAL:
-                checks += self._neighbours.claims(execute, rows)
+                checks += self._conflicts.claims(execute, rows)
             for text in self._texts[op]:
                 execute(text, rows if len(rows) > 1 else rows[0])
             if op is Op.INSERT_TRIAL:
-                checks += self._neighbours.numbers(execute, rows)
+                checks += self._conflicts.numbers(execute, rows)
+
+
+# The SQL
+
+
+def _by_op(dialect: str) -> dict[Op, Sequence[_Statement]]:
+    """The statements of each kind of row, but BARRIER, which has none."""
+    upsert = partial(_upsert, dialect)
+    optuna, ours = optuna_tables, tables
+    state = ("state", "datetime_start", "datetime_complete")
+    settings = ("max_trials", "max_total_steps", "paused", "stopped", "description")
+    return {
+        Op.INSERT_STUDY: [_insert(optuna.studies, "study_id", "study_name")],
+        Op.INSERT_DIRECTION: [_insert(optuna.directions, "study_id", "objective", "direction")],
+        Op.INSERT_OUR_STUDY: [_insert(ours.studies, *ours.studies.c.keys())],
+        Op.SET_STUDY_USER_ATTR: [upsert(optuna.study_user_attrs, "study_id", "key")],
+        Op.SET_STUDY_SYSTEM_ATTR: [upsert(optuna.study_system_attrs, "study_id", "key")],
+        Op.RENUMBER_TRIAL: [_update(optuna.trials, "trial_id", "number")],
+        Op.INSERT_TRIAL: [_insert(optuna.trials, "trial_id", "number", "study_id", *state)],
+        Op.SET_PARAM: [upsert(optuna.params, "trial_id", "param_name")],
+        Op.SET_TRIAL_USER_ATTR: [upsert(optuna.trial_user_attrs, "trial_id", "key")],
+        Op.SET_TRIAL_SYSTEM_ATTR: [upsert(optuna.trial_system_attrs, "trial_id", "key")],
+        Op.SET_VALUE: [upsert(optuna.values, "trial_id", "objective")],
+        Op.SET_INTERMEDIATE: [upsert(optuna.intermediate_values, "trial_id", "step")],
+        Op.SET_OUR_TRIAL: [upsert(ours.trials, "trial_id")],
+        Op.UPDATE_TRIAL: [_update(optuna.trials, "trial_id", *state)],
+        Op.UPDATE_OUR_STUDY: [_update(ours.studies, "study_id", *settings)],
+        Op.UPDATE_VERSION: [_update(ours.studies, "study_id", "version", "updated_at")],
+        Op.INSERT_SUPERSEDED: [upsert(ours.superseded_reports, "trial_id", "lease_number", "step")],
+        Op.INSERT_RANGE_TEST: [_insert(ours.range_tests, *ours.range_tests.c.keys())],
+        Op.SET_HISTORY: [upsert(ours.history, "study_id", "optimizer")],
+        Op.DELETE_INTERMEDIATE_AFTER: [_delete_reports()],
+        Op.DELETE_STUDY: _delete_study(),
+    }
+
+
+def _upsert(dialect: str, table: Table, *keys: str) -> _Statement:
+    """Insert a row, or change the one that has these keys."""
+    names = [c.name for c in table.columns if c.name in keys or not _is_generated(c)]
+    insert_into = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = insert_into(table).values({name: bindparam(name) for name in names}).inline()
+    return statement.on_conflict_do_update(
+        index_elements=list(keys), set_={name: statement.excluded[name] for name in names if name not in keys}
+    )
 
 
 def _is_generated(column: Any) -> bool:
@@ -191,6 +210,12 @@ def _update(table: Table, key: str, *columns: str) -> _Statement:
     return (
         update(table).where(table.c[key] == bindparam(f"of_{key}")).values({name: bindparam(name) for name in columns})
     )
+
+
+def _delete_reports() -> _Statement:
+    columns = optuna_tables.intermediate_values.c
+    late = columns.step > bindparam("after_step")
+    return delete(optuna_tables.intermediate_values).where(columns.trial_id == bindparam("of_trial"), late)
 
 
 def _delete_study() -> Sequence[_Statement]:

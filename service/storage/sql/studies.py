@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
-from lrtune.service.storage.memory.range_tests import read_range_tests
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql import conflicts
-from lrtune.service.storage.sql.gc_pause import collection_paused
+from lrtune.service.storage.sql.gc_pause import gc_paused
+from lrtune.service.storage.sql.range_tests import read_range_tests
 from lrtune.service.storage.sql.trials import read_trials
 from lrtune.service.wire.studies import StudySpec
 
@@ -26,8 +26,8 @@ def largest_ids(connection: Connection) -> tuple[int, int]:
     study = connection.execute(select(func.max(optuna_tables.studies.c.study_id))).scalar() or 0
     trial = connection.execute(select(func.max(optuna_tables.trials.c.trial_id))).scalar() or 0
     if connection.dialect.name == "postgresql":
-        study = max(study, conflicts.last_granted(connection, "studies"))
-        trial = max(trial, conflicts.last_granted(connection, "trials"))
+        study = max(study, conflicts.last_of_sequence(connection, "studies"))
+        trial = max(trial, conflicts.last_of_sequence(connection, "trials"))
     return study, trial
 
 
@@ -37,13 +37,20 @@ def studies_with_leases(connection: Connection) -> list[int]:
     return list(connection.execute(select(columns.study_id).where(columns.leased).distinct()).scalars())
 
 
+def study_of_trial(connection: Connection, trial_id: int) -> int | None:
+    """The id of the study that a trial belongs to; None where there is no such trial."""
+    columns = optuna_tables.trials.c
+    found: int | None = connection.execute(select(columns.study_id).where(columns.trial_id == trial_id)).scalar()
+    return found
+
+
 def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
     """The study with all its trials, or None where there is no such study.
 
     Leases found in the database are renewed at `now` for the study's whole time to live: how long the service was
     away is not held against its workers.
     """
-    with collection_paused():
+    with gc_paused():
         return _load(connection, study_id, now)
 
 
@@ -66,7 +73,7 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
     )
     _load_spec(connection, study)
     study.range_tests = read_range_tests(connection, study_id)
-    misnumbered: list[dict[str, int]] = []
+    misnumbered: list[tuple[int, int]] = []
     lapsed: list[TrialMirror] = []
     study.enter_all(_read_all(connection, study, now, misnumbered, lapsed))
     study.misnumbered, study.lapsed = misnumbered, lapsed
@@ -77,16 +84,16 @@ def _read_all(
     connection: Connection,
     study: StudyMirror,
     now: float,
-    misnumbered: list[dict[str, int]],
+    misnumbered: list[tuple[int, int]],
     lapsed: list[TrialMirror],
 ) -> Iterator[TrialMirror]:
-    """All trials of the study. Adds to `misnumbered` where the database numbers one differently, as rows of
-    RENUMBER_TRIAL, and to `lapsed` those whose lease another process made void by finishing them."""
+    """All trials of the study. Adds to `misnumbered` where the database numbers one differently, and to `lapsed`
+    those whose lease another process made void by finishing them."""
     for page in read_trials(connection, study.study_id):
         for stored in page:
             trial = stored.trial
             if stored.stored_number != trial.number:
-                misnumbered.append({"of_trial_id": trial.trial_id, "number": trial.number})
+                misnumbered.append((trial.trial_id, trial.number))
             work = trial.work
             if work is not None and work.leased:
                 if trial.state.is_finished():

@@ -154,7 +154,7 @@ class _Page:
         for trial_id, name, value, text in self._fetch(
             rows.where(self._of_page(optuna_tables.params)).order_by(columns.param_id)
         ):
-            distribution, external = _reading(text)
+            distribution, external = _distribution_and_reader(text)
             found.setdefault(trial_id, {})[intern(name)] = (external(value), distribution)
         return found
 
@@ -211,7 +211,7 @@ def _loss(dialect: str) -> ColumnElement[Any]:
 
 
 @lru_cache(maxsize=4096)
-def _reading(text: str) -> tuple[BaseDistribution, Callable[[float], Any]]:
+def _distribution_and_reader(text: str) -> tuple[BaseDistribution, Callable[[float], Any]]:
     """A distribution of its stored form, and how it reads its values."""
     distribution = codecs.read_distribution(text)
     return distribution, distribution.to_external_repr

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +14,21 @@ Ints = NDArray[np.int64]
 FRACTIONS: Floats = np.array([0.02, 0.04, 0.06, 0.09, 0.12, 0.16, 0.22, 0.3, 0.45, 0.6, 0.8, 1.0])
 """The shares of a full training at which curves are compared: closer together early, where most is decided."""
 
+STABLE_FROM = 3
+"""The checkpoint (.09) from which on a training that has not diverged is evidence that its rate is stable."""
+
 _PRIOR_TRUST = 0.75
 
 
 def steps_at(fraction: float, full: float) -> int:
     """The steps that make this share of a full training, at least one."""
     return max(math.floor(fraction * full + 1e-9), 1)
+
+
+@lru_cache(maxsize=256)
+def checkpoint_steps(full: float) -> tuple[int, ...]:
+    """The steps at which curves of a training of `full` steps are compared, one for each of `FRACTIONS`."""
+    return tuple(steps_at(share, full) for share in FRACTIONS.tolist())
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.space import Space
 
 _BEST, _LATEST = 100, 150
@@ -76,9 +76,9 @@ def observe(
     """
     complete_ones = [t.number for t in trials if t.state is TrialState.COMPLETE]
     from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
-    rows, curves, finals, diverged = [], [], [], []
+    rows, curves, final_losses, diverged = [], [], [], []
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
-    needed = _needed(length)
+    needed = checkpoint_steps(length.full)
     for trial in trials:
         if not tells(trial, failed_counts):
             continue
@@ -87,13 +87,13 @@ def observe(
         looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
         curves.append(curve_of(trial.intermediate_values if looked_at else {}, sign, needed, length.first))
         complete = trial.state is TrialState.COMPLETE and not bad
-        finals.append(sign * trial.value if complete and trial.value is not None else math.nan)
+        final_losses.append(sign * trial.value if complete and trial.value is not None else math.nan)
         diverged.append(bad)
     count = len(rows)
     return Evidence(
         cube=np.array(rows).reshape(count, space.columns),
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
-        final=np.array(finals, dtype=float),
+        final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
     )
 
@@ -124,14 +124,10 @@ def _filled(values: list[float]) -> list[float]:
     return values
 
 
-def _needed(length: Length) -> list[int]:
-    return [max(math.floor(share * length.full + 1e-9), 1) for share in FRACTIONS.tolist()]
-
-
 def as_curve(trial: FrozenTrial, direction: StudyDirection, length: Length) -> Floats:
     """`curve_of` with everything derived, shape (K,)."""
     sign = -1.0 if direction is StudyDirection.MAXIMIZE else 1.0
-    return np.array(curve_of(trial.intermediate_values, sign, _needed(length), length.first))
+    return np.array(curve_of(trial.intermediate_values, sign, checkpoint_steps(length.full), length.first))
 
 
 def tells(trial: FrozenTrial, failed_counts: bool = True) -> bool:

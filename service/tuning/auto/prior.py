@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lrtune.service.tuning.auto.evidence import Floats
+from lrtune.service.tuning.auto.space import Space
 
 _POINTS = 101
 _UNIFORM_SHARE = 0.2
@@ -30,3 +31,13 @@ def quantiles_around(
     cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
     quantiles: Floats = 10 ** np.interp(np.linspace(0, 1, _POINTS), cumulative / cumulative[-1], x)
     return np.clip(quantiles, low, high)
+
+
+def quantiles_in(space: Space, rates: Sequence[float] | None) -> Floats | None:
+    """The quantiles `rates` in the unit interval of the main learning rate's column, ascending, shape (n,); None where
+    there are none, or no such column."""
+    if rates is None or space.rate_index is None:
+        return None
+    axis = next(axis for axis in space.axes if axis.first == space.rate_index)
+    shown: Floats = np.maximum.accumulate(np.array([axis.encode(rate)[0] for rate in rates]))
+    return shown

@@ -7,11 +7,11 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
 from lrtune.service.tuning.auto.policy import race, rungs
 from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, trains_to
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
@@ -63,7 +63,7 @@ class AutoPruner(BasePruner):
 
     def _behind(self, trials: Sequence[FrozenTrial], length: Length) -> bool:
         steps = sum(t.last_step - length.first + 1 for t in trials if t.last_step is not None)
-        return behind_pace(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
+        return few_steps_per_trial(steps, len(trials), max_steps=length.full, max_trials=self._max_trials)
 
     def length_of(self, trials: Sequence[FrozenTrial], trial: FrozenTrial) -> Length | None:
         """How long a full training is; None while no trial is complete, unless it was told."""
@@ -115,22 +115,23 @@ def replay(
         seen = np.where(np.arange(len(FRACTIONS)) <= checkpoint, curve, np.nan)
         call = rule(seen, 0, False)
         if call.stop:
-            return steps_at(float(FRACTIONS[checkpoint]), length.full) + length.first - 1, call.explanation
+            return checkpoint_steps(length.full)[checkpoint] + length.first - 1, call.explanation
     return None
 
 
 def unfinished_in_a_row(trials: Sequence[FrozenTrial]) -> int:
     """How many of the latest trials were stopped since the last one that finished."""
-    count = 0
-    for trial in reversed(trials):
-        if trial.state is TrialState.COMPLETE:
-            break
-        count += trial.state is TrialState.PRUNED and not has_diverged(trial)
-    return count
+    return race.stopped_in_a_row(map(_ending, reversed(trials)))
+
+
+def _ending(trial: FrozenTrial) -> race.Ending:
+    if trial.state is TrialState.COMPLETE:
+        return "finished"
+    return "stopped" if trial.state is TrialState.PRUNED and not has_diverged(trial) else "other"
 
 
 def _is_checkpoint(trial: FrozenTrial, step: int, length: Length) -> bool:
     """Whether a checkpoint lies between the last two reports: steps may be reported in leaps."""
     before = max((other for other in trial.intermediate_values if other < step), default=length.first - 1)
     done, done_before = step - length.first + 1, before - length.first + 1
-    return any(done_before < steps_at(share, length.full) <= done for share in FRACTIONS[:-1].tolist())
+    return any(done_before < needed <= done for needed in checkpoint_steps(length.full)[:-1])

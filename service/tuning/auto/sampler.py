@@ -4,23 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DIVERGED_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
+from lrtune.service.tuning.auto.evidence import FRACTIONS
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.proposal import propose
-from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_again
+from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_to_retrain
 from lrtune.service.tuning.auto.policy.rungs import RUNGS
+from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.pruner import AutoPruner
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.extrapolation import LATEST as CURVES
-from lrtune.service.tuning.auto.surrogate.stability import Run
 
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 
@@ -32,7 +32,7 @@ class AutoSampler(BaseSampler):
     running ones without a report as if they had ended as expected (Ginsbourger 2010). Diverged runs are evidence
     about the largest stable rate, not losses. Expected improvement in logs (Ament 2023, arXiv:2310.20708). In several
     parameters, under an `AutoPruner` without a budget of trials, trials stop at rungs and those that come to lead are
-    trained again, with the same parameters (`promotion`, `again`).
+    trained again, with the same parameters (`policy.promotion`, `policy.retraining`).
     Deterministic: the parameters depend on the seed, the trial's number and the history alone. Studies with several
     objectives are left to Optuna's TPE. What was tried and lost: docs/decisions/0005-auto-search.md.
 
@@ -89,9 +89,9 @@ class AutoSampler(BaseSampler):
     ) -> Any:
         if len(study.directions) > 1:
             return self._several.sample_independent(study, trial, param_name, param_distribution)
-        again = trial.system_attrs.get(AGAIN_ATTR)
-        if again is not None:
-            earlier = next((t for t in self._others(study, trial) if t.number == again), None)
+        retrained = trial.system_attrs.get(AGAIN_ATTR)
+        if retrained is not None:
+            earlier = next((t for t in self._others(study, trial) if t.number == retrained), None)
             if earlier is not None and earlier.distributions.get(param_name) == param_distribution:
                 return earlier.params[param_name]
         known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
@@ -120,7 +120,7 @@ class AutoSampler(BaseSampler):
             space,
             number=number,
             seed=self._seed,
-            quantiles=self._quantiles(space),
+            quantiles=quantiles_in(space, self._rate_quantiles),
             fixed=_columns(space, known, asked),
         )
         return space.decode(found.point)
@@ -134,11 +134,11 @@ class AutoSampler(BaseSampler):
         return pruner.length_of(study._get_trials(deepcopy=False, states=_STATES, use_cache=False), trial)
 
     def _promote(self, study: Study, trial: FrozenTrial, space: Space, length: Length) -> dict[str, Any]:
-        """A new point, or the parameters of a trial that was stopped and now leads its rung (`again`)."""
+        """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES)
-        busy = not_again(others)
+        busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
         storage, key = study._storage, trial._trial_id
@@ -152,7 +152,7 @@ class AutoSampler(BaseSampler):
             number=begun,
             seed=self._seed,
             whole=np.array([t.system_attrs.get(WHOLE_ATTR, False) for t in shown], dtype=bool),
-            quantiles=self._quantiles(space),
+            quantiles=quantiles_in(space, self._rate_quantiles),
         )
         if chosen.whole:
             storage.set_trial_system_attr(key, WHOLE_ATTR, True)
@@ -164,32 +164,9 @@ class AutoSampler(BaseSampler):
         storage.set_trial_system_attr(key, AGAIN_ATTR, began_as(earlier))
         return {name: earlier.params[name] for name in (axis.name for axis in space.axes)}
 
-    def _quantiles(self, space: Space) -> Floats | None:
-        """The prior in the unit interval of the rate's column."""
-        if self._rate_quantiles is None or space.rate_index is None:
-            return None
-        axis = next(axis for axis in space.axes if axis.first == space.rate_index)
-        shown = [axis.encode(rate)[0] for rate in self._rate_quantiles]
-        return np.maximum.accumulate(np.array(shown))
-
     def _others(self, study: Study, trial: FrozenTrial) -> list[FrozenTrial]:
         trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
         return window([other for other in trials if other.number != trial.number], study.direction)
-
-
-def finished_runs(trials: Sequence[FrozenTrial], name: str) -> list[Run]:
-    """What the complete, pruned and diverged trials say about the stability of the rate called `name`."""
-    runs = []
-    for trial in trials:
-        if name not in trial.params or trial.params[name] <= 0:
-            continue
-        categories = {
-            other: trial.params[other]
-            for other, distribution in trial.distributions.items()
-            if isinstance(distribution, CategoricalDistribution)
-        }
-        runs.append(Run(trial.params[name], DIVERGED_ATTR in trial.system_attrs, categories))
-    return runs
 
 
 def _columns(space: Space, known: dict[str, Any], asked: str | None) -> dict[int, float] | None:

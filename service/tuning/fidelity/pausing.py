@@ -17,30 +17,38 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, steps_at
+from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
 from lrtune.service.tuning.auto.observed import Length, observe
 from lrtune.service.tuning.auto.policy import promotion
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
+from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.state.distributions import drawing_order
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
-from lrtune.service.wire.search_space import is_active, sampling_order
+from lrtune.service.wire.search_space import CategoricalParameter, Parameter, is_active, sampling_order
 from lrtune.service.wire.studies import StudySpec
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a free worker does: takes up the trial numbered `promoted`, or trains one with `params`; until `target`."""
+class Promotion:
+    """The paused trial `number` goes on until the step `target`; with `whole` it trains to its end whatever its early
+    ranks, and `WHOLE_ATTR` is to be set."""
 
-    promoted: int | None
+    number: int
+    target: int
+    whole: bool
+
+
+@dataclass(frozen=True)
+class NewPoint:
+    """A trial with these `params` begins, to be paused at the step `target`; `whole` as for a promotion."""
+
     params: dict[str, Any]
     target: int
-    explanation: str
-    whole: bool = False
-    """It trains to its end whatever its early ranks: `again.WHOLE_ATTR` is to be set."""
+    whole: bool
 
 
 def pauses(spec: StudySpec) -> bool:
@@ -50,20 +58,20 @@ def pauses(spec: StudySpec) -> bool:
         and isinstance(spec.pruner, methods.AutoPruner)
         and spec.max_steps is not None
         and not steps_are_folds(spec)
-        and bool(_searched(spec, None))
+        and any(_varies(parameter) for parameter in spec.search_space.values())
     )
 
 
 def insists(study: StudyMirror) -> bool:
     """Whether a paused trial that earned it goes on rather than a new one being begun, since few steps were trained
-    for as many trials: see `pace.behind_pace`. Steps that running trials are leased for count as trained."""
+    for as many trials: see `few_steps_per_trial`. Steps that running trials are leased for count as trained."""
     spec = study.spec
     if spec is None or spec.max_steps is None:
         return False
     leased = sum(
         max(_leased_until(trial, spec.max_steps) - (trial.last_step or 0), 0) for trial in study.leased.values()
     )
-    return behind_pace(
+    return few_steps_per_trial(
         study.tally.trained + leased,
         study.tally.spent_trials,
         max_steps=spec.max_steps,
@@ -94,14 +102,16 @@ def why_paused(study: StudyMirror, trial: TrialMirror, step: int) -> str:
     return f"paused at {at}, rank {rank} of {len(ranked) + 1} paused trials; it goes on if it earns more steps"
 
 
-def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, insists: bool = False) -> Choice:
+def choose(
+    spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool = True, insists: bool = False
+) -> Promotion | NewPoint | None:
     """What the next free worker does; pure in its arguments.
 
-    Without `fresh` no trial may be begun: what comes back is then either a promotion, or new parameters, which say
-    that no paused trial has earned more steps. `insists`: see the function of that name.
+    Without `fresh` no trial may be begun: None says that no paused one has earned more steps. `insists`: see the
+    function of that name. `number`: how many trials were begun.
     """
     assert spec.max_steps is not None
-    space = Space(_searched(spec, snapshot.distributions))
+    space = Space({name: d for name, d in snapshot.distributions.items() if not d.single()})
     shown = [trial for trial in snapshot.trials if _tells(trial)]
     direction = StudyDirection.MAXIMIZE if spec.direction == "maximize" else StudyDirection.MINIMIZE
     evidence = observe(shown, space, direction, Length(1, spec.max_steps), failed_counts=False)
@@ -112,7 +122,7 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         number=number,
         seed=spec.sampler.seed,
         whole=np.array([trial.system_attrs.get(WHOLE_ATTR, False) for trial in shown], dtype=bool),
-        quantiles=_quantiles(spec, snapshot, space),
+        quantiles=quantiles_in(space, rate_quantiles(spec, snapshot.system_attrs)),
         insists=insists,
         fresh=fresh,
         max_trials=snapshot.max_trials,
@@ -123,20 +133,11 @@ def choose(spec: StudySpec, snapshot: Snapshot, number: int, *, fresh: bool, ins
         reached = taken.last_step or 0
         beyond = (steps_at(share, spec.max_steps) for share in FRACTIONS.tolist())
         target = max(target, next((step for step in beyond if step > reached), spec.max_steps))
-        return Choice(taken.number, {}, target, decision.explanation, decision.whole)
-    assert decision.point is not None
-    params = _params(spec, snapshot, space.decode(decision.point))
-    return Choice(None, params, target, decision.explanation, decision.whole)
-
-
-def _quantiles(spec: StudySpec, snapshot: Snapshot, space: Space) -> Floats | None:
-    """The study's prior, in the unit interval of the rate's column."""
-    rates = rate_quantiles(spec, snapshot.system_attrs)
-    if rates is None or space.rate_index is None:
+        return Promotion(taken.number, target, decision.whole)
+    if not fresh:
         return None
-    axis = next(axis for axis in space.axes if axis.first == space.rate_index)
-    shown: Floats = np.maximum.accumulate(np.array([axis.encode(rate)[0] for rate in rates]))
-    return shown
+    assert decision.point is not None
+    return NewPoint(_params(spec, snapshot, space.decode(decision.point)), target, decision.whole)
 
 
 def _tells(trial: FrozenTrial) -> bool:
@@ -146,16 +147,10 @@ def _tells(trial: FrozenTrial) -> bool:
     return trial.state in (TrialState.COMPLETE, TrialState.RUNNING)
 
 
-def _searched(spec: StudySpec, distributions: Mapping[str, BaseDistribution] | None) -> dict[str, Any]:
-    """The parameters that can vary; by their distributions where those are given."""
-    if distributions is None:
-        return {name: p for name, p in spec.search_space.items() if not _fixed(p)}
-    return {name: d for name, d in distributions.items() if not d.single()}
-
-
-def _fixed(parameter: Any) -> bool:
-    choices = getattr(parameter, "choices", None)
-    return len(choices) == 1 if choices is not None else bool(parameter.low == parameter.high)
+def _varies(parameter: Parameter) -> bool:
+    if isinstance(parameter, CategoricalParameter):
+        return len(parameter.choices) > 1
+    return parameter.low != parameter.high
 
 
 def _params(spec: StudySpec, snapshot: Snapshot, decoded: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.sql.past_rates import PastRate, history_row, studies_without
-from lrtune.service.storage.sql.statements import Row
-from lrtune.service.tuning.fidelity.short_trainings import choose, conclude, is_ladder, ladder_of, snapshot_for_ladder
+from lrtune.service.storage.sql.past_rates import PastRate, studies_without
+from lrtune.service.tuning.fidelity.ladder import conclude, next_step, snapshot_for_ladder
+from lrtune.service.tuning.fidelity.short_trainings import is_ladder, ladder_of
 from lrtune.service.tuning.history.plateau import NEAR_BEST
 from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.wire.studies import StudySpec
@@ -60,7 +60,7 @@ def _note_ladder(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
         return
     snapshot = snapshot_for_ladder(study)
     try:
-        if choose(spec, snapshot).kind != "done":
+        if next_step(spec, snapshot).kind != "done":
             return
         rate = conclude(spec, snapshot.trials, study.system_attrs).learning_rate
     except Exception:  # Whatever its losses are, the trial ends.
@@ -74,7 +74,7 @@ def _note_ladder(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
         total_steps=whole_number(None, spec.tags.get("total_steps")),
         trials=len(trials),
     )
-    change.rows.append(history_row(study.study_id, found, change.now))
+    change.note_past_rate(found)
 
 
 def _note_complete(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
@@ -91,7 +91,7 @@ def _note_complete(change: Change, spec: StudySpec, trial: TrialMirror) -> None:
         return
     best = study.ranking[0][1] == trial.number
     if best or count == ENOUGH_TRIALS or count & (count - 1) == 0 or _improves(study, trial, optimizer):
-        change.rows.append(history_row(study.study_id, _found(study, optimizer, rate, count), change.now))
+        change.note_past_rate(_found(study, optimizer, rate, count))
 
 
 def _counted(study: StudyMirror) -> dict[str, int]:
@@ -177,16 +177,17 @@ def fill(engine: Engine) -> int:
         try:
             study = engine.load(study_id)
             with engine.change(study) as change:
-                change.rows += _all_rows(study, change.now)
+                for found in _all_found(study):
+                    change.note_past_rate(found)
         except StorageError as error:
             _log.info("what study %d found is not kept yet: %s", study_id, error)
     return len(missing)
 
 
-def _all_rows(study: StudyMirror, now: float) -> list[Row]:
-    """A row for each optimizer; where nothing is to tell, a row that says so, lest it be looked for again."""
+def _all_found(study: StudyMirror) -> list[PastRate]:
+    """What is to be kept, for each optimizer; where that is nothing, one that says so, lest it be looked for again."""
     nothing = PastRate("", None, None, None, None, 0)
     rate = None if study.spec is None else main_learning_rate(study.spec.search_space)
     counts = {} if study.spec is None else _counted(study)
     found = [_found(study, name, rate, count) for name, count in counts.items() if rate and count >= ENOUGH_TRIALS]
-    return [history_row(study.study_id, past, now) for past in found or [nothing]]
+    return found or [nothing]

@@ -19,6 +19,7 @@ from lrtune.service.tuning.auto.evidence import Evidence
 from lrtune.service.tuning.auto.observed import curve_of, has_diverged
 from lrtune.service.tuning.auto.policy import rungs
 from lrtune.service.tuning.auto.policy.race import Call
+from lrtune.service.tuning.auto.policy.retraining import furthest
 from lrtune.service.tuning.fidelity.short_trainings import tells_of_full
 
 _BEST, _LATEST = 100, 150
@@ -75,7 +76,7 @@ def _rivals(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows:
     numbers.update(number for _, number in study.ranking[:_BEST])
     if count <= _BEST + _LATEST:
         numbers = set(range(count))
-    furthest: dict[int, tuple[tuple[bool, int], _Row]] = {}
+    runs = []
     for number in sorted(numbers):
         other = study.trials[number]
         place = _began_as(other)
@@ -83,10 +84,8 @@ def _rivals(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows:
         if place == own or not row.tells:
             continue
         far = row.diverged or math.isfinite(row.final), -1 if other.last_step is None else other.last_step
-        known = furthest.get(place)
-        if known is None or far >= known[0]:  # As `again.furthest_runs` has it.
-            furthest[place] = far, row
-    return [row for _, row in furthest.values()]
+        runs.append((place, far, row))
+    return list(furthest(runs).values())
 
 
 def _began_as(trial: TrialMirror) -> int:

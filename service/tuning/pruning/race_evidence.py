@@ -9,17 +9,16 @@ import math
 from bisect import bisect_right
 from collections.abc import Container
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, steps_at
+from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.observed import curve_of
 from lrtune.service.tuning.auto.policy import race
 from lrtune.service.tuning.auto.policy.retraining import trains_to
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.pruning import halving_evidence
@@ -34,12 +33,12 @@ _FIRST_WAVE = 3
 _LOOK_BACK = 500
 
 
-class Standings:
+class RaceEvidence:
     """The curves of one study at the checkpoints of `auto`. Steps count from 1; all of it under the engine's lock."""
 
     def __init__(self, study: StudyMirror, full: int) -> None:
         self.full = full
-        self._needed = needed_steps(full)
+        self._needed = checkpoint_steps(full)
         self._decisive = race.decisive(full)
         self._unraced = [race.unraced(place, full) for place in range(len(FRACTIONS))]
         self._sign = -1.0 if study.maximizes else 1.0
@@ -65,8 +64,8 @@ class Standings:
         if not first_wave and self._needed[place] == last and self._is_only_watched(study, trial):
             return self._unraced[place]
         curve = self._curve(trial)
-        in_a_row = unfinished_in_a_row(study, trial)
-        behind = behind_pace(
+        in_a_row = _stopped_in_a_row(study, trial)
+        behind = few_steps_per_trial(
             study.tally.trained,
             study.tally.spent_trials,
             max_steps=self.full,
@@ -157,9 +156,9 @@ class _Wave:
 
 @dataclass
 class _Kept:
-    """A study's standings, and the columns of its trials' search spaces by the identity of these."""
+    """A study's evidence, and the columns of its trials' search spaces by the identity of these."""
 
-    standings: Standings | None = None
+    evidence: RaceEvidence | None = None
     columns: dict[int, tuple[object, int]] = field(default_factory=dict)
 
 
@@ -168,20 +167,20 @@ def judge(study: StudyMirror, trial: TrialMirror, before: int) -> race.Call:
 
     It goes on at once where no checkpoint lies between.
     """
-    full = full_length(study)
+    full = _full_length(study)
     last = trial.last_step or 0
-    if full is None or not passes_checkpoint(full, before, last):
+    if full is None or not _passes_checkpoint(full, before, last):
         return race.Call(False, "")
     share = trains_to(trial.system_attrs)
     if share is not None and _columns(study, trial) > 1:
-        return halving_evidence.judge(study, trial, share, needed_steps(full), _columns(study, trial))
+        return halving_evidence.judge(study, trial, share, checkpoint_steps(full), _columns(study, trial))
     kept = study.derived(_Kept)
-    if kept.standings is None or kept.standings.full != full:
-        kept.standings = Standings(study, full)
-    return kept.standings.judge(study, trial)
+    if kept.evidence is None or kept.evidence.full != full:
+        kept.evidence = RaceEvidence(study, full)
+    return kept.evidence.judge(study, trial)
 
 
-def full_length(study: StudyMirror) -> int | None:
+def _full_length(study: StudyMirror) -> int | None:
     """The steps of a full training; None while nothing tells."""
     if study.spec is not None and study.spec.max_steps is not None:
         return study.spec.max_steps
@@ -189,30 +188,23 @@ def full_length(study: StudyMirror) -> int | None:
     return max((length for length in lengths if length), default=None)
 
 
-@lru_cache(maxsize=256)
-def needed_steps(full: int) -> tuple[int, ...]:
-    """The steps at which curves of a training of `full` steps are compared."""
-    return tuple(steps_at(share, full) for share in FRACTIONS.tolist())
-
-
-def passes_checkpoint(full: int, before: int, now: int) -> bool:
+def _passes_checkpoint(full: int, before: int, now: int) -> bool:
     """Whether a checkpoint, but the end, lies after step `before` and not after step `now`."""
-    needed = needed_steps(full)[:-1]
+    needed = checkpoint_steps(full)[:-1]
     return bisect_right(needed, now) > bisect_right(needed, before)
 
 
-def unfinished_in_a_row(study: StudyMirror, trial: TrialMirror) -> int:
+def _stopped_in_a_row(study: StudyMirror, trial: TrialMirror) -> int:
     """How many of the latest trials, at most 500 back, were stopped since the last one that finished."""
-    count = 0
-    for other in islice(reversed(study.trials), _LOOK_BACK):
-        if other.outcome == "complete":
-            break
-        count += other is not trial and other.outcome == "pruned" and _ended_finite(other)
-    return count
+    others = (other for other in islice(reversed(study.trials), _LOOK_BACK) if other is not trial)
+    return race.stopped_in_a_row(map(_ending, others))
 
 
-def _ended_finite(trial: TrialMirror) -> bool:
-    return trial.last_step is None or math.isfinite(trial.intermediate[trial.last_step])
+def _ending(trial: TrialMirror) -> race.Ending:
+    if trial.outcome == "complete":
+        return "finished"
+    ended_finite = trial.last_step is None or math.isfinite(trial.intermediate[trial.last_step])
+    return "stopped" if trial.outcome == "pruned" and ended_finite else "other"
 
 
 def _columns(study: StudyMirror, trial: TrialMirror) -> int:

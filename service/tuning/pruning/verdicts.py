@@ -84,7 +84,7 @@ def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report],
 
 def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int, before: int) -> tuple[str | None, str]:
     """A trial that can be paused goes on to where it is to, one of the ladder to its end; any other is judged by
-    `standings`."""
+    `race_evidence`."""
     assert study.spec is not None
     if steps_are_folds(study.spec) or is_ladder(trial):
         return None, ""

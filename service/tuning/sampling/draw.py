@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -11,9 +10,17 @@ from optuna.pruners import NopPruner
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import FIXED_ATTR
-from lrtune.service.tuning.fidelity import short_trainings
-from lrtune.service.tuning.fidelity.pausing import choose
+from lrtune.service.tuning.fidelity.ladder import next_step
+from lrtune.service.tuning.fidelity.pausing import Promotion, choose
 from lrtune.service.tuning.fidelity.short_trainings import for_full
+from lrtune.service.tuning.sampling.drawn import (
+    LadderPoint,
+    LadderWaits,
+    NothingEarned,
+    PausablePoint,
+    Point,
+    RepeatedPoint,
+)
 from lrtune.service.tuning.sampling.pruners import build_pruner
 from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.samplers import build_sampler
@@ -28,27 +35,6 @@ from lrtune.service.wire.studies import StudySpec
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Draw:
-    """A trial's parameters, and what the sampler wants kept."""
-
-    params: dict[str, Any]
-    distributions: dict[str, BaseDistribution]
-    written: Written
-    exhausted: bool = False
-    """The sampler enumerates the space, and has nothing left: this point was there before."""
-    promoted: int | None = None
-    """The paused trial that goes on instead of a new one."""
-    target: int | None = None
-    """The step at which the trial is paused, where it can be."""
-    whole: bool = False
-    """It trains to its end whatever its early ranks."""
-    ladder_steps: int | None = None
-    """The length that the ladder gives the trial."""
-    waits: bool = False
-    """There is nothing to draw until trainings of the ladder have ended."""
-
-
 def draw(
     spec: StudySpec,
     snapshot: Snapshot,
@@ -56,7 +42,7 @@ def draw(
     trial_id: int,
     fixed: Mapping[str, Any] | None = None,
     random: bool = False,
-) -> Draw:
+) -> Point:
     """Draw the parameters of trial `number`; those in `fixed` are taken as given.
 
     Pure in its arguments: the same spec, snapshot and number give the same parameters. With `random` the study's
@@ -65,7 +51,24 @@ def draw(
     snapshot = for_full(spec, snapshot)
     if random or draws_at_once(spec, snapshot):
         return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
-    staged = FrozenTrial(
+    staged = _staged_trial(number, trial_id, fixed)
+    storage = StagedStorage(snapshot, staged)
+    pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
+    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
+    trial = optuna.Trial(study, trial_id)
+    distributions = snapshot.distributions
+    for name in drawing_order(spec.search_space):
+        if is_active(spec.search_space[name], staged.params):
+            _suggest(trial, name, distributions[name])
+    params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
+    chosen = {name: distributions[name] for name in params}
+    exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
+    return (RepeatedPoint if exhausted else Point)(params, chosen, storage.written)
+
+
+def _staged_trial(number: int, trial_id: int, fixed: Mapping[str, Any] | None) -> FrozenTrial:
+    """A running trial without parameters, as Optuna's samplers are shown it."""
+    return FrozenTrial(
         number=number,
         state=TrialState.RUNNING,
         value=None,
@@ -78,18 +81,6 @@ def draw(
         intermediate_values={},
         trial_id=trial_id,
     )
-    storage = StagedStorage(snapshot, staged)
-    pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
-    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
-    trial = optuna.Trial(study, trial_id)
-    distributions = snapshot.distributions
-    for name in drawing_order(spec.search_space):
-        if is_active(spec.search_space[name], staged.params):
-            _suggest(trial, name, distributions[name])
-    params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
-    chosen = {name: distributions[name] for name in params}
-    exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
-    return Draw(params, chosen, storage.written, exhausted)
 
 
 def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:
@@ -99,7 +90,7 @@ def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:
 
 def _draw_at_once(
     spec: StudySpec, snapshot: Snapshot, number: int, fixed: Mapping[str, Any], point: Mapping[str, Any] | None
-) -> Draw:
+) -> Point:
     given = {**(point or {}), **fixed}
     source = generator(spec.sampler.seed, number)
     params: dict[str, Any] = {}
@@ -108,12 +99,13 @@ def _draw_at_once(
         if is_active(parameter, params):
             params[name] = given[name] if name in given else random_value(parameter, source)
     chosen = {name: snapshot.distributions[name] for name in params}
-    return Draw(params, chosen, Written(), exhausted=point is not None and not point and not fixed)
+    exhausted = point is not None and not point and not fixed
+    return (RepeatedPoint if exhausted else Point)(params, chosen, Written())
 
 
 def draw_or_random(
     spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None = None
-) -> Draw:
+) -> Point:
     """Like `draw`; where the study's sampler fails, the trial is drawn at random and the failure is logged."""
     try:
         return draw(spec, snapshot, number, trial_id, fixed)
@@ -127,34 +119,49 @@ def draw_or_random(
         return draw(spec, snapshot, number, trial_id, fixed, random=True)
 
 
-def choose_or_draw(
-    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, fresh: bool, insists: bool = False
-) -> Draw:
-    """A paused trial that goes on, or the parameters of trial `number`; see `pausing.choose`. Where that fails, the
-    parameters are drawn as for a trial that cannot be paused."""
+def promote_or_draw(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, *, insists: bool
+) -> Promotion | Point:
+    """A paused trial that goes on, or the parameters of trial `number`, which may be paused; see `pausing.choose`.
+    Where that fails, the parameters are drawn as for a trial that cannot be paused."""
     try:
-        choice = choose(spec, for_full(spec, snapshot), number, fresh=fresh, insists=insists)
+        choice = choose(spec, for_full(spec, snapshot), number, insists=insists)
     except Exception:
         _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
         return draw_or_random(spec, snapshot, number, trial_id)
+    if isinstance(choice, Promotion):
+        return choice
+    assert choice is not None, "a new trial may be begun"
     chosen = {name: snapshot.distributions[name] for name in choice.params}
-    return Draw(choice.params, chosen, Written(), promoted=choice.promoted, target=choice.target, whole=choice.whole)
+    return PausablePoint(choice.params, chosen, Written(), choice.target, choice.whole)
 
 
-def climb_or_draw(spec: StudySpec, ladder: Snapshot, snapshot: Snapshot, number: int, trial_id: int) -> Draw:
+def promote_or_none(spec: StudySpec, snapshot: Snapshot, number: int, *, insists: bool) -> Promotion | NothingEarned:
+    """A paused trial that goes on, if one has earned it. `number`: what the next trial's would be."""
+    try:
+        choice = choose(spec, for_full(spec, snapshot), number, fresh=False, insists=insists)
+    except Exception:
+        _log.exception("no paused trial of %s could be chosen", snapshot.name)
+        return NothingEarned()
+    return choice if isinstance(choice, Promotion) else NothingEarned()
+
+
+def climb_or_draw(
+    spec: StudySpec, ladder: Snapshot, snapshot: Snapshot, number: int, trial_id: int
+) -> Point | LadderWaits:
     """The next training of the ladder; where that is over, or fails, the parameters of trial `number`."""
     name = main_learning_rate(spec.search_space)
     try:
-        step = short_trainings.choose(spec, ladder)
+        step = next_step(spec, ladder)
     except Exception:
         _log.exception("the ladder of %s failed; drawing trial %d", snapshot.name, number)
         return draw_or_random(spec, snapshot, number, trial_id)
     if step.kind == "wait":
-        return Draw({}, {}, Written(), waits=True)
-    if step.learning_rate is None or name is None:
+        return LadderWaits()
+    if step.learning_rate is None or step.steps is None or name is None:
         return draw_or_random(spec, snapshot, number, trial_id)
     distributions = {name: snapshot.distributions[name]}
-    return Draw({name: step.learning_rate}, distributions, Written(), ladder_steps=step.steps)
+    return LadderPoint({name: step.learning_rate}, distributions, Written(), step.steps)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

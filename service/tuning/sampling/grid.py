@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.wire import methods
 from lrtune.service.wire.search_space import CategoricalParameter, IntParameter, Parameter, is_active, sampling_order
+from lrtune.service.wire.studies import StudySpec
 
 MAX_POINTS = 100_000
 
-Space = Mapping[str, Parameter]
+SearchSpace = Mapping[str, Parameter]
 Point = tuple[Any, ...]
 """A value for each parameter, ABSENT where the parameter does not exist beside the others."""
 
@@ -25,19 +27,19 @@ class Grid:
     ValueError where there are more than `MAX_POINTS`.
     """
 
-    def __init__(self, space: Space, points: int | None, seed: int) -> None:
-        counts = {name: count_values(parameter, points) for name, parameter in space.items()}
-        size = max(*counts.values(), math.prod(counts[name] for name in space if not space[name].when))
+    def __init__(self, search_space: SearchSpace, points: int | None, seed: int) -> None:
+        counts = {name: count_values(parameter, points) for name, parameter in search_space.items()}
+        size = max(*counts.values(), math.prod(counts[name] for name in search_space if not search_space[name].when))
         if size > MAX_POINTS:
             raise ValueError(f"has at least {size} points, the most is {MAX_POINTS}")
         # What conditions tie together comes first, and each of its combinations goes with each of the rest.
-        tied = {name for name, parameter in space.items() if parameter.when}
-        tied.update(parent for parameter in space.values() for parent in parameter.when or {})
-        tree = [name for name in sampling_order(space) if name in tied]
-        rest = [name for name in space if name not in tied]
+        tied = {name for name, parameter in search_space.items() if parameter.when}
+        tied.update(parent for parameter in search_space.values() for parent in parameter.when or {})
+        tree = [name for name in sampling_order(search_space) if name in tied]
+        rest = [name for name in search_space if name not in tied]
         self.names: Sequence[str] = (*tree, *rest)
-        self._heads = _combinations(space, tree, points, MAX_POINTS // math.prod(counts[name] for name in rest))
-        self._tails = [values_of(space[name], points) for name in rest]
+        self._heads = _combinations(search_space, tree, points, MAX_POINTS // math.prod(counts[name] for name in rest))
+        self._tails = [values_of(search_space[name], points) for name in rest]
         size = len(self._heads) * math.prod(len(values) for values in self._tails)
         self._order = np.random.default_rng(seed).permutation(size)
 
@@ -58,14 +60,14 @@ class Grid:
         return tuple(params.get(name, ABSENT) for name in self.names)
 
 
-def _combinations(space: Space, names: Sequence[str], points: int | None, most: int) -> list[Point]:
+def _combinations(search_space: SearchSpace, names: Sequence[str], points: int | None, most: int) -> list[Point]:
     """The values that the named parameters may have together; parents stand before children."""
     found: list[Point] = [()]
     for place, name in enumerate(names):
-        values = values_of(space[name], points)
+        values = values_of(search_space[name], points)
         grown: list[Point] = []
         for point in found:
-            exists = is_active(space[name], dict(zip(names[:place], point, strict=True)))
+            exists = is_active(search_space[name], dict(zip(names[:place], point, strict=True)))
             grown += [(*point, value) for value in (values if exists else (ABSENT,))]
             if len(grown) > most:
                 raise ValueError(f"has more than {MAX_POINTS} points")
@@ -73,8 +75,14 @@ def _combinations(space: Space, names: Sequence[str], points: int | None, most: 
     return found
 
 
+def grid_of(spec: StudySpec) -> Grid:
+    """The points that a grid or bruteforce sampler walks through. Raises ValueError where there are too many."""
+    sampler = spec.sampler
+    return Grid(spec.search_space, sampler.points if isinstance(sampler, methods.GridSampler) else None, sampler.seed)
+
+
 class GridWalk:
-    """Which points a study has yet to try. Kept in its mirror's cache; used under the engine's lock.
+    """Which points a study has yet to try. Derived from its mirror, and kept with it; used under the engine's lock.
 
     A point counts as tried once a trial has it, whatever became of the trial and whoever made it. An ask costs the
     same at the end of a long walk as at its beginning.

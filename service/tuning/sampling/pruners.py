@@ -1,7 +1,13 @@
-"""Pruners by name."""
+"""Pruners by name.
+
+To add one: give it a model in `wire/methods.py` (its name and options) and a place in the union `Pruner` there. Here,
+one of Optuna's that takes just these options is a row of `_BUILDERS`; any other is a case of `_build`.
+
+Such a pruner is asked at each report (`pruning/verdicts.py`) and sees a snapshot. `auto` goes its own way there, over
+arrays that are kept (`pruning/race_evidence.py`); `AutoPruner` is the same rule in Optuna's terms.
+"""
 
 from collections.abc import Callable
-from typing import Any
 
 import optuna.pruners as optuna
 
@@ -18,23 +24,23 @@ def build_pruner(spec: StudySpec, max_trials: int | None = None) -> optuna.BaseP
 
 
 def _build(pruner: methods.Pruner, max_steps: int | None) -> optuna.BasePruner:
-    if isinstance(pruner, methods.AutoPruner):
-        return AutoPruner(max_steps=max_steps)
-    if isinstance(pruner, methods.HyperbandPruner):
-        return optuna.HyperbandPruner(
-            min_resource=pruner.min_resource,
-            max_resource=pruner.max_resource or max_steps or "auto",
-            reduction_factor=pruner.reduction_factor,
-        )
-    if isinstance(pruner, methods.PatientPruner):
-        wrapped = None if pruner.wrapped is None else _build(pruner.wrapped, max_steps)
-        return optuna.PatientPruner(wrapped, pruner.patience, pruner.min_delta)
-    options = pruner.model_dump(exclude={"name"})
-    built: optuna.BasePruner = _BUILDERS[pruner.name](**options)
-    return built
+    match pruner:
+        case methods.AutoPruner():
+            return AutoPruner(max_steps=max_steps)
+        case methods.HyperbandPruner():
+            return optuna.HyperbandPruner(
+                min_resource=pruner.min_resource,
+                max_resource=pruner.max_resource or max_steps or "auto",
+                reduction_factor=pruner.reduction_factor,
+            )
+        case methods.PatientPruner():
+            wrapped = None if pruner.wrapped is None else _build(pruner.wrapped, max_steps)
+            return optuna.PatientPruner(wrapped, pruner.patience, pruner.min_delta)
+        case _:
+            return _BUILDERS[pruner.name](**pruner.model_dump(exclude={"name"}))
 
 
-_BUILDERS: dict[str, Callable[..., Any]] = {
+_BUILDERS: dict[str, Callable[..., optuna.BasePruner]] = {
     "median": optuna.MedianPruner,
     "percentile": optuna.PercentilePruner,
     "asha": optuna.SuccessiveHalvingPruner,
@@ -42,3 +48,4 @@ _BUILDERS: dict[str, Callable[..., Any]] = {
     "wilcoxon": optuna.WilcoxonPruner,
     "none": optuna.NopPruner,
 }
+"""Pruners of Optuna's, by name: each takes the model's options as they are."""

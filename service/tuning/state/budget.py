@@ -9,6 +9,18 @@ RETRY_SECONDS = 2.0
 
 PAUSED_RETRY_SECONDS = 10.0
 
+_AT_ONCE_SECONDS = 0.1
+
+
+def ask_later() -> NoTrial:
+    """The reply where others hold what is left."""
+    return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+
+
+def ask_at_once() -> NoTrial:
+    """The reply where the study changed while the trial was drawn."""
+    return NoTrial(done=False, retry_after_seconds=_AT_ONCE_SECONDS)
+
 
 def is_finished(study: StudyMirror) -> bool:
     """Whether no trial will ever be handed out again, as things stand."""
@@ -51,7 +63,7 @@ def why_none(study: StudyMirror) -> NoTrial | None:
 
 def _later_or_done(study: StudyMirror, reason: str) -> NoTrial:
     if study.leased:
-        return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+        return ask_later()
     return NoTrial.model_validate({"done": True, "reason": reason})
 
 

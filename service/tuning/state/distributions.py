@@ -44,27 +44,27 @@ def study_distributions(study: StudyMirror) -> Mapping[str, BaseDistribution]:
     """The Optuna distributions of a study's search space, by name; the same objects as long as it is in memory."""
     kept = study.derived(_Distributions)
     if kept.by_name is None:
-        space = study.spec.search_space if study.spec else {}
-        kept.by_name = {name: distribution_of(space[name]) for name in space}
+        parameters = study.spec.search_space if study.spec else {}
+        kept.by_name = {name: distribution_of(parameter) for name, parameter in parameters.items()}
     return kept.by_name
 
 
-def drawing_order(space: Mapping[str, Parameter]) -> list[str]:
+def drawing_order(search_space: Mapping[str, Parameter]) -> list[str]:
     """The order in which parameters are drawn: parents first, learning rates as late as may be, since how large a
     rate is stable depends on the rest."""
     late: set[str] = set()
-    order = sampling_order(space)
+    order = sampling_order(search_space)
     for name in order:
-        if is_learning_rate(name) or late & (space[name].when or {}).keys():
+        if is_learning_rate(name) or late & (search_space[name].when or {}).keys():
             late.add(name)
     return sorted(order, key=late.__contains__)
 
 
-def main_learning_rate(space: Mapping[str, Parameter]) -> str | None:
+def main_learning_rate(search_space: Mapping[str, Parameter]) -> str | None:
     """The numeric parameter that is *the* learning rate: `learning_rate`, else the first that is one."""
     names = [
         name
-        for name, parameter in space.items()
+        for name, parameter in search_space.items()
         if is_learning_rate(name) and not isinstance(parameter, CategoricalParameter)
     ]
     if "learning_rate" in names:
@@ -72,19 +72,19 @@ def main_learning_rate(space: Mapping[str, Parameter]) -> str | None:
     return names[0] if names else None
 
 
-def check_params(space: Mapping[str, Parameter], params: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
-    """The values as the space has them (ints where floats are asked become floats), in the order they are drawn in.
+def check_params(search_space: Mapping[str, Parameter], params: Mapping[str, Any], *, complete: bool) -> dict[str, Any]:
+    """The values as the search space has them (ints where floats are asked become floats), in the order of drawing.
 
-    Raises InvalidField at params.NAME for a name or value outside the space, and, where `complete`, for a missing
+    Raises InvalidField at params.NAME for a name or value outside of it, and, where `complete`, for a missing
     one.
     """
     checked: dict[str, Any] = {}
     for name in params:
-        if name not in space:
-            known = ", ".join(space)
+        if name not in search_space:
+            known = ", ".join(search_space)
             raise InvalidField(("params", name), f"is not in the search space; it has {known}")
-    for name in sampling_order(space):
-        parameter = space[name]
+    for name in sampling_order(search_space):
+        parameter = search_space[name]
         active = is_active(parameter, checked)
         if name not in params:
             if complete and active:
@@ -93,7 +93,7 @@ def check_params(space: Mapping[str, Parameter], params: Mapping[str, Any], *, c
         if not active and (complete or (parameter.when or {}).keys() <= params.keys()):
             raise InvalidField(("params", name), f"does not exist unless {_condition(parameter)}; leave it out")
         checked[name] = _check_value(name, parameter, params[name])
-    return {name: checked[name] for name in drawing_order(space) if name in checked}
+    return {name: checked[name] for name in drawing_order(search_space) if name in checked}
 
 
 def _condition(parameter: Parameter) -> str:

@@ -68,9 +68,9 @@ def rate_quantiles(spec: StudySpec, system_attrs: Mapping[str, Any]) -> tuple[fl
         centres = tuple(math.sqrt(centre) * math.sqrt(tested) for centre in centres) or (float(tested),)
     if not centres:
         return None
-    return _quantiles(centres, float(parameter.low), float(parameter.high), decades)
+    return _quantiles_around(centres, float(parameter.low), float(parameter.high), decades)
 
 
 @lru_cache(maxsize=256)
-def _quantiles(centres: tuple[float, ...], low: float, high: float, decades: float) -> tuple[float, ...]:
+def _quantiles_around(centres: tuple[float, ...], low: float, high: float, decades: float) -> tuple[float, ...]:
     return tuple(quantiles_around(centres, low, high, decades=decades).tolist())

@@ -7,7 +7,7 @@ from typing import Any
 
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.state.rate_prior import RatePrior
-from lrtune.service.tuning.suggesting import range_tests
+from lrtune.service.tuning.suggesting import range_test_prior
 from lrtune.service.wire.range_tests import KeptRangeTest
 from lrtune.service.wire.search_space import (
     CategoricalParameter,
@@ -53,7 +53,7 @@ class _Answer:
 
 def suggest_beforehand(known: Beginning, *, reason: str = "no trial is complete yet") -> Suggestion:
     """The suggestion without a complete trial."""
-    tested = range_tests.optimizer_tested(known.tests)
+    tested = range_test_prior.optimizer_tested(known.tests)
     optimizer = tested or known.tagged_optimizer
     family = optimizer_family(optimizer, known.space)
     params = _typical(known.space, family, tested)
@@ -89,11 +89,11 @@ def suggest_beforehand(known: Beginning, *, reason: str = "no trial is complete 
 
 def _answer(known: Beginning, optimizer: str, family: str, stable: float | None) -> _Answer:
     prior = known.prior.get(optimizer) or known.prior.get("")
-    tested = range_tests.prior(known.tests, optimizer or None, known.stability)
+    tested = range_test_prior.prior(known.tests, optimizer or None, known.stability)
     if tested is not None and prior is not None:
         rate = math.sqrt(tested.rate) * math.sqrt(prior.median)
         told = f"{tested.told}, and {prior.told}: {rate:.2g} is halfway, in logs"
-        ends = rate / range_tests.SPREAD, max(rate, min(rate * range_tests.SPREAD, tested.interval[1]))
+        ends = rate / range_test_prior.SPREAD, max(rate, min(rate * range_test_prior.SPREAD, tested.interval[1]))
         return _Answer(rate, ends, told, "range_test", tested.largest_stable)
     if tested is not None:
         return _Answer(tested.rate, tested.interval, tested.told, "range_test", tested.largest_stable)

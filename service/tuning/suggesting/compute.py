@@ -10,14 +10,14 @@ from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import OUTCOME_ATTR
-from lrtune.service.tuning.auto import finished_runs
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
-from lrtune.service.tuning.fidelity.short_trainings import conclude
+from lrtune.service.tuning.fidelity.ladder import conclude
 from lrtune.service.tuning.history.plateau import NEAR_BEST, Point, plateau
 from lrtune.service.tuning.state.rate_prior import RatePrior
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.tuning.suggesting.cold_start import Beginning, bounds_of, suggest_beforehand
 from lrtune.service.tuning.suggesting.posterior import Posterior, posterior
+from lrtune.service.tuning.suggesting.stability import stability_of_trials
 from lrtune.service.tuning.trials.replicates import Finalist
 from lrtune.service.wire.range_tests import KeptRangeTest
 from lrtune.service.wire.search_space import CategoricalParameter, Parameter
@@ -68,9 +68,7 @@ class Seen:
     @cached_property
     def stability(self) -> StabilityModel | None:
         """How likely learning rates are to train without diverging; None without a learning rate."""
-        if self.name is None:
-            return None
-        return StabilityModel(finished_runs(self.trials, self.name), bounds_of(self.spec.search_space[self.name]))
+        return stability_of_trials(self.trials, self.spec, self.name)
 
     @property
     def finished(self) -> int:

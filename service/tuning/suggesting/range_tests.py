@@ -1,24 +1,22 @@
-"""Range tests: analysed, and kept with a study as evidence from before its first trial."""
+"""Range tests: analysed, and kept with a study. What they say as evidence: `range_test_prior`."""
 
 import asyncio
 import contextlib
 import hashlib
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from statistics import median
 
 from lrtune.service.rates.checks import Refused
 from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.memory.range_tests import StoredRangeTest, read_curve
+from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import RANGE_TEST_ATTR
-from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
+from lrtune.service.storage.sql.range_tests import read_curve
 from lrtune.service.tuning.errors import InvalidField, RangeTestNotFound, RequestIdTaken
 from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.suggesting.range_test_prior import optimizer_tested, prior
 from lrtune.service.wire.range_tests import (
     MOST_TESTS,
     KeptRangeTest,
@@ -161,47 +159,3 @@ def _made_by(study: StudyMirror, request_id: str | None, digest: str) -> KeptRan
             "take a new id for each range test, and repeat it with the same body only"
         )
     return known.shown
-
-
-# As a prior
-
-SPREAD = 10.0
-"""The interval around the recommended rate, a factor to each side. On 32 small trainings with 5 range tests each, a
-rate that came within 1.1 times the best loss lay inside it in four cases of five."""
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What a study's range tests say before its first complete trial."""
-
-    rate: float
-    interval: tuple[float, float]
-    largest_stable: float | None
-    told: str
-
-
-def optimizer_tested(tests: Sequence[KeptRangeTest]) -> str | None:
-    """The optimizer of the latest range test that has a signal; None where it was not said."""
-    return next((test.optimizer for test in reversed(tests) if test.signal), None)
-
-
-def prior(tests: Sequence[KeptRangeTest], optimizer: str | None, stability: StabilityModel | None) -> Prior | None:
-    """The geometric median of what the range tests of `optimizer`, or of none in particular, recommend; below the
-    rates at which trials diverged. None where no test has a signal."""
-    fitting = [test for test in tests if test.signal and (test.optimizer or optimizer) == optimizer]
-    rates = [test.recommended for test in fitting if test.recommended is not None]
-    if not rates:
-        return None
-    rate = math.exp(median(math.log(rate) for rate in rates))
-    many = len(rates) > 1
-    told = f"{len(rates)} range test{'s recommend' if many else ' recommends'} {rate:.2g}"
-    edges = [test.diverged_at for test in fitting if test.diverged_at is not None]
-    edge = median(edges) if edges else None
-    if edge is not None:
-        told += f" and {'they diverge' if many else 'it diverged'} at {edge:.2g}"
-    stable = stability.largest_stable({}) if stability is not None else None
-    if stable is not None and stable < rate:
-        told += f", but trials diverge above about {stable:.2g}"
-        rate = stable
-    ends = [rate * SPREAD, *(max(rate, limit) for limit in (edge, stable) if limit is not None)]
-    return Prior(rate, (rate / SPREAD, min(ends)), stable if stable is not None else edge, told)

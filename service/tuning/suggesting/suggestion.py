@@ -5,26 +5,24 @@ the history, and the answer is worked out from that in a thread, once for every 
 """
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_ATTR
-from lrtune.service.tuning.auto import finished_runs
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
-from lrtune.service.tuning.fidelity.short_trainings import count_short, look_at_ladder, tells_of_full
+from lrtune.service.tuning.fidelity.ladder import look_at_ladder
+from lrtune.service.tuning.fidelity.short_trainings import count_short, tells_of_full
 from lrtune.service.tuning.state.distributions import main_learning_rate, study_distributions
 from lrtune.service.tuning.state.rate_prior import priors_of
 from lrtune.service.tuning.state.snapshot import snapshot_window
-from lrtune.service.tuning.suggesting.cold_start import bounds_of
 from lrtune.service.tuning.suggesting.compute import Known, Seen, work_out
+from lrtune.service.tuning.suggesting.stability import stability_of_trials
 from lrtune.service.tuning.trials.replicates import finalists
-from lrtune.service.wire.search_space import Parameter
-from lrtune.service.wire.studies import Suggestion
+from lrtune.service.wire.studies import StudySpec, Suggestion
 
 _BEST, _LATEST = 100, 150
 """How many of the trials are looked at, however many there are."""
@@ -46,16 +44,11 @@ def look(study: StudyMirror) -> Seen:
     spec = study.spec
     assert spec is not None
     ranking = study.ranking
-    trials = snapshot_window(study, best=_BEST, latest=_LATEST).trials
     return Seen(
         known=_known(study),
         spec=spec,
         name=main_learning_rate(spec.search_space),
-        trials=[
-            t
-            for t in trials
-            if t.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(t, spec.max_steps)
-        ],
+        trials=_full_trainings(study, spec),
         finalists=finalists(study),
         middle=ranking[len(ranking) // 2][0] if ranking else None,
         distributions=study_distributions(study),
@@ -65,6 +58,15 @@ def look(study: StudyMirror) -> Seen:
         short=count_short(study),
         ladder=look_at_ladder(study),
     )
+
+
+def _full_trainings(study: StudyMirror, spec: StudySpec) -> list[FrozenTrial]:
+    """The complete, pruned and diverged trials of a window, without the short ones."""
+    return [
+        trial
+        for trial in snapshot_window(study, best=_BEST, latest=_LATEST).trials
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(trial, spec.max_steps)
+    ]
 
 
 def _known(study: StudyMirror) -> Known:
@@ -135,17 +137,8 @@ def stability_of(study: StudyMirror) -> StabilityModel | None:
     """How likely learning rates are to train without diverging; None without a learning rate. Kept until another trial
     finishes. Under the engine's lock."""
     assert study.spec is not None
-    space = study.spec.search_space
     known, keeper = _known(study), study.derived(_Kept)
     if keeper.stability is None or keeper.stability[0][:3] != known[:3]:
-        keeper.stability = known, _stability(study, main_learning_rate(space), space)
+        name = main_learning_rate(study.spec.search_space)
+        keeper.stability = known, stability_of_trials(_full_trainings(study, study.spec), study.spec, name)
     return keeper.stability[1]
-
-
-def _stability(study: StudyMirror, name: str | None, space: Mapping[str, Parameter]) -> StabilityModel | None:
-    if name is None:
-        return None
-    trials = [t for t in snapshot_window(study, best=_BEST, latest=_LATEST).trials if t.state.is_finished()]
-    full = study.spec.max_steps if study.spec is not None else None
-    runs = finished_runs([t for t in trials if t.state.name != "FAIL" and tells_of_full(t, full)], name)
-    return StabilityModel(runs, bounds_of(space[name]))

@@ -30,9 +30,6 @@ class _Requests:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-"""In a study's cache: (how many trials were looked through, the trials' numbers by request id)."""
-
-
 def enqueue(engine: Engine, study: StudyMirror, body: Enqueue) -> tuple[Change, TrialMirror]:
     """Put a point into the queue. The change is empty where the trial is that of an earlier copy of the request.
 

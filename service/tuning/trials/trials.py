@@ -11,11 +11,15 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
-from lrtune.service.tuning.state.budget import RETRY_SECONDS
+from lrtune.service.tuning.sampling.drawn import Drawn
+from lrtune.service.tuning.state.budget import ask_later
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials import leases, outside
-from lrtune.service.tuning.trials.ask import Undrawn, begin, take
+from lrtune.service.tuning.trials.ask.begin import begin
+from lrtune.service.tuning.trials.ask.take import take
+from lrtune.service.tuning.trials.ask.to_draw import ToDraw
+from lrtune.service.wire.studies import StudySpec
 from lrtune.service.wire.trials import (
     Ask,
     Checkpoint,
@@ -52,7 +56,7 @@ class Trials:
                 study = await self._studies.get(name)
                 change, reply = await self._ask_in_turn(study, ask)
         except TimeoutError:
-            return NoTrial(done=False, retry_after_seconds=RETRY_SECONDS)
+            return ask_later()
         # The next ask need not wait for the disk: it sees this one in the mirror, and falls with it if this one falls.
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return reply
@@ -75,17 +79,19 @@ class Trials:
         assert spec is not None
         with self._engine.change(study) as change:
             step = begin(self._engine, change, ask, spec)
-        if isinstance(step, Undrawn):
-            drawing = step.drawing(spec)
-            if step.draws_at_once(spec):
-                drawn = drawing()
-            else:
-                drawn = await asyncio.get_running_loop().run_in_executor(self._drawers, drawing)
-            if self._engine.neighbours.busy:
-                await asyncio.to_thread(self._engine.neighbours.catch_up)
-            with self._engine.change(study) as change:
-                step = take(self._engine, change, ask, spec, step, drawn)
-        return change, step
+        if isinstance(step, LeasedTrial | NoTrial):
+            return change, step
+        drawn = await self._draw(step, spec)
+        if self._engine.neighbours.busy:
+            await asyncio.to_thread(self._engine.neighbours.catch_up)
+        with self._engine.change(study) as change:
+            reply = take(self._engine, change, ask, spec, step, drawn)
+        return change, reply
+
+    async def _draw(self, to_draw: ToDraw, spec: StudySpec) -> Drawn:
+        if to_draw.draws_at_once(spec):
+            return to_draw.draw(spec)
+        return await asyncio.get_running_loop().run_in_executor(self._drawers, to_draw.draw, spec)
 
     # On lease
 

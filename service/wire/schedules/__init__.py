@@ -5,57 +5,10 @@
     {"name": "join", "milestones": [900], "schedules": [{"name": "constant"}, {"name": "linear"}]}
 
 Other libraries' names of parameters (`T_max`, `eta_min`, `step_size`, …) are read and written back as ours.
+The kinds are in `models`; those that hold others, and the default, in `union`.
 """
 
-from lrtune.service.wire.schedules.base import ScheduleError, ScheduleModel
-from lrtune.service.wire.schedules.models import (
-    Constant,
-    Cosine,
-    CosineRestarts,
-    Cyclical,
-    Exponential,
-    InverseSqrt,
-    InverseTime,
-    Linear,
-    MultiStep,
-    OneCycle,
-    Plateau,
-    Polynomial,
-    Step,
-    Wsd,
-)
-from lrtune.service.wire.schedules.union import (
-    SCHEDULES,
-    Default,
-    Join,
-    Schedule,
-    Warmup,
-    read_schedule,
-    schedule_adapter,
-)
+from lrtune.service.wire.schedules.base import ScheduleError
+from lrtune.service.wire.schedules.union import SCHEDULES, Schedule, read_schedule, schedule_adapter
 
-__all__ = [
-    "SCHEDULES",
-    "Constant",
-    "Cosine",
-    "CosineRestarts",
-    "Cyclical",
-    "Default",
-    "Exponential",
-    "InverseSqrt",
-    "InverseTime",
-    "Join",
-    "Linear",
-    "MultiStep",
-    "OneCycle",
-    "Plateau",
-    "Polynomial",
-    "Schedule",
-    "ScheduleError",
-    "ScheduleModel",
-    "Step",
-    "Warmup",
-    "Wsd",
-    "read_schedule",
-    "schedule_adapter",
-]
+__all__ = ["SCHEDULES", "Schedule", "ScheduleError", "read_schedule", "schedule_adapter"]

@@ -17,8 +17,8 @@ from lrtune.service.wire.schedules.base import (
 )
 
 
-def _say(words: Mapping[str, str]) -> BeforeValidator:
-    """Other libraries' words for a value."""
+def _also_read(words: Mapping[str, str]) -> BeforeValidator:
+    """Takes other libraries' words for a value: theirs → ours."""
 
     def read(value: Any) -> Any:
         return words.get(value, value) if isinstance(value, str) else value
@@ -195,7 +195,7 @@ class OneCycle(WarmedSchedule):
     """d: it begins at η₀/d."""
     final_div_factor: Annotated[float, Field(ge=1, allow_inf_nan=False)] = 1e4
     """f: it ends at η₀/(d·f)."""
-    anneal: Annotated[Literal["cosine", "linear"], _say({"cos": "cosine"})] = "cosine"
+    anneal: Annotated[Literal["cosine", "linear"], _also_read({"cos": "cosine"})] = "cosine"
     three_phase: bool = False
     """Fall as long as it rose, to η₀/d, then on to the end."""
 
@@ -220,7 +220,7 @@ class Wsd(DecayingSchedule):
     """The decay as a part of all steps; null for 0.2."""
     decay: Annotated[
         Literal["linear", "cosine", "1-sqrt"],
-        _say({"1−√": "1-sqrt", "1-√": "1-sqrt", "1−sqrt": "1-sqrt", "minus_sqrt": "1-sqrt", "cos": "cosine"}),
+        _also_read({"1−√": "1-sqrt", "1-√": "1-sqrt", "1−sqrt": "1-sqrt", "minus_sqrt": "1-sqrt", "cos": "cosine"}),
     ] = "1-sqrt"
 
     @model_validator(mode="after")
@@ -240,8 +240,8 @@ class Plateau(WarmedSchedule):
     """Values without improvement that are borne. Counts metrics, not optimizer steps."""
     threshold: Floor = 1e-4
     """What counts as improvement, relative to the best value's size or absolute."""
-    threshold_mode: Annotated[Literal["rel", "abs"], _say({"relative": "rel", "absolute": "abs"})] = "rel"
-    mode: Annotated[Literal["min", "max"], _say({"minimize": "min", "maximize": "max"})] = "min"
+    threshold_mode: Annotated[Literal["rel", "abs"], _also_read({"relative": "rel", "absolute": "abs"})] = "rel"
+    mode: Annotated[Literal["min", "max"], _also_read({"minimize": "min", "maximize": "max"})] = "min"
     """Whether the metric is to fall or to rise."""
     cooldown: Annotated[int, Field(ge=0, le=10**9)] = 0
     """Values after a reduction that do not count."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
+from lrtune.service.wire.schedules import models
 from lrtune.service.wire.schedules.base import (
     Milestones,
     ScheduleError,
@@ -14,22 +15,6 @@ from lrtune.service.wire.schedules.base import (
     WarmedSchedule,
     WarmupKind,
     problem,
-)
-from lrtune.service.wire.schedules.models import (
-    Constant,
-    Cosine,
-    CosineRestarts,
-    Cyclical,
-    Exponential,
-    InverseSqrt,
-    InverseTime,
-    Linear,
-    MultiStep,
-    OneCycle,
-    Plateau,
-    Polynomial,
-    Step,
-    Wsd,
 )
 
 MAX_DEPTH = 8
@@ -83,21 +68,21 @@ class Default(ScheduleModel):
 
 
 _Kinds = (
-    Constant
-    | Step
-    | MultiStep
-    | Exponential
-    | InverseTime
-    | InverseSqrt
-    | Polynomial
-    | Linear
-    | Cosine
-    | CosineRestarts
-    | Cyclical
-    | OneCycle
+    models.Constant
+    | models.Step
+    | models.MultiStep
+    | models.Exponential
+    | models.InverseTime
+    | models.InverseSqrt
+    | models.Polynomial
+    | models.Linear
+    | models.Cosine
+    | models.CosineRestarts
+    | models.Cyclical
+    | models.OneCycle
     | Warmup
-    | Wsd
-    | Plateau
+    | models.Wsd
+    | models.Plateau
     | Join
     | Default
 )

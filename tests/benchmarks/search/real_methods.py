@@ -10,7 +10,14 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from lrtune.service.tuning.auto import AutoSampler
-from lrtune.service.tuning.auto.ladder.ladder import Training, answer, centre_of, counts, next_training, rungs
+from lrtune.service.tuning.auto.ladder.ladder import (
+    Training,
+    answer,
+    centre_of,
+    counts,
+    lengths_of,
+    next_training,
+)
 from lrtune.service.tuning.auto.ladder.rates import Centre
 from lrtune.service.tuning.auto.prior import quantiles_around
 from tests.benchmarks.search.real_tables import Table
@@ -89,7 +96,7 @@ def _plain(shift: float) -> Method:
             return Found(None, 0.0)
         middle = round(math.log10(centre.learning_rate) * 4) / 4
         rates = [10 ** (middle + 0.25 * place) for place in range(-4, 5)]
-        for steps, keep in zip(rungs(table.max_steps), (3, 1, 1), strict=True):
+        for steps, keep in zip(lengths_of(table.max_steps), (3, 1, 1), strict=True):
             losses = [table.train(rate, steps, _seed(table, seed)) for rate in rates]
             rates = [rates[place] for place in np.argsort(losses, kind="stable")[:keep]]
             if steps < table.max_steps:
@@ -123,7 +130,7 @@ def _ladder_of_three(known: str) -> Method:
     def run(table: Table, seed: int) -> Found:
         centre = _centre(table, seed, known)
         low, high, trained = table.learning_rates[0], table.learning_rates[-1], list[Training]()
-        lengths = dict(zip(rungs(3), rungs(table.max_steps)[-2:], strict=True))
+        lengths = dict(zip(lengths_of(3), lengths_of(table.max_steps)[-2:], strict=True))
         while True:
             step = next_training(trained, low=low, high=high, max_steps=3, centre=centre)
             if step.learning_rate is None or step.steps is None:

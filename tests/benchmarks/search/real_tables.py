@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrtune.service.rates.range_test import analyse
-from lrtune.service.tuning.auto.ladder.ladder import rungs
+from lrtune.service.tuning.auto.ladder.ladder import lengths_of
 from tests.benchmarks.finder.run import LARGEST, Job, Plan, Record, perform
 from tests.benchmarks.finder.table import Cell, Grid, history, read_cells
 from tests.benchmarks.processes import BenchError
@@ -53,7 +53,7 @@ class Table:
     def train(self, rate: float, steps: int, seed: int) -> float:
         """The final loss of a training of so many steps, one of the ladder's lengths; between rates linear in log
         rate, inf where a neighbour diverged."""
-        place = rungs(self.max_steps).index(steps)
+        place = lengths_of(self.max_steps).index(steps)
         return self._grid(self.losses[:, place, seed]).loss_at(rate)
 
     def over_best(self, rate: float) -> float:
@@ -101,7 +101,7 @@ def train_tables(plan: Plan, workers: int, results: Path | None, say: Callable[[
         raise BenchError(str(error)) from error
     cells, losses = [], []
     for task, optimizer in plan.cells():
-        found = np.array([_losses(plan, task, optimizer, steps, done) for steps in rungs(_epochs(plan, task))])
+        found = np.array([_losses(plan, task, optimizer, steps, done) for steps in lengths_of(_epochs(plan, task))])
         losses.append(np.moveaxis(found, 0, 1))
         tests = [done[job.key] for job in _tests(plan) if (job.task, job.optimizer) == (task, optimizer)]
         means = tuple(losses[-1][:, -1].mean(axis=-1).tolist())
@@ -137,7 +137,7 @@ def _jobs(plan: Plan) -> list[Job]:
     return _tests(plan) + [
         Job("training", task, optimizer, seed, rate, steps)
         for task, optimizer in plan.cells()
-        for steps in rungs(_epochs(plan, task))
+        for steps in lengths_of(_epochs(plan, task))
         for seed in range(plan.seeds if steps == _epochs(plan, task) else 1)
         for rate in plan.learning_rates
     ]

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 from lrtune.service.tuning.auto import AutoPruner, AutoSampler
 from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
 from lrtune.service.tuning.auto.policy import promotion
-from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 from tests.benchmarks.search.resuming import evidence_of
 from tests.benchmarks.search.study import Desk
@@ -67,7 +67,7 @@ def by_pausing(desk: Desk, trials: int, seed: int) -> None:
             number=begun,
             seed=seed,
             whole=np.isin(np.arange(begun), list(whole)),
-            insists=behind_pace(desk.spent, begun, max_steps=full, max_trials=trials),
+            insists=few_steps_per_trial(desk.spent, begun, max_steps=full, max_trials=trials),
             fresh=begun < trials,
             max_trials=trials,
         )

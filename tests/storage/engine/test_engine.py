@@ -1,32 +1,23 @@
-"""The engine's promises: on disk before answered, one writer, the database is the truth."""
+"""The engine's promises: Optuna sees the same, one writer, the database is the truth."""
 
-import asyncio
 import math
-import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import optuna
 import psycopg
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from optuna.distributions import FloatDistribution
-from optuna.trial import TrialState
 from sqlalchemy import create_engine, text
 
 from lrtune.service.storage import open_storage
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine, open_engine
-from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
-from lrtune.service.storage.maintenance.upgrade import check_can_open
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.tables import PREFIX, VERSION_TABLE, metadata
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Release, Report, Reports, Result
+from tests.support.engines import add_trial, new_study
 from tests.support.mirrors import fields_of, read_by_optuna
 from tests.support.tuning import Tuning
 
@@ -38,21 +29,6 @@ def engine(migrated_url: str) -> Iterator[Engine]:
     opened = open_engine(migrated_url)
     yield opened
     opened.close()
-
-
-def new_study(engine: Engine, name: str = "s") -> StudyMirror:
-    with engine.lock:
-        study = engine.new_study(name, [optuna.study.StudyDirection.MINIMIZE])
-        with engine.change(study) as change:
-            change.create_study(None)
-    change.wait()
-    return study
-
-
-def running_trial(engine: Engine, study: StudyMirror, rate: float = 0.1) -> TrialMirror:
-    trial = TrialMirror(engine.new_trial_id(), len(study.trials), TrialState.RUNNING)
-    trial.params, trial.distributions = {"learning_rate": rate}, {"learning_rate": RATE}
-    return trial
 
 
 # What Optuna sees
@@ -94,83 +70,6 @@ def test_optuna_sees_the_very_same_trials_field_by_field(migrated_url: str) -> N
         assert reread.tally == study.tally
         assert reread.ranking == study.ranking
         assert list(reread.waiting) == [study.trials[-1].number]
-
-
-# On disk before answered
-
-
-def test_what_is_answered_is_on_disk(engine: Engine, migrated_url: str) -> None:
-    study = new_study(engine)
-    for number in range(20):
-        with engine.change(study) as change:
-            trial = running_trial(engine, study)
-            change.add_trial(trial)
-            change.report(trial, 1, 0.5 * number)
-        change.wait()
-        reader = create_engine(migrated_url)
-        with reader.connect() as connection:
-            assert connection.execute(text("select count(*) from trials")).scalar() == number + 1
-            assert connection.execute(text("select count(*) from trial_intermediate_values")).scalar() == number + 1
-        reader.dispose()
-
-
-def test_requests_that_arrive_together_share_one_transaction(engine: Engine) -> None:
-    study = new_study(engine)
-    batches: list[int] = []
-    engine.committer.on_batch.append(lambda changes, _seconds: batches.append(changes))
-
-    async def together() -> None:
-        changes = []
-        with engine.lock:
-            for _ in range(50):
-                with engine.change(study) as change:
-                    change.add_trial(running_trial(engine, study))
-                changes.append(change)
-        await asyncio.gather(*(change.on_disk() for change in changes))
-
-    asyncio.run(together())
-    assert batches == [50]
-
-
-def test_a_bad_record_fails_alone_and_its_study_is_read_anew(engine: Engine) -> None:
-    good, bad = new_study(engine, "good"), new_study(engine, "bad")
-    with engine.lock:
-        with engine.change(good) as first:
-            first.add_trial(running_trial(engine, good))
-        with engine.change(bad) as wrong:
-            trial = running_trial(engine, bad)
-            wrong.add_trial(trial)
-            wrong.rows.append((Op.INSERT_STUDY, {"study_id": good.study_id, "study_name": "taken"}))
-        with engine.change(bad) as later:
-            later.report(trial, 1, 0.5)
-        with engine.change(good) as second:
-            second.add_trial(running_trial(engine, good))
-    first.wait()
-    second.wait()
-    for refused in (wrong, later):
-        with pytest.raises(StorageUnavailable):
-            refused.wait()
-    assert not bad.alive
-    assert engine.load(bad.study_id).trials == []
-    assert len(engine.load(good.study_id).trials) == 2
-    bad = engine.load(bad.study_id)
-    with engine.change(bad) as change:
-        change.add_trial(running_trial(engine, bad))
-    change.wait()
-
-
-def test_a_change_that_fails_half_way_leaves_no_trace(engine: Engine) -> None:
-    study = new_study(engine)
-
-    def fail_half_way() -> None:
-        with engine.change(study) as change:
-            change.add_trial(running_trial(engine, study))
-            raise ArithmeticError
-
-    with pytest.raises(ArithmeticError):
-        fail_half_way()
-    assert not study.alive
-    assert engine.load(study.study_id).trials == []
 
 
 def test_a_deleted_study_is_gone_with_all_its_rows(migrated_url: str) -> None:
@@ -246,16 +145,13 @@ def test_a_cut_connection_answers_503_then_the_engine_resumes_and_nothing_acknow
 ) -> None:
     engine = open_engine(postgres_url)
     study = new_study(engine)
-    with engine.change(study) as change:
-        change.add_trial(running_trial(engine, study))
-    change.wait()
+    add_trial(engine, study).wait()
     with psycopg.connect(postgres_admin_url, autocommit=True) as admin:
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lrtune' and datname = %s",
             [postgres_url.rpartition("/")[2].partition("?")[0]],
         )
-    with engine.change(study) as lost:
-        lost.add_trial(running_trial(engine, study))
+    lost = add_trial(engine, study)
     with pytest.raises(StorageUnavailable):
         lost.wait()
     assert not study.alive
@@ -265,39 +161,8 @@ def test_a_cut_connection_answers_503_then_the_engine_resumes_and_nothing_acknow
         threading.Event().wait(0.1)
     fresh = engine.load(study.study_id)
     assert len(fresh.trials) == 1
-    with engine.change(fresh) as change:
-        change.add_trial(running_trial(engine, fresh))
-    change.wait()
+    add_trial(engine, fresh).wait()
     engine.close()
-
-
-# Schema
-
-
-def test_autogenerate_finds_nothing_to_change(engine: Engine, migrated_url: str) -> None:
-    assert engine.state == "active"
-    reader = create_engine(migrated_url)
-    with reader.connect() as connection:
-        context = MigrationContext.configure(
-            connection,
-            opts={
-                "version_table": VERSION_TABLE,
-                "compare_type": True,
-                "include_name": lambda name, kind, _: kind != "table" or str(name).startswith(PREFIX),
-            },
-        )
-        assert compare_metadata(context, metadata) == []
-    reader.dispose()
-
-
-def test_a_database_of_a_newer_lrtune_is_refused_in_clear_words(migrated_url: str) -> None:
-    open_engine(migrated_url).close()
-    writer = create_engine(migrated_url)
-    with writer.begin() as connection:
-        connection.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
-    writer.dispose()
-    with pytest.raises(SchemaMismatch, match="newer lrtune"):
-        open_engine(migrated_url)
 
 
 def test_a_database_that_optuna_made_is_taken_over_with_its_studies(storage_url: str) -> None:
@@ -312,56 +177,3 @@ def test_a_database_that_optuna_made_is_taken_over_with_its_studies(storage_url:
     taken.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
     assert len(read_by_optuna(storage_url, "before")) == 5
     storage.close()
-
-
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [
-        ("nonsense", "cannot be read"),
-        ("mysql://host/db", "not in mysql"),
-        ("sqlite://", "name a file"),
-        ("sqlite:///:memory:", "name a file"),
-        ("postgresql+asyncpg://host/db", "postgresql"),
-    ],
-)
-def test_a_url_that_names_no_database_is_refused_with_what_would_be_right(url: str, words: str) -> None:
-    with pytest.raises(StorageUrlInvalid, match=words):
-        Database(url)
-
-
-def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
-    with pytest.raises(StorageUnavailable, match="does not exist"):
-        check_can_open(f"sqlite:///{tmp_path}/no/such/folder/lrtune.db")
-    with pytest.raises(StorageUnavailable) as caught:
-        check_can_open("postgresql+psycopg://me:hush@127.0.0.1:1/db")
-    assert "hush" not in str(caught.value)
-
-
-def test_a_batch_that_finds_sqlite_locked_is_committed_when_the_lock_is_free(tmp_path: Path) -> None:
-    """In a service the loop commits; what it cannot commit at once the thread does; nobody who waits is forgotten."""
-    engine = open_engine(f"sqlite:///{tmp_path}/lrtune.db")
-    study = new_study(engine)
-    neighbour = sqlite3.connect(f"{tmp_path}/lrtune.db", isolation_level=None, check_same_thread=False)
-
-    async def two_while_locked() -> float:
-        loop = asyncio.get_running_loop()
-        engine.committer.attach(loop)
-        neighbour.execute("BEGIN IMMEDIATE")
-        with engine.change(study) as first:
-            first.add_trial(running_trial(engine, study))
-        waiting = asyncio.create_task(first.on_disk())
-        await asyncio.sleep(0)  # The loop has tried by now, and handed the batch on.
-        with engine.change(study) as second:
-            second.add_trial(running_trial(engine, study))
-        begun = loop.time()
-        await asyncio.sleep(0)
-        stalled = loop.time() - begun
-        threading.Timer(0.3, neighbour.execute, ["COMMIT"]).start()
-        await asyncio.gather(waiting, second.on_disk())
-        engine.committer.detach()
-        return stalled
-
-    assert asyncio.run(two_while_locked()) < 0.25, "the loop must not wait for another process's lock"
-    assert len(engine.load(study.study_id).trials) == 2
-    engine.close()
-    neighbour.close()

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import (
     Boolean,
     Connection,
@@ -25,7 +27,7 @@ from lrtune.service.storage.engine.engine import open_engine
 from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable
 from lrtune.service.storage.maintenance import upgrade
 from lrtune.service.storage.schema import optuna_tables
-from lrtune.service.storage.schema.tables import PREFIX, VERSION_TABLE
+from lrtune.service.storage.schema.tables import PREFIX, VERSION_TABLE, metadata
 from lrtune.service.wire.studies import StudySpec
 from tests.support.filled import content, fill, load_old
 
@@ -148,3 +150,36 @@ def test_a_database_of_an_older_optuna_is_refused_with_the_way_to_adopt_it(tmp_p
     load_old("optuna-2.10.sql", url)
     with pytest.raises(SchemaMismatch, match=r"older Optuna \(2\.10\.1\).*lrtune db adopt"):
         upgrade.check_can_open(url)
+
+
+def test_autogenerate_finds_nothing_to_change(migrated_url: str) -> None:
+    reader = create_engine(migrated_url)
+    with reader.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "version_table": VERSION_TABLE,
+                "compare_type": True,
+                "include_name": lambda name, kind, _: kind != "table" or str(name).startswith(PREFIX),
+            },
+        )
+        assert compare_metadata(context, metadata) == []
+    reader.dispose()
+
+
+def test_a_database_of_a_newer_lrtune_is_refused_in_clear_words(migrated_url: str) -> None:
+    open_engine(migrated_url).close()
+    writer = create_engine(migrated_url)
+    with writer.begin() as connection:
+        connection.execute(text(f"update {VERSION_TABLE} set version_num = '9999'"))
+    writer.dispose()
+    with pytest.raises(SchemaMismatch, match="newer lrtune"):
+        open_engine(migrated_url)
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(StorageUnavailable, match="does not exist"):
+        upgrade.check_can_open(f"sqlite:///{tmp_path}/no/such/folder/lrtune.db")
+    with pytest.raises(StorageUnavailable) as caught:
+        upgrade.check_can_open("postgresql+psycopg://me:hush@127.0.0.1:1/db")
+    assert "hush" not in str(caught.value)

@@ -17,7 +17,7 @@ from lrtune.service.storage import open_storage
 from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.errors import LeaseLost
-from lrtune.service.tuning.sampling.samplers import snapshot_for
+from lrtune.service.tuning.sampling.snapshots import snapshot_for
 from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Report, Reports, Result
 from tests.support.mirrors import fields_of, read_by_optuna
 from tests.support.tuning import Tuning

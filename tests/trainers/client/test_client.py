@@ -1,7 +1,3 @@
-import json
-import subprocess
-import sys
-
 import httpx2
 import pytest
 
@@ -92,12 +88,3 @@ def test_a_stranger_at_the_address_is_recognised(client: Client, service: FakeSe
     service.fault = lambda _: httpx2.Response(200, json={"hello": "world"})
     with pytest.raises(LrtuneError, match="does not answer like an lrtune service"):
         client.study("s")
-
-
-def test_the_package_is_imported_without_torch_or_the_service() -> None:
-    code = (
-        "import sys, json; from lrtune import Client, LeaseLost, TrialStopped;"
-        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
-    )
-    loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code])))
-    assert not loaded & {"torch", "numpy", "sklearn", "fastapi", "sqlalchemy", "optuna", "matplotlib"}

@@ -92,7 +92,7 @@ def test_the_thread_ends_with_the_block(error: type[BaseException] | None) -> No
 
 
 def test_a_lease_lost_between_reports_stops_the_next_one(client: Client, service: FakeService) -> None:
-    with next(client.study("s").trials()) as trial:
+    with next(client.study("s").leases()) as trial:
         assert trial._keeper is not None
         trial._keeper.loss = LOST
         trial._keeper.lost.set()
@@ -104,7 +104,7 @@ def test_a_lease_lost_between_reports_stops_the_next_one(client: Client, service
 
 
 def test_heartbeats_carry_the_lease(client: Client, service: FakeService) -> None:
-    trial = next(client.study("s").trials())
+    trial = next(client.study("s").leases())
     assert trial._calls.heartbeat().verdict == "continue"
     assert service.bodies("/heartbeat") == [{"lease": "lease-0"}]
     service.fault = lambda _: lease_lost()

@@ -9,7 +9,7 @@ from tests.fake_service import FakeService, lease_lost, problem
 
 
 def lease(client: Client) -> LeasedTrial:
-    return next(client.study("s").trials())
+    return next(client.study("s").leases())
 
 
 def test_a_training_that_ends_is_complete_with_its_last_value(client: Client, service: FakeService) -> None:
@@ -157,14 +157,14 @@ def test_a_trial_is_used_inside_its_block_only(client: Client, service: FakeServ
 
 def test_an_unopened_trial_is_given_back_and_complained_about(client: Client, service: FakeService) -> None:
     with pytest.raises(LrtuneError, match="with trial"):
-        for _trial in client.study("s").trials():
+        for _trial in client.study("s").leases():
             pass
     assert len(service.bodies("/release")) == 1
 
 
 def test_the_iteration_ends_when_the_service_says_done(client: Client, service: FakeService) -> None:
     seen = []
-    for trial in client.study("s").trials(worker="me", anneals=True):
+    for trial in client.study("s").leases(worker="me", anneals=True):
         with trial:
             trial.complete(0.5)
         seen.append(trial.number)
@@ -185,4 +185,4 @@ def test_waiting_for_leased_out_trials_can_be_interrupted(client: Client, servic
         return None
 
     service.fault = nothing_now
-    assert list(client.study("s").trials(stop=stop)) == []
+    assert list(client.study("s").leases(stop=stop)) == []

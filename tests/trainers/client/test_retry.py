@@ -32,7 +32,7 @@ def refused() -> httpx2.Response | None:
 def test_a_lost_reply_is_asked_again_with_the_same_request_id(client: Client, service: FakeService) -> None:
     study = client.study("s")
     service.fault = times(2, broken)
-    with next(study.trials()) as trial:
+    with next(study.leases()) as trial:
         trial.complete(0.5)
     ids = [body["request_id"] for body in service.bodies("/trials")]
     assert len(ids) == 3
@@ -40,7 +40,7 @@ def test_a_lost_reply_is_asked_again_with_the_same_request_id(client: Client, se
 
 
 def test_each_ask_has_a_request_id_of_its_own(client: Client, service: FakeService) -> None:
-    for trial in client.study("s").trials():
+    for trial in client.study("s").leases():
         with trial:
             trial.complete(0.5)
     assert len({body["request_id"] for body in service.bodies("/trials")}) == 3
@@ -80,7 +80,7 @@ def test_a_lasting_refusal_is_not_retried(
 
 def test_a_409_is_never_retried(client: Client, service: FakeService, slept: list[float]) -> None:
     study = client.study("s")
-    with next(study.trials()) as trial:
+    with next(study.leases()) as trial:
         service.fault = lambda _: lease_lost()
         trial.report(1, 0.5)
     assert len(service.bodies("/reports")) == 1

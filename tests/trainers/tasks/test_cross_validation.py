@@ -93,7 +93,7 @@ def test_folds_are_reported_one_by_one_and_end_where_one_diverges() -> None:
 
 def lease(service: FakeService, name: str = "decision-tree", folds: int = 3) -> str | None:
     with Client("http://service", transport=httpx2.MockTransport(service)) as client:
-        trial = next(client.study("s").trials())
+        trial = next(client.study("s").leases())
         trial.params = dict(TREE)
         train = over_folds(TASKS[name], folds)
         with trial:

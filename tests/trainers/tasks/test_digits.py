@@ -6,7 +6,7 @@ from lrtune.service.wire.studies import NewStudy
 
 pytest.importorskip("torch")
 
-from lrtune.trainers.tasks.builtin.digits import SEARCH_SPACE, fit
+from lrtune.trainers.tasks.builtin.digits import TASK, fit
 
 GOOD = {"learning_rate": 0.03, "batch_size": 64, "optimizer": "sgd", "momentum": 0.9}
 
@@ -46,7 +46,7 @@ def test_the_random_state_of_the_process_is_left_alone() -> None:
 
 
 def test_the_search_space_is_one_the_service_takes() -> None:
-    spec = NewStudy.model_validate({"name": "digits", "search_space": SEARCH_SPACE})
+    spec = NewStudy.model_validate({"name": "digits", "search_space": TASK.search_space})
     assert list(spec.search_space) == ["learning_rate", "batch_size", "optimizer", "momentum", "num_layers"]
 
 

@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,35 @@ def test_a_module_in_the_working_directory_is_found(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     assert load_task("task_in_the_working_directory:train")(None) == 0.5
+
+
+@pytest.mark.parametrize("name", ["json", "lrtune", "pytest", "colorsys"])
+def test_a_script_with_the_name_of_another_module_takes_nothing_from_it(tmp_path: Path, name: str) -> None:
+    before = sys.modules.get(name)
+    script = tmp_path / f"{name}.py"
+    script.write_text("def train(trial):\n    return 0.5\n")
+    found = load_task(f"{script}:train")
+    assert found(None) == 0.5
+    assert sys.modules.get(name) is before
+    assert sys.modules[found.__module__].__file__ == str(script), "another process finds it by its name"
+
+
+def test_a_script_can_be_loaded_again_and_is_what_it_is_then(tmp_path: Path) -> None:
+    script = tmp_path / "loaded_twice.py"
+    script.write_text("def train(trial):\n    return 0.5\n")
+    load_task(f"{script}:train")
+    script.write_text("def train(trial):\n    return 0.25  # and longer\n")
+    found = load_task(f"{script}:train")
+    assert found(None) == 0.25
+    assert found.__module__ == "loaded_twice"
+
+
+def test_a_script_that_breaks_is_not_left_among_the_modules(tmp_path: Path) -> None:
+    script = tmp_path / "breaks_at_once.py"
+    script.write_text("1 / 0\n")
+    with pytest.raises(TaskError):
+        load_task(f"{script}:train")
+    assert "breaks_at_once" not in sys.modules
 
 
 @pytest.mark.parametrize(

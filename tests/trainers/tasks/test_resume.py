@@ -17,7 +17,7 @@ from lrtune.trainers.tasks import TASKS
 from lrtune.trainers.tasks.builtin.characters import TASK as CHARACTERS
 from lrtune.trainers.tasks.builtin.digits import TASK as DIGITS
 from lrtune.trainers.tasks.builtin.digits import train
-from lrtune.trainers.tasks.loop import Training, fit, train_on_lease
+from lrtune.trainers.tasks.loop import Training, train_on_lease
 from lrtune.trainers.tasks.protocols import GradientTask
 from tests.fake_service import STUDY, FakeService
 
@@ -38,16 +38,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (DIGITS, {"optimizer": "adamw", "layer_decay": 0.8}),
         (DIGITS, {"optimizer": "adam", "schedule": "plateau", "schedule.patience": 0}),
         (CHARACTERS, {"optimizer": "adam", "batch_size": 64}),
+        (DIGITS, {"optimizer": "schedule_free", "schedule": "constant"}),
     ],
-    ids=["digits-sgd", "digits-adamw", "digits-plateau", "characters"],
+    ids=["digits-sgd", "digits-adamw", "digits-plateau", "characters", "digits-schedule-free"],
 )
 def test_a_training_that_was_interrupted_comes_to_the_same_bit_for_bit(
     task: GradientTask, more: dict[str, Any], folder: Path
 ) -> None:
+    if more["optimizer"] == "schedule_free":
+        pytest.importorskip("schedulefree")
     params = {**PARAMS, **more}
     epochs = 2 if task is CHARACTERS else 4
     reports: list[float] = []
-    whole = fit(task, params, epochs, 5, lambda _, value: reports.append(value))
+    whole = task.fit(params, epochs, 5, lambda _, value: reports.append(value))
     first = Training(task, params, epochs, 5)
     first.train_epoch()
     assert first.value == reports[0]
@@ -66,24 +69,24 @@ def test_a_training_that_goes_on_for_longer_anneals_to_its_new_end() -> None:
     long = Training(DIGITS, PARAMS, 4, 0)
     long.load_state_dict(short.state_dict())
     long.train_epoch()
-    assert long._optimizer.param_groups[0]["lr"] == pytest.approx(0.015)
+    assert long.learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.015)
     while not long.over:
         long.train_epoch()
-    assert long._optimizer.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-12)
+    assert long.learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.0, abs=1e-12)
 
 
 def test_the_schedule_is_that_of_the_parameters() -> None:
     training = Training(DIGITS, {**PARAMS, "schedule": "exponential", "schedule.gamma": 0.5}, 1, 0)
     training.train_epoch()
     steps = len(DIGITS.batches(PARAMS, seed=0))
-    assert training._optimizer.param_groups[0]["lr"] == pytest.approx(0.03 * 0.5**steps)
+    assert training.learner.optimizer.param_groups[0]["lr"] == pytest.approx(0.03 * 0.5**steps)
 
 
 def lease(service: FakeService, folder: Path) -> str | None:
     """Train the next trial of the service; how it ended."""
     service.max_trials += 1
     with Client("http://service", transport=httpx2.MockTransport(service)) as client:
-        trial = next(client.study("s").trials(resumable=True))
+        trial = next(client.study("s").leases(resumable=True))
         trial.params |= PARAMS
         with trial:
             trial.complete(train(trial))
@@ -160,16 +163,16 @@ def test_a_short_lease_is_the_whole_training_of_that_length(quiet_service: FakeS
     assert task.default_epochs > 3
     quiet_service.max_trials = 1
     with Client("http://service", transport=httpx2.MockTransport(quiet_service)) as client:
-        trial = next(client.study("s").trials(anneals=True))
+        trial = next(client.study("s").leases(anneals=True))
         trial.params |= PARAMS
         with trial:
             assert trial.max_steps == 3
             train_on_lease(task, trial)
     whole: list[tuple[int, float]] = []
-    fit(task, trial.params, 3, trial.number, lambda step, value: whole.append((step, value)))
+    task.fit(trial.params, 3, trial.number, lambda step, value: whole.append((step, value)))
     assert values(quiet_service) == whole
     longer: list[float] = []
-    fit(task, trial.params, 4, trial.number, lambda _, value: longer.append(value))
+    task.fit(trial.params, 4, trial.number, lambda _, value: longer.append(value))
     assert longer[2] != whole[2][1], "its schedule ends with the lease"
 
 

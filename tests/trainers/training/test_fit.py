@@ -285,7 +285,7 @@ def test_the_metric_drives_a_plateau() -> None:
 
 
 def lease(client: Client) -> LeasedTrial:
-    return next(client.study("s").trials(resumable=True))
+    return next(client.study("s").leases(resumable=True))
 
 
 def test_a_leased_trial_hears_every_evaluation_and_sets_the_length(client: Client, service: FakeService) -> None:

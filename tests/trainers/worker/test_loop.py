@@ -8,7 +8,7 @@ import pytest
 from lrtune import Client, LeasedTrial, ServiceUnreachable, task
 from lrtune.trainers.client.retry import Retry
 from lrtune.trainers.errors import TaskKeepsFailing
-from lrtune.trainers.worker.loop import exit_code, work
+from lrtune.trainers.worker.loop import exit_code, run, work
 from lrtune.trainers.worker.signals import Shutdown, Signals
 from tests.fake_service import STUDY, FakeService, problem
 
@@ -30,7 +30,7 @@ def test_what_a_task_says_about_itself_reaches_the_service(client: Client, servi
     def train(trial: LeasedTrial) -> float:
         return 0.5
 
-    client.study("s").run(train, worker="me")
+    run(client.study("s"), train, worker="me")
     ask = service.bodies("/trials")[0]
     assert (ask["worker"], ask["anneals"], ask["resumable"]) == ("me", True, True)
 
@@ -65,7 +65,7 @@ def test_a_failing_task_fails_its_trial_and_the_worker_goes_on(
         return 0.5
 
     with caplog.at_level(logging.INFO, "lrtune.trainers"):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     assert [body["state"] for body in service.bodies("/result")] == ["failed", "complete"]
     assert "no such file: data.csv" in caplog.text
     assert "Traceback" in caplog.text
@@ -78,7 +78,7 @@ def test_a_worker_gives_up_after_three_failures_in_a_row(client: Client, service
         raise ValueError("no GPU")
 
     with pytest.raises(TaskKeepsFailing, match="failed 3 times in a row, the last time with ValueError: no GPU"):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     assert len(service.bodies("/result")) == 3
 
 
@@ -90,7 +90,7 @@ def test_failures_count_in_a_row_only(client: Client, service: FakeService) -> N
             raise ValueError
         return 0.5
 
-    client.study("s").run(train)
+    run(client.study("s"), train)
     assert len(service.bodies("/result")) == 8
 
 
@@ -100,7 +100,7 @@ def test_a_service_that_is_gone_is_no_failure_of_the_task(client: Client, servic
         raise ServiceUnreachable("http://service", "it took too long")
 
     with pytest.raises(ServiceUnreachable):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     assert service.bodies("/result") == []
 
 
@@ -140,9 +140,9 @@ def test_in_a_script_a_signal_ends_as_python_users_know_it(client: Client, servi
         os.kill(os.getpid(), signal.SIGTERM if trial.number else signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     with pytest.raises(SystemExit, match="143"):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     assert len(service.bodies("/release")) == 2
 
 
@@ -177,7 +177,7 @@ def test_the_closing_line_says_what_the_curve_says_of_the_rate(
 
     service.fault = study
     with caplog.at_level(logging.INFO, "lrtune.trainers"):
-        client.study("s").run(train)
+        run(client.study("s"), train)
     closing = [line for line in caplog.messages if "complete" in line]
     assert "; learning rate too_low: falls slowly and steadily" in closing[0]
     assert closing[1] == f"trial 1: complete, {sign * 0.5:g}"

@@ -14,7 +14,8 @@ from sqlalchemy import select
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import tables
 from lrtune.service.tuning.suggesting.suggestion import suggest
-from lrtune.service.tuning.views.views import status_view, trial_view
+from lrtune.service.tuning.views.studies import status_view
+from lrtune.service.tuning.views.trials import trial_view
 from lrtune.service.wire.studies import StudyPatch, Suggestion
 from lrtune.service.wire.trials import (
     Ask,

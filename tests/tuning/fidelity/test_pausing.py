@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.tuning.fidelity.pausing import Choice, choose
+from lrtune.service.tuning.fidelity.pausing import NewPoint, Promotion, choose
 from lrtune.service.tuning.sampling import draw
 from lrtune.service.tuning.state.outcomes import explanation_of
 from lrtune.service.wire.trials import (
@@ -262,7 +262,7 @@ def test_it_waits_for_those_that_can_resume_while_there_are_some(bench: Bench) -
 def test_idle_workers_that_ask_again_cost_no_new_choice(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = 0
 
-    def counted(*given: Any, **more: Any) -> Choice:
+    def counted(*given: Any, **more: Any) -> Promotion | NewPoint | None:
         nonlocal chosen
         chosen += 1
         return choose(*given, **more)

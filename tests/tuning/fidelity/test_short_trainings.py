@@ -9,7 +9,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from lrtune.service.storage.schema.attributes import LADDER_ATTR
-from lrtune.service.tuning.fidelity.short_trainings import choose, climbs, conclude, is_short, trainings
+from lrtune.service.tuning.fidelity.ladder import conclude, next_step, trainings
+from lrtune.service.tuning.fidelity.short_trainings import climbs, is_short
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire.studies import StudySpec
 
@@ -49,7 +50,7 @@ def test_a_ladder_is_climbed_where_the_rate_is_all_there_is() -> None:
 @pytest.mark.parametrize("direction", ["minimize", "maximize"])
 def test_a_study_climbs_to_its_best_rate_within_its_budget(direction: str) -> None:
     sign, told, trials = (1.0 if direction == "minimize" else -1.0), spec(direction=direction), list[FrozenTrial]()
-    while (step := choose(told, snapshot(trials))).kind == "train":
+    while (step := next_step(told, snapshot(trials))).kind == "train":
         assert step.learning_rate is not None
         assert step.steps is not None
         up = 0.25 * math.log(90 / step.steps, 3)
@@ -65,7 +66,7 @@ def test_a_study_climbs_to_its_best_rate_within_its_budget(direction: str) -> No
 
 def test_a_given_prior_and_a_range_test_are_its_centre() -> None:
     told = spec(prior={"learning_rate": {"median": 1e-2, "spread_decades": 0.5}})
-    step = choose(told, snapshot([], **{"lrtune:range_test": 1e-4}))
+    step = next_step(told, snapshot([], **{"lrtune:range_test": 1e-4}))
     assert step.learning_rate == pytest.approx(10**-2.75), "1e-3, a quarter decade up"
     assert step.steps == 10
 

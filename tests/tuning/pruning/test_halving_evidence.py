@@ -9,7 +9,7 @@ import pytest
 
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR
 from lrtune.service.tuning.state.outcomes import explanation_of
-from lrtune.service.tuning.views.views import trial_view
+from lrtune.service.tuning.views.trials import trial_view
 from lrtune.service.wire.studies import StudyPatch
 from lrtune.service.wire.trials import LeasedTrial, NoTrial, Result
 from tests.support.tuning import Tuning

@@ -22,7 +22,7 @@ DISTRIBUTIONS = {"learning_rate": FloatDistribution(1e-5, 1, log=True), "momentu
 FULL = 20
 
 
-def new_study(direction: str, max_steps: int | None) -> StudyMirror:
+def study_in_memory(direction: str, max_steps: int | None) -> StudyMirror:
     study = StudyMirror(1, "s", [StudyDirection.MAXIMIZE if direction == "maximize" else StudyDirection.MINIMIZE])
     study.spec = StudySpec.model_validate({"name": "s", "direction": direction, "max_steps": max_steps})
     return study
@@ -95,7 +95,7 @@ def test_auto_judges_as_the_pruner_does(
 ) -> None:
     """Whatever the order in which trials begin, report, stop, fail and end; with `rungs`, train others again."""
     source = random.Random(seed)
-    study = new_study(direction, max_steps)
+    study = study_in_memory(direction, max_steps)
     sign = -1.0 if direction == "maximize" else 1.0
     running: list[TrialMirror] = []
     quality: list[float] = []
@@ -120,7 +120,7 @@ def test_auto_judges_as_the_pruner_does(
 
 
 def test_a_race_is_lost_against_what_finished_and_says_so() -> None:
-    study = new_study("minimize", FULL)
+    study = study_in_memory("minimize", FULL)
     for quality in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6):
         trial = begin(study)
         for step in range(1, FULL + 1):
@@ -138,7 +138,7 @@ def test_a_race_is_lost_against_what_finished_and_says_so() -> None:
 
 @pytest.mark.parametrize("full", [1, 3, 9, 12])
 def test_a_short_training_is_not_stopped_at_its_first_report_for_having_learned_nothing_since(full: int) -> None:
-    study = new_study("minimize", full)
+    study = study_in_memory("minimize", full)
     for _ in range(4):
         trial = begin(study)
         for step in range(1, full + 1):
@@ -148,7 +148,7 @@ def test_a_short_training_is_not_stopped_at_its_first_report_for_having_learned_
 
 
 def test_of_a_large_first_wave_the_worst_do_not_train_to_the_end() -> None:
-    study = new_study("minimize", 100)
+    study = study_in_memory("minimize", 100)
     wave = [begin(study) for _ in range(40)]
     ranks = random.Random(0).sample(range(40), 40)
     stopped: dict[int, str] = {}
@@ -168,7 +168,7 @@ def test_of_a_large_first_wave_the_worst_do_not_train_to_the_end() -> None:
 
 @pytest.mark.parametrize("trials", [50, 2000])
 def test_a_verdict_keeps_a_bounded_number_of_curves(trials: int) -> None:
-    study = new_study("minimize", 40)
+    study = study_in_memory("minimize", 40)
     for number in range(trials):
         trial = begin(study)
         for step in (4, 40):
@@ -178,7 +178,7 @@ def test_a_verdict_keeps_a_bounded_number_of_curves(trials: int) -> None:
         end(study, trial, TrialState.COMPLETE)
     late = begin(study)
     assert race_evidence.judge(study, late, report(late, 4, 50.0)).stop
-    known = study.derived(race_evidence._Kept).standings
+    known = study.derived(race_evidence._Kept).evidence
     assert known is not None
     assert len(known._finished) <= 80
     best = {number for _, number in study.ranking[:20]}

@@ -3,18 +3,14 @@
 The metric is the validation cross-entropy in nats.
 """
 
-from typing import Any
-
 import torch
 from sklearn.datasets import load_breast_cancer
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.tasks.catalogue import CATALOGUE
-from lrtune.trainers.tasks.decorator import task
 from lrtune.trainers.tasks.gradient import Parts, TensorTask, standardise
-from lrtune.trainers.tasks.loop import train_on_lease
+from lrtune.trainers.tasks.loop import on_lease
 from lrtune.trainers.tasks.protocols import Params
 from lrtune.trainers.tasks.splits import Rows, Splits
 
@@ -40,10 +36,4 @@ class BreastCancer(TensorTask):
 
 
 TASK = BreastCancer(CATALOGUE["breast-cancer"])
-SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
-
-
-@task(anneals=True, resumable=True)
-def train(trial: LeasedTrial) -> float:
-    """Trains on lease; reports after each epoch. The seed is the trial's number."""
-    return train_on_lease(TASK, trial)
+train = on_lease(TASK)

@@ -31,11 +31,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.tasks.catalogue import CATALOGUE
-from lrtune.trainers.tasks.decorator import task
 from lrtune.trainers.tasks.gradient import Parts, TensorTask
-from lrtune.trainers.tasks.loop import train_on_lease
+from lrtune.trainers.tasks.loop import on_lease
 from lrtune.trainers.tasks.protocols import Params
 from lrtune.trainers.tasks.splits import Rows, Splits
 
@@ -124,10 +122,4 @@ class Transformer(nn.Module):
 
 
 TASK = Characters(CATALOGUE["characters"])
-SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
-
-
-@task(anneals=True, resumable=True)
-def train(trial: LeasedTrial) -> float:
-    """Trains on lease; reports after each epoch. The seed is the trial's number."""
-    return train_on_lease(TASK, trial)
+train = on_lease(TASK)

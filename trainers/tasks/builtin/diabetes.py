@@ -4,18 +4,14 @@ The progress is standardised, so that predicting its mean costs about 1. The met
 error in these units.
 """
 
-from typing import Any
-
 import torch
 from sklearn.datasets import load_diabetes
 from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
-from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.tasks.catalogue import CATALOGUE
-from lrtune.trainers.tasks.decorator import task
 from lrtune.trainers.tasks.gradient import Parts, TensorTask, standardise
-from lrtune.trainers.tasks.loop import train_on_lease
+from lrtune.trainers.tasks.loop import on_lease
 from lrtune.trainers.tasks.protocols import Params
 from lrtune.trainers.tasks.splits import Rows, Splits
 
@@ -42,10 +38,4 @@ class Diabetes(TensorTask):
 
 
 TASK = Diabetes(CATALOGUE["diabetes"])
-SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
-
-
-@task(anneals=True, resumable=True)
-def train(trial: LeasedTrial) -> float:
-    """Trains on lease; reports after each epoch. The seed is the trial's number."""
-    return train_on_lease(TASK, trial)
+train = on_lease(TASK)

@@ -3,18 +3,14 @@
 The metric is the validation cross-entropy in nats.
 """
 
-from typing import Any
-
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.tasks.builtin.digits import Digits
 from lrtune.trainers.tasks.catalogue import CATALOGUE
-from lrtune.trainers.tasks.decorator import task
 from lrtune.trainers.tasks.gradient import Parts
-from lrtune.trainers.tasks.loop import train_on_lease
+from lrtune.trainers.tasks.loop import on_lease
 from lrtune.trainers.tasks.protocols import Params
 from lrtune.trainers.tasks.splits import Rows
 
@@ -46,10 +42,4 @@ class DigitsCnn(Digits):
 
 
 TASK = DigitsCnn(CATALOGUE["digits-cnn"])
-SEARCH_SPACE: dict[str, dict[str, Any]] = TASK.search_space
-
-
-@task(anneals=True, resumable=True)
-def train(trial: LeasedTrial) -> float:
-    """Trains on lease; reports after each epoch. The seed is the trial's number."""
-    return train_on_lease(TASK, trial)
+train = on_lease(TASK)

@@ -233,15 +233,15 @@ def _one_line_errors(code: int = 1) -> Iterator[None]:
     except (StorageError, OSError) as error:
         fail(str(error), code)
     except Exception as error:
-        if not type(error).__module__.startswith(("sqlite3", "sqlalchemy", "psycopg", "optuna", "alembic")):
+        from alembic.util import CommandError
+        from optuna.exceptions import OptunaError
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from lrtune.service.storage.database.driver_errors import DRIVER_ERRORS, first_line
+
+        if not isinstance(error, (*DRIVER_ERRORS, SQLAlchemyError, OptunaError, CommandError)):
             raise
-        _fail_of_database(error, code)
-
-
-def _fail_of_database(error: Exception, code: int) -> NoReturn:
-    # SQLAlchemy's own text holds the statement and its parameters; the driver's does not.
-    text = str(getattr(error, "orig", None) or error).strip()
-    fail(f"the database answered: {text.splitlines()[0] if text else type(error).__name__}", code)
+        fail(f"the database answered: {first_line(error)}", code)
 
 
 @contextlib.contextmanager

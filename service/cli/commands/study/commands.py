@@ -1,10 +1,11 @@
-"""`lrtune study create|list|show|delete`, `plot` of `study_plot`, `replay` of `study_replay`."""
+"""`lrtune study create|list|show|delete`, and those with a module of their own."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrtune.service.cli.commands.study.change import change
 from lrtune.service.cli.commands.study.plot import plot
 from lrtune.service.cli.commands.study.replay import replay
 from lrtune.service.cli.commands.study.spec_flags import PARAM_HELP, read_spec, search_space
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from lrtune.service.wire.studies import BestTrial, Study, StudyStatus
     from lrtune.trainers.client.client import Client
 
-app = typer.Typer(help="Create, list, show, draw and delete studies.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(help="Create, show, change, draw and delete studies.", no_args_is_help=True, add_completion=False)
+app.command("set")(change)
 app.command("plot")(plot)
 app.command("replay")(replay)
 

@@ -2,7 +2,7 @@
 
 Rather than stopping a long, annealed training early, where ranks mislead, ask for a short one: its schedule ends where
 it ends. For 3.5 full trainings: 7 rates at a ninth of the length, 2 at a third, 2 in full, each chosen by a model of
-the loss over rate and length (`ladder_model`), which moves the rates down as trainings grow longer. What each choice
+the loss over rate and length (`ladder.model`), which moves the rates down as trainings grow longer. What each choice
 does for the result: docs/explanation/ladder.md. Pure, and the same for the same trainings in whatever order they are
 given.
 """
@@ -27,8 +27,8 @@ __all__ = [
     "answer",
     "centre_of",
     "counts",
+    "lengths_of",
     "next_training",
-    "rungs",
 ]
 
 BUDGET = 3.5
@@ -69,7 +69,7 @@ class Step:
 @dataclass(frozen=True)
 class Answer:
     """The rate to train with in full. `expected_loss`: of a full training; None while none has finished.
-    `interval`: at 80 % the best rate lies in it (`ladder_interval`); None while no training has ended.
+    `interval`: at 80 % the best rate lies in it (`ladder.interval`); None while no training has ended.
     `steps`: the length of the longest trainings it rests on, 0 where it rests on the centre alone."""
 
     learning_rate: float
@@ -79,10 +79,10 @@ class Answer:
     interval: tuple[float, float] | None = None
 
 
-def rungs(max_steps: int) -> tuple[int, ...]:
+def lengths_of(max_steps: int) -> tuple[int, ...]:
     """The lengths of a ladder, rising: a ninth, a third and all of a full training, in steps.
 
-    rungs(90) is (10, 30, 90); rungs(3) is (1, 3); rungs(1) is (1,). Raises ValueError below 1.
+    lengths_of(90) is (10, 30, 90); lengths_of(3) is (1, 3); lengths_of(1) is (1,). Raises ValueError below 1.
     """
     if max_steps < 1:
         raise ValueError(f"max_steps must be at least 1, not {max_steps}")
@@ -91,12 +91,12 @@ def rungs(max_steps: int) -> tuple[int, ...]:
 
 
 def counts(max_steps: int, budget: float = BUDGET) -> tuple[int, ...]:
-    """How many trainings each rung gets, the shortest first; together at most `budget` full trainings.
+    """How many trainings each length gets, the shortest first; together at most `budget` full trainings.
 
-    What full trainings leave is divided evenly among the shorter rungs. counts(90) is (7, 2, 2), counts(90, 3) is
+    What full trainings leave is divided evenly among the shorter lengths. counts(90) is (7, 2, 2), counts(90, 3) is
     (9, 3, 1).
     """
-    lengths = rungs(max_steps)
+    lengths = lengths_of(max_steps)
     share = _FULL_SHARE if len(lengths) > 1 else 1.0
     found = [max(min(1, math.floor(budget)), math.floor(share * budget + 1e-9))]
     left = budget * max_steps - found[0] * max_steps
@@ -134,7 +134,7 @@ def next_training(
     seen, grid = _outcomes(trainings, max_steps), lattice(low, high)
     own = [training for training in trainings if training.ours]
     spent = sum(training.steps for training in own)
-    lengths, plan = rungs(max_steps), counts(max_steps, budget)
+    lengths, plan = lengths_of(max_steps), counts(max_steps, budget)
     for place, (steps, many) in enumerate(zip(lengths, plan, strict=True)):
         level = _level(steps, max_steps)
         begun = sum(training.steps == steps for training in own)
@@ -197,7 +197,7 @@ def _unproved(seen: Outcomes, low: float, high: float, centre: Centre | None) ->
 
 
 def _ended(seen: Outcomes, level: float) -> bool:
-    """Whether all trainings of a length have ended. Results that come from half of a rung mislead: with 4 workers 66 %
+    """Whether all trainings of a length have ended. Results of half of them mislead: with 4 workers 66 %
     of the answers were within 1.1 × of the best loss, 81 % where all are waited for."""
     return bool((seen.finished | seen.diverged)[seen.at(level)].all())
 

@@ -1,4 +1,4 @@
-"""Which rate a rung of the ladder tries next."""
+"""Which rate a training of the ladder tries next."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _SPREAD_STEPS = 3
 """The first short trainings are a third of the centre's spread apart, at least `STEP`."""
 
 _CURIOSITY = 0.3
-"""Standard deviations that what is unknown counts for, where the shortest rung is filled up."""
+"""Standard deviations that what is unknown counts for, where the last of the shortest trainings are placed."""
 
 _EDGE_FALLS = 0.25
 """Decades that the largest stable rate falls for 3 × the length: it fell by 0 to .5, with a median of .25."""
@@ -83,7 +83,8 @@ def spread(seen: Outcomes, grid: Floats, level: float, many: int, centre: Centre
 
 
 def chosen(seen: Outcomes, grid: Floats, level: float, *, filling: bool) -> tuple[float | None, str]:
-    """The free rate that the results speak for. `filling`: the shortest rung, widened where its best is at its edge."""
+    """The free rate that the results speak for. `filling`: the last of the shortest trainings, beyond
+    what was tried where the best is at the edge of that."""
     free = grid[~_tried(seen, grid, level) & stable(seen, grid, level)]
     if not len(free):
         return None, ""

@@ -47,7 +47,7 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Finals:
+class FinalLosses:
     """A process of g of the ends of the trials `known` (n,), standardised; `shown` (n,) what it was fitted to."""
 
     model: Model
@@ -108,7 +108,7 @@ def spent(evidence: Evidence, whole: Bools) -> float:
 
 def learn(
     model: Model, whole: Bools, rate_index: int | None, rng: np.random.Generator, *, mislead: bool = False
-) -> Finals:
+) -> FinalLosses:
     """The process of final losses; what is being trained so counts as if it had ended as expected. Where early ranks
     `mislead` no forecast counts."""
     evidence, scale = model.evidence, model.scale
@@ -128,7 +128,7 @@ def learn(
     begun = evidence.pending | (whole & evidence.partial)
     begun[known] = False
     process = process_of(evidence, known, shown, noise, rng, believed=np.flatnonzero(begun))
-    return Finals(model, known, shown, process, float((own.min() - centre) / spread))
+    return FinalLosses(model, known, shown, process, float((own.min() - centre) / spread))
 
 
 def left_out(process: gp.Process, shown: Floats) -> Floats:

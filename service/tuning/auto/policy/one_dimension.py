@@ -54,7 +54,7 @@ def covering(model: Model, waiting: Ints, quantiles: Floats | None) -> Step | No
     """The one that leaves the rates that train nearest to a trial that trained on; None where none is likely to train.
 
     Not the farthest one: that would be at a bound, where it tells of half as many rates. `quantiles`: a prior on the
-    rate (`start.first_point`), by which the rates count.
+    rate (`first_point`), by which the rates count.
     """
     evidence = model.evidence
     going = ~evidence.diverged
@@ -62,12 +62,12 @@ def covering(model: Model, waiting: Ints, quantiles: Floats | None) -> Step | No
     rates = np.linspace(0.0, 1.0, _GRID)
     if quantiles is not None:
         rates = np.interp(rates, np.linspace(0.0, 1.0, len(quantiles)), quantiles)
-    safe = waiting[model.boundary.safe(evidence.cube[waiting]) > _LEAST_SAFE]
+    safe = waiting[model.stability.safe(evidence.cube[waiting]) > _LEAST_SAFE]
     if not len(safe):
         return None
     nearest = np.abs(rates[:, None] - evidence.cube[going, 0]).min(axis=1)
     left = np.minimum(nearest, np.abs(evidence.cube[safe] - rates))
-    trial = int(safe[np.argmin(left @ model.boundary.safe(rates[:, None]))])
+    trial = int(safe[np.argmin(left @ model.stability.safe(rates[:, None]))])
     return Step(trial, len(FRACTIONS) - 1, "covers the range: it tells whether early ranks hold")
 
 

@@ -1,9 +1,9 @@
-"""Where a new trial of many parameters begins: by how the trials stand against each other.
+"""Where a new trial of many parameters begins: by how the trials compare with each other.
 
 Two trials are compared at the last checkpoint that both have reached, so that no end is forecast. Far from the end a
-forecast is mostly noise, and a process that is told so finds nothing but the unknown worth a try. A trial's standing is
-the share of its comparisons that it loses (Copeland 1951); a Gaussian process of the standings says where a lower
-confidence bound is least (Srinivas 2010, arXiv:0912.3995). Candidates are uniform: between neighbours of the leaders
+forecast is mostly noise, and a process that is told so finds nothing but the unknown worth a try. A trial's rank is the
+share of its comparisons that it loses (Copeland 1951); a Gaussian process of these shares says where a lower confidence
+bound is least (Srinivas 2010, arXiv:0912.3995). Candidates are uniform: between neighbours of the leaders
 early ranks tell little apart.
 """
 
@@ -24,16 +24,16 @@ _LEAST = 3
 
 
 def promising(model: Model, space: Space, rng: np.random.Generator, *, quantiles: Floats | None = None) -> Proposal:
-    """The point where a new trial may stand best against the others.
+    """The point where a new trial may lose the fewest comparisons with the others.
 
-    `quantiles`: a prior on the rate (`start.first_point`), whose say fades as runs finish.
+    `quantiles`: a prior on the rate (`first_point`), whose say fades as runs finish.
     """
-    stands = standings(model.evidence)
-    known = np.flatnonzero(np.isfinite(stands))
+    lost = shares_lost(model.evidence)
+    known = np.flatnonzero(np.isfinite(lost))
     n = len(known)
     if n < _LEAST:
         return best_new(model, space, rng, quantiles=quantiles)
-    scores = ndtri(np.clip(stands[known], 0.5 / n, 1.0 - 0.5 / n))
+    scores = ndtri(np.clip(lost[known], 0.5 / n, 1.0 - 0.5 / n))
     scores = (scores - float(scores.mean())) / (float(scores.std()) or 1.0)
     process = process_of(model.evidence, known, scores, np.zeros(n), rng)
     found = judged(space.snap(rng.random((_CANDIDATES, space.columns))), model, space, quantiles)
@@ -41,7 +41,7 @@ def promising(model: Model, space: Space, rng: np.random.Generator, *, quantiles
     return found.best(_CONFIDENCE * sd - mean)
 
 
-def standings(evidence: Evidence) -> Floats:
+def shares_lost(evidence: Evidence) -> Floats:
     """The share of its comparisons that each trial loses, a tie half, shape (n,); NaN where it has none.
 
     Each is compared with up to `_MOST_RIVALS` others, evenly picked; diverged ones are left out.

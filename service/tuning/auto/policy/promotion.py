@@ -1,9 +1,9 @@
 """Pause and resume: which paused trial earns more steps, or whether a new one is begun.
 
 Promotion instead of stopping (Jamieson 2016, arXiv:1502.07943; Li 2020, arXiv:1810.05934). In many parameters a trial
-goes on when it is in the best third of its rung, and new points come from how the trials stand against each other
-(`tournament`); unless the finished curves say that early ranks mislead. Then, and where the rate is all there is, the
-surrogate decides, which unfinished trials join by the forecast of their end (`extrapolation`).
+goes on when it is in the best third of its rung, and new points come from how the trials compare with each other
+(`pairwise_ranks`); unless the finished curves say that early ranks mislead. Then, and where the rate is all there is,
+the surrogate decides, which unfinished trials join by the forecast of their end (`extrapolation`).
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ _RESUME_BONUS = 1.0
 class Decision:
     """What to do with the next free worker: `kind` "new" trains `point` (columns,), "resume" the `trial` (its place
     in the evidence); until checkpoint `until`, which is `FRACTIONS[until]` of a full training. `whole`: to its end
-    whatever its early ranks, by final losses (`finals`)."""
+    whatever its early ranks, by final losses (`final_losses`)."""
 
     kind: Literal["new", "resume"]
     point: Floats | None
@@ -77,7 +77,7 @@ def decide(
 
     `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
     begun, of `max_trials` if those are limited. `whole` (n,): which were decided to be (`Decision.whole`). `quantiles`:
-    a prior on the rate (`start.first_point`). `insists`: more should be trained per trial. Where the rate is all there
+    a prior on the rate (`first_point`). `insists`: more should be trained per trial. Where the rate is all there
     is, the paused trial that promises most goes on then; in many parameters that one or a new one, whichever promises
     more, trains to its end. Without `fresh` no new one may be begun: one that comes back says that no paused one earned
     more steps; with `insists` the best of them goes on.
@@ -150,7 +150,7 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
     if terms.insists and terms.fresh:
         return _to_the_end(model, waiting, space, rng, terms)
     mislead = misled(evidence)
-    step = _by_finals(model, waiting, space, rng, terms, always=mislead) if terms.fresh else None
+    step = _by_final_losses(model, waiting, space, rng, terms, always=mislead) if terms.fresh else None
     if step is not None:
         what = "early ranks mislead here" if mislead else "whatever its early rank"
         kind: Literal["new", "resume"] = "new" if step.trial is None else "resume"
@@ -160,12 +160,12 @@ def _decide_many(model: Model, waiting: Ints, space: Space, rng: np.random.Gener
         return found
     until = rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
-        return Decision("new", at_large(model.boundary, space, rng), None, until, "a point at large")
+        return Decision("new", at_large(model.stability, space, rng), None, until, "a point at large")
     new = promising(model, space, rng, quantiles=terms.quantiles)
     return Decision("new", new.point, None, until, "likely to lead the others")
 
 
-def _by_finals(
+def _by_final_losses(
     model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: _Terms, *, always: bool
 ) -> final_losses.Step | None:
     """The next training to its end by final losses; None where those had their share of the steps."""
@@ -219,13 +219,13 @@ def _gains(model: Model, waiting: Ints) -> Floats:
     """Log expected improvement of finishing each paused trial, shape (m,)."""
     evidence = model.evidence
     mean, sd = model.process.predict(evidence.cube[waiting])
-    safe = model.boundary.safe(evidence.cube[waiting])
+    safe = model.stability.safe(evidence.cube[waiting])
     gains: Floats = log_improvement(mean, sd, model.best) + np.log(np.maximum(safe, 1e-9))
     return gains
 
 
 def _forecast(model: Model, trial: int) -> str:
-    """The trial's standing by its forecast."""
+    """The trial's rank by its forecast."""
     known = model.ends[np.isfinite(model.ends)]
     rank = int((known < model.ends[trial]).sum()) + 1
     at = FRACTIONS[model.evidence.reached[trial]]

@@ -9,7 +9,7 @@ from lrtune.service.tuning.auto.policy import final_losses
 from lrtune.service.tuning.auto.policy.initial_design import first_point, spread_count
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.acquisition import at_large, best_new
-from lrtune.service.tuning.auto.surrogate.model import boundary_of, build
+from lrtune.service.tuning.auto.surrogate.model import build, stability_of
 
 _UNIFORM_SHARE = 0.15
 _EXPLORE_EVERY = 3
@@ -17,7 +17,7 @@ _EXPLORE_FROM = 4
 
 
 @dataclass(frozen=True)
-class Asked:
+class NextPoint:
     """A point (columns,) and why it was taken."""
 
     point: Floats
@@ -32,37 +32,37 @@ def propose(
     seed: int,
     quantiles: Floats | None = None,
     fixed: dict[int, float] | None = None,
-) -> Asked:
+) -> NextPoint:
     """The point of the `number`-th trial (from 0) of a study.
 
-    First spread points (`quantiles`: of a prior on the rate, see `start.first_point`), then log expected improvement
+    First spread points (`quantiles`: of a prior on the rate, see `first_point`), then log expected improvement
     of a Gaussian process, in several dimensions of final losses where those are smooth; in one dimension every third
     looks where least is known, in more one in seven is uniform.
     `fixed`: columns that are given already.
     """
     if number < spread_count(space.columns):
-        return Asked(_given(first_point(number, space, seed, quantiles), fixed), "one of the first, spread points")
+        return NextPoint(_given(first_point(number, space, seed, quantiles), fixed), "one of the first, spread points")
     rng = np.random.default_rng([seed, number])
     many = space.columns > 1
     if many and rng.random() < _UNIFORM_SHARE:
-        point = at_large(boundary_of(evidence, space), space, rng)
+        point = at_large(stability_of(evidence, space), space, rng)
         model = None
     else:
         model = build(evidence, space, rng)
         point = first_point(number, space, seed, quantiles)
     if model is None:
-        return Asked(_given(point, fixed), "a point at large")
+        return NextPoint(_given(point, fixed), "a point at large")
     if many and fixed is None and final_losses.begins(evidence, mislead=False):
         everything = np.ones(len(evidence.final), dtype=bool)
         learned = final_losses.learn(model, everything, space.rate_index, rng)
         if learned.is_smooth():
             best = learned.next(np.zeros(0, dtype=np.int64), space, rng, quantiles).point
             assert best is not None
-            return Asked(best, "the most improvement expected by others' final losses")
+            return NextPoint(best, "the most improvement expected by others' final losses")
     explore = not many and number >= _EXPLORE_FROM and number % _EXPLORE_EVERY == 2
     found = best_new(model, space, rng, explore=explore, fixed=fixed, quantiles=quantiles)
     what = "the least known rate" if explore else "the most improvement expected"
-    return Asked(found.point, f"{what}; {found.safe:.0%} likely to train without diverging")
+    return NextPoint(found.point, f"{what}; {found.safe:.0%} likely to train without diverging")
 
 
 def _given(point: Floats, fixed: dict[int, float] | None) -> Floats:

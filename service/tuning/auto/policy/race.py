@@ -4,7 +4,10 @@ Stock rules stop the best learning rates early, since under annealing they look 
 finished curves say how often the order at a checkpoint was the order at the end.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
 
 import numpy as np
 
@@ -34,6 +37,9 @@ class Call:
     explanation: str
 
 
+Ending = Literal["finished", "stopped", "other"]
+"""How a run ended: trained to its end; stopped while its loss was finite; diverged, failed or still running."""
+
 _GOES_ON = Call(False, "")
 _NOT_RACED = Call(False, "the rate is all there is: early ranks are not raced")
 _BEHIND = Call(False, "the budget is trials, and few of their steps were trained: none is raced yet")
@@ -52,8 +58,8 @@ def decide(
 
     `number`: the trial's. `in_a_row`: how many trials before it were stopped since the last one finished. `full`: the
     steps of a full training; in a short one several checkpoints fall onto one step, and the last of them decides.
-    `behind`: trials are the budget, and few of their steps were trained (`pace.behind_pace`): only what learns nothing
-    stops, and the worst of a large first wave.
+    `behind`: trials are the budget, and few of their steps were trained (`few_steps_per_trial`): only what learns
+    nothing stops, and the worst of a large first wave.
     """
     checkpoint = int(np.isfinite(curve).sum()) - 1
     if checkpoint < 0 or checkpoint == len(FRACTIONS) - 1:
@@ -75,6 +81,11 @@ def decide(
     if not evidence.finished.any():
         return _wave(evidence, curve, raced, in_a_row, behind)
     return _BEHIND if behind else _race(evidence, curve, raced)
+
+
+def stopped_in_a_row(latest_first: Iterable[Ending]) -> int:
+    """How many of the latest runs were stopped since the last one that finished."""
+    return sum(ending == "stopped" for ending in takewhile(lambda ending: ending != "finished", latest_first))
 
 
 def decisive(full: float) -> frozenset[int]:
@@ -129,10 +140,10 @@ def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behi
 
 def _dead(evidence: Evidence, curve: Floats, checkpoint: int | None) -> Call:
     """Nothing learned so far, and worse than every finished run."""
-    finals = evidence.final[evidence.finished]
-    if checkpoint is None or len(finals) < 2:
+    final_losses = evidence.final[evidence.finished]
+    if checkpoint is None or len(final_losses) < 2:
         return Call(False, "")
     first, now = float(curve[0]), float(curve[checkpoint])
-    size = max(abs(first), float(np.ptp(finals)))
-    stop = first - now < _DEAD_IMPROVEMENT * size and now > float(finals.max())
+    size = max(abs(first), float(np.ptp(final_losses)))
+    stop = first - now < _DEAD_IMPROVEMENT * size and now > float(final_losses.max())
     return Call(stop, f"improved by {first - now:.3g} in {FRACTIONS[checkpoint]:.0%} of a training, and worse than all")

@@ -6,13 +6,15 @@ it earns. The new trial has the parameters of the old one and a number of its ow
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR, TRAINS_TO_ATTR
 from lrtune.service.tuning.auto.observed import has_diverged
+
+Run = TypeVar("Run")
 
 _FAILURES = 2
 """What fails so often when it is trained again is left alone: it may need more memory than there is."""
@@ -33,16 +35,22 @@ def furthest_runs(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     """Of trials that train the same again the one that came furthest, of all others each, in their order."""
     if not any(AGAIN_ATTR in trial.system_attrs for trial in trials):
         return list(trials)
-    furthest: dict[int, FrozenTrial] = {}
-    for trial in trials:
-        place = began_as(trial)
-        known = furthest.get(place)
-        if known is None or _far(trial) >= _far(known):
-            furthest[place] = trial
-    return [trial for trial in trials if furthest[began_as(trial)] is trial]
+    kept = furthest((began_as(trial), _far(trial), trial) for trial in trials)
+    return [trial for trial in trials if kept[began_as(trial)] is trial]
 
 
-def not_again(trials: Sequence[FrozenTrial]) -> set[int]:
+def furthest(runs: Iterable[tuple[int, tuple[bool, int], Run]]) -> dict[int, Run]:
+    """The run that came furthest by what it began as; the latest of those that came as far. Each of the `runs` is what
+    it began as, whether it ended for good and its last step (−1: none), and the run itself."""
+    kept: dict[int, tuple[tuple[bool, int], Run]] = {}
+    for began, far, run in runs:
+        known = kept.get(began)
+        if known is None or far >= known[0]:
+            kept[began] = far, run
+    return {began: run for began, (_, run) in kept.items()}
+
+
+def not_to_retrain(trials: Sequence[FrozenTrial]) -> set[int]:
     """What `began_as` says of those that are not to be trained again: they are in training, or failed too often."""
     failures = Counter(began_as(trial) for trial in trials if trial.state is TrialState.FAIL)
     too_often = {began for began, count in failures.items() if count >= _FAILURES}

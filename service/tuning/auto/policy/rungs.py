@@ -79,7 +79,7 @@ def judge(others: Evidence, curve: Floats, share: float, full: float) -> Call:
     """Whether a trial of many parameters that cannot be paused stops at the checkpoint its `curve` (K,) has reached.
 
     It trains until that `share` of its `full` steps in any case, and stops at the first rung from there on that it does
-    not lead, where it waits to be trained again (`again`).
+    not lead, where it waits to be trained again (`retraining`).
     """
     trial, evidence = len(others.final), others.joined_by(curve)
     reached, rungs = int(evidence.reached[trial]), rungs_of(evidence)

@@ -7,8 +7,8 @@ from scipy.special import log_ndtr
 
 from lrtune.service.tuning.auto.evidence import Bools, Evidence, Floats
 from lrtune.service.tuning.auto.space import Space
-from lrtune.service.tuning.auto.surrogate.boundary import Boundary
 from lrtune.service.tuning.auto.surrogate.model import Model
+from lrtune.service.tuning.auto.surrogate.stability import PointStability
 
 _GRID = 401
 _XI, _LEAST_XI = 1.0, 0.1
@@ -83,7 +83,7 @@ def best_new(
     """The point to try next.
 
     With `explore` the least known point is taken instead of the most promising one. `fixed`: columns that are given.
-    `quantiles`: a prior on the rate (`start.first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
+    `quantiles`: a prior on the rate (`first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
     arXiv:2204.11051).
     """
     found = judged(_candidates(model, space, rng, fixed), model, space, quantiles, crowded=fixed is not None)
@@ -97,8 +97,8 @@ def judged(
 ) -> Candidates:
     """The points (m, columns) with all that does not depend on how they are compared; `crowded` ones may lie close to
     what is known."""
-    safe = model.boundary.safe(points)
-    allowed = safe >= np.minimum(model.boundary.required(points), float(safe.max()))
+    safe = model.stability.safe(points)
+    allowed = safe >= np.minimum(model.stability.required(points), float(safe.max()))
     apart = allowed if crowded else allowed & _apart(points, model.evidence)
     bonus = np.zeros(len(points))
     if quantiles is not None and space.rate_index is not None:
@@ -112,11 +112,11 @@ def _margin(model: Model) -> float:
     return max(_XI / float(np.sqrt(finished)), _LEAST_XI)
 
 
-def at_large(boundary: Boundary, space: Space, rng: np.random.Generator) -> Floats:
+def at_large(stability: PointStability, space: Space, rng: np.random.Generator) -> Floats:
     """A uniform point (columns,), off what diverges."""
     points = space.snap(rng.random((_AT_LARGE, space.columns)))
-    safe = boundary.safe(points)
-    allowed = safe >= np.minimum(boundary.required(points), float(safe.max()))
+    safe = stability.safe(points)
+    allowed = safe >= np.minimum(stability.required(points), float(safe.max()))
     chosen: Floats = points[int(np.argmax(allowed))]
     return chosen
 

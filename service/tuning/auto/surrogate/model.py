@@ -6,17 +6,15 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtri
 
-from lrtune.service.tuning.auto.evidence import Evidence, Floats, Ints
+from lrtune.service.tuning.auto.evidence import STABLE_FROM, Evidence, Floats, Ints
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate import gp
-from lrtune.service.tuning.auto.surrogate.boundary import Boundary, learn_boundary
 from lrtune.service.tuning.auto.surrogate.extrapolation import forecast
+from lrtune.service.tuning.auto.surrogate.stability import PointStability, stability_of_points
 from lrtune.service.tuning.auto.surrogate.targets import Scale, scale_of
 
 _MOST = 90
 _MOST_BEST = 60
-_STABLE_AFTER = 3
-"""The checkpoint from which a run that has not diverged counts as stable."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class Model:
 
     evidence: Evidence
     scale: Scale
-    boundary: Boundary
+    stability: PointStability
     ends: Floats
     variances: Floats
     told: Floats
@@ -53,7 +51,7 @@ def build(evidence: Evidence, space: Space, rng: np.random.Generator, start: Flo
     ends[known], variances[known] = _standardised(evidence, scale, told, told_variances, known)
     finished = evidence.finished
     best = float(ends[finished].min()) if finished.any() else float(np.nanmin(ends))
-    return Model(evidence, scale, boundary_of(evidence, space), ends, variances, told, best, rng, start)
+    return Model(evidence, scale, stability_of(evidence, space), ends, variances, told, best, rng, start)
 
 
 def process_of(
@@ -78,10 +76,10 @@ def process_of(
     return _believing(process, evidence.cube[pending], shown[chosen], noise[chosen])
 
 
-def boundary_of(evidence: Evidence, space: Space) -> Boundary:
+def stability_of(evidence: Evidence, space: Space) -> PointStability:
     """What diverges, from the runs that ended and those that went well for a good part of a training."""
-    done = evidence.finished | evidence.diverged | (evidence.reached >= _STABLE_AFTER)
-    return learn_boundary(evidence.cube[done], evidence.diverged[done], space.rate_index, space.blocks)
+    done = evidence.finished | evidence.diverged | (evidence.reached >= STABLE_FROM)
+    return stability_of_points(evidence.cube[done], evidence.diverged[done], space.rate_index, space.blocks)
 
 
 def _ends(evidence: Evidence, scale: Scale, rate_index: int | None) -> tuple[Floats, Floats]:

@@ -1,129 +1,227 @@
-"""Where training stops being stable: a posterior over the largest stable learning rate.
+"""Where training stops being stable: a posterior over a boundary in the learning rate, for search and suggestion alike.
 
-A run at log10 rate x is stable with probability σ((b − x)/w): b is the boundary, w how gradual it is. Both are
-integrated out over a grid. A boundary may depend on one categorical parameter (the optimizer, say); which one, if
-any, is decided by the evidence.
+A run at place u of the rate's range (0 to 1, in logs) is stable with probability σ((b − u)/w): b is the boundary, w how
+gradual it is. Both are integrated out over a grid. Diverged runs are evidence about b, not losses. The boundary may
+depend on one categorical parameter (the optimizer, say): which one, if any, the evidence decides.
+
+`stability_of_points` is for points of the unit cube, `StabilityModel` for rates. Both are the same posterior.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from lrtune.service.tuning.auto.evidence import Bools, Floats, Ints
 
-_WIDTHS_DECADES = np.array([0.02, 0.08, 0.3])
-_GRID_POINTS = 201
+_PLACES: Floats = np.linspace(0.0, 1.0, 251)
+"""Where runs are counted and P(stable) is kept: the cost of a fit does not grow with the number of runs."""
+
+_BOUNDARIES: Floats = np.linspace(-0.05, 1.3, 161)
+_WIDTHS: Floats = np.array([0.004, 0.015, 0.05, 0.15])
+"""Of the range. In decades, whatever the range, they do no better: docs/explanation/divergence.md."""
+
+_SHARP = 0.1
 _SPLIT_PENALTY = 1.0
 """Log evidence that a split must gain before it is believed."""
+
+_LEAST_REQUIRED = 0.5
+_ABSENT = -1
+"""The group of the runs that do not have the parameter."""
+
+
+# For each pair of boundary and width (c,): the log probability of a stable and of a diverged run at each of `_PLACES`,
+# P(stable) there, shape (c, places), and whether the width is sharp.
+_Z: Floats = ((_BOUNDARIES[:, None, None] - _PLACES) / _WIDTHS[:, None]).reshape(-1, len(_PLACES))
+_LOG_STABLE, _LOG_DIVERGED = -np.logaddexp(0.0, -_Z), -np.logaddexp(0.0, _Z)
+_STABLE = np.exp(_LOG_STABLE)
+_IS_SHARP = np.tile(_WIDTHS < _SHARP, len(_BOUNDARIES))
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The posterior of the runs that share a boundary: P(stable) over `_PLACES`, the log evidence, how many diverged,
+    and P(the boundary is sharp)."""
+
+    stable: Floats
+    log_evidence: float
+    diverged: int
+    sharp: float
+
+    def stable_at(self, places: Floats) -> Floats:
+        """P(stable) at places of the range (m,); 1 while nothing has diverged."""
+        return np.interp(places, _PLACES, self.stable) if self.diverged else np.ones(len(places))
+
+    def largest(self, probability: float) -> float | None:
+        """The largest place that is stable with that probability, 0 where none is; None while nothing has diverged."""
+        return float(np.interp(probability, self.stable[::-1], _PLACES[::-1])) if self.diverged else None
+
+
+_UNKNOWN = Boundary(np.ones(len(_PLACES)), 0.0, 0, 1.0)
+"""While nothing has diverged."""
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The boundaries by the values of the parameter `split_by`, or one for all runs, whose value is None."""
+
+    boundaries: Mapping[Hashable, Boundary]
+    split_by: Hashable
+
+    def boundary(self, values: Mapping[Any, Hashable]) -> Boundary | None:
+        """That of runs with these values of the categorical parameters; None where there was no such run."""
+        return self.boundaries.get(None if self.split_by is None else values.get(self.split_by))
+
+    def required(self, boundary: Boundary) -> float:
+        """The probability a run must have to be tried: it grows with each diverged run.
+
+        What diverged anywhere counts: each value of a split has had its share of the lesson, and pays for none alone.
+        Nothing is forbidden where divergence does not hang on the rate alone: the probability counts all the same.
+        """
+        if not boundary.diverged or boundary.sharp <= 0.5:
+            return 0.0
+        return max(_LEAST_REQUIRED, 1.0 - 1.0 / (1.0 + sum(other.diverged for other in self.boundaries.values())))
+
+
+def learn(places: Floats, diverged: Bools, categories: Mapping[Any, Sequence[Hashable]]) -> Stability:
+    """The posterior given where runs trained (n,), which of them diverged (n,), and what value each of the categorical
+    parameters had in each of them, of n values."""
+    if not diverged.any():
+        return Stability({None: _UNKNOWN}, None)
+    (pooled,) = _fit(places, diverged, np.zeros(len(places), dtype=np.int64), 1)
+    best = Stability({None: pooled}, None)
+    evidence = pooled.log_evidence
+    for name, values in categories.items():
+        order = {value: group for group, value in enumerate(dict.fromkeys(values))}
+        groups = np.array([order[value] for value in values], dtype=np.int64)
+        boundaries = _fit(places, diverged, groups, len(order))
+        gained = sum(boundary.log_evidence for boundary in boundaries) - _SPLIT_PENALTY
+        if gained > evidence:
+            evidence, best = gained, Stability(dict(zip(order, boundaries, strict=True)), name)
+    return best
+
+
+def _fit(places: Floats, diverged: Bools, groups: Ints, count: int) -> list[Boundary]:
+    """The posterior of each of so many groups of runs. A run counts for the two of `_PLACES` beside it."""
+    share, below = np.modf(np.clip(places, 0.0, 1.0) * (len(_PLACES) - 1))
+    runs = np.zeros((count, 2, len(_PLACES) + 1))
+    at = below.astype(np.int64)
+    np.add.at(runs, (groups, diverged.astype(np.int64), at), 1.0 - share)
+    np.add.at(runs, (groups, diverged.astype(np.int64), at + 1), share)
+    log_likelihood = runs[:, 0, :-1] @ _LOG_STABLE.T + runs[:, 1, :-1] @ _LOG_DIVERGED.T
+    peaks = log_likelihood.max(axis=1, keepdims=True)
+    weights = np.exp(log_likelihood - peaks)
+    log_evidence = peaks[:, 0] + np.log(weights.mean(axis=1))
+    weights /= weights.sum(axis=1, keepdims=True)
+    stable, sharp = weights @ _STABLE, weights @ _IS_SHARP
+    many = np.bincount(groups[diverged], minlength=count)
+    return [Boundary(stable[g], float(log_evidence[g]), int(many[g]), float(sharp[g])) for g in range(count)]
+
+
+# Points of the cube
+
+
+@dataclass(frozen=True)
+class PointStability:
+    """The posterior at points of the unit cube. `rate_index`: the rate's column; None where there is none."""
+
+    stability: Stability
+    rate_index: int | None
+
+    def safe(self, points: Floats) -> Floats:
+        """P(stable) at points (m, columns), shape (m,); 1 while nothing has diverged."""
+        found = np.ones(len(points))
+        for boundary, members in self._groups(points):
+            if self.rate_index is not None:
+                found[members] = boundary.stable_at(points[members, self.rate_index])
+        return found
+
+    def required(self, points: Floats) -> Floats:
+        """The probability that points (m, columns) must have to be tried, shape (m,): `Stability.required`."""
+        needed = np.zeros(len(points))
+        for boundary, members in self._groups(points):
+            needed[members] = self.stability.required(boundary)
+        return needed
+
+    def _groups(self, points: Floats) -> list[tuple[Boundary, Bools]]:
+        boundaries, block = self.stability.boundaries, self.stability.split_by
+        if not isinstance(block, tuple):
+            return [(boundaries[None], np.ones(len(points), dtype=bool))]
+        chosen = _chosen(points, block)
+        return [(boundary, chosen == value) for value, boundary in boundaries.items()]
+
+
+def stability_of_points(
+    points: Floats,
+    diverged: Bools,
+    rate_index: int | None,
+    blocks: Sequence[tuple[int, int]] = (),
+) -> PointStability:
+    """The posterior given the points (n, columns) of runs that ended or went well for a while, and which diverged
+    (n,). `blocks`: first column and width of each categorical parameter."""
+    if rate_index is None:
+        return PointStability(learn(np.zeros(len(points)), diverged, {}), None)
+    categories: dict[tuple[int, int], list[Hashable]] = {block: _chosen(points, block).tolist() for block in blocks}
+    return PointStability(learn(points[:, rate_index], diverged, categories), rate_index)
+
+
+def _chosen(points: Floats, block: tuple[int, int]) -> Ints:
+    """The place of each point's value among the choices, (m,): `_ABSENT` where it has none and stands in the middle."""
+    first, width = block
+    columns = points[:, first : first + width]
+    chosen: Ints = np.where(columns.max(axis=1) > 0.75, columns.argmax(axis=1), _ABSENT)
+    return chosen
+
+
+# Rates
 
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its rate, whether it diverged, and its categorical parameters."""
+    """A run that ended, or went well for a while: its rate, whether it diverged, its categorical parameters."""
 
     learning_rate: float
     diverged: bool
     categories: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class _Boundary:
-    """Posterior weights over (boundary, width), shapes (grid, widths)."""
-
-    grid: Floats
-    weights: Floats
-    log_evidence: float
-    diverged: int
-
-    def probability_stable(self, x: Floats) -> Floats:
-        """P(stable) at each log10 rate of `x`, same shape."""
-        stable = _sigmoid((self.grid[:, None, None] - x) / _WIDTHS_DECADES[:, None])
-        expected: Floats = np.einsum("bw,bwx->x", self.weights, stable)
-        return expected
-
-
 class StabilityModel:
     """How likely a learning rate is to train without diverging.
 
-    `bounds` are the rate's bounds in the search space. With no diverged run, everything counts as stable.
+    `bounds` are the rate's in the search space; what lies outside counts as at the bound. With no diverged run,
+    everything counts as stable.
     """
 
     def __init__(self, runs: Sequence[Run], bounds: tuple[float, float]) -> None:
-        self._grid = np.linspace(np.log10(bounds[0]), np.log10(bounds[1]) + 1.0, _GRID_POINTS)
-        self._bounds = bounds
-        self.split_by, self._boundaries = self._choose_split(list(runs))
+        self._low, self._high = bounds
+        names = sorted({name for run in runs for name in run.categories})
+        self._stability = learn(
+            self._places([run.learning_rate for run in runs]),
+            np.array([run.diverged for run in runs], dtype=bool),
+            {name: [run.categories.get(name) for run in runs] for name in names},
+        )
 
-    def _choose_split(self, runs: list[Run]) -> tuple[str | None, dict[Any, _Boundary]]:
-        pooled = _fit(self._grid, runs)
-        best: tuple[str | None, dict[Any, _Boundary]] = (None, {None: pooled})
-        if not pooled.diverged:
-            return best
-        evidence = pooled.log_evidence
-        for name in sorted({name for run in runs for name in run.categories}):
-            groups: dict[Any, list[Run]] = {}
-            for run in runs:
-                groups.setdefault(run.categories.get(name), []).append(run)
-            fitted = {value: _fit(self._grid, group) for value, group in groups.items()}
-            gained = sum(boundary.log_evidence for boundary in fitted.values()) - _SPLIT_PENALTY
-            if gained > evidence:
-                evidence, best = gained, (name, fitted)
-        return best
-
-    def _boundary(self, categories: Mapping[str, Any]) -> _Boundary:
-        value = categories.get(self.split_by) if self.split_by is not None else None
-        return self._boundaries.get(value) or _fit(self._grid, [])
+    @property
+    def split_by(self) -> str | None:
+        """The categorical parameter that the boundary depends on; None where one boundary says as much."""
+        name = self._stability.split_by
+        return name if isinstance(name, str) else None
 
     def probability_stable(self, learning_rate: float, categories: Mapping[str, Any]) -> float:
         """P(a run at this rate does not diverge)."""
-        boundary = self._boundary(categories)
-        if not boundary.diverged:
-            return 1.0
-        return float(boundary.probability_stable(np.array([np.log10(learning_rate)]))[0])
-
-    def required(self, categories: Mapping[str, Any]) -> float:
-        """The probability a rate must have to be tried: it grows with each diverged run."""
-        diverged = self._boundary(categories).diverged
-        return max(0.5, 1.0 - 1.0 / (1.0 + diverged))
+        boundary = self._stability.boundary(categories)
+        return 1.0 if boundary is None else float(boundary.stable_at(self._places([learning_rate]))[0])
 
     def largest_stable(self, categories: Mapping[str, Any], probability: float = 0.5) -> float | None:
         """The largest rate stable with at least `probability`; None while nothing has diverged."""
-        boundary = self._boundary(categories)
-        if not boundary.diverged:
-            return None
-        x = np.linspace(np.log10(self._bounds[0]), np.log10(self._bounds[1]), 400)
-        stable = boundary.probability_stable(x) >= probability
-        return float(10 ** x[np.flatnonzero(stable)[-1]]) if stable.any() else self._bounds[0]
+        boundary = self._stability.boundary(categories)
+        place = None if boundary is None else boundary.largest(probability)
+        return None if place is None else float(self._low * (self._high / self._low) ** place)
 
-
-def _fit(grid: Floats, runs: Sequence[Run]) -> _Boundary:
-    """The posterior given `runs`, whose rates are taken to the nearest grid point: the cost does not grow with their
-    number."""
-    step = grid[1] - grid[0]
-    counts = np.zeros((2, len(grid)))
-    for run in runs:
-        place = round((math.log10(run.learning_rate) - grid[0]) / step)
-        counts[int(run.diverged), min(max(place, 0), len(grid) - 1)] += 1
-    log_stable, log_diverged = _log_likelihoods(float(grid[0]), float(grid[-1]))
-    log_likelihood = log_stable @ counts[0] + log_diverged @ counts[1]
-    peak = log_likelihood.max()
-    weights = np.exp(log_likelihood - peak)
-    total = weights.sum()
-    return _Boundary(grid, weights / total, float(peak + np.log(total / weights.size)), int(counts[1].sum()))
-
-
-@lru_cache(maxsize=64)
-def _log_likelihoods(low: float, high: float) -> tuple[Floats, Floats]:
-    """Log probability of (stable, diverged) at each grid rate given each boundary and width:
-    shape (grid, widths, grid)."""
-    grid = np.linspace(low, high, _GRID_POINTS)
-    z = (grid[:, None, None] - grid) / _WIDTHS_DECADES[:, None]
-    return -np.logaddexp(0.0, -z), -np.logaddexp(0.0, z)
-
-
-def _sigmoid(z: Floats) -> Floats:
-    return 1.0 / (1.0 + np.exp(-np.clip(z, -60.0, 60.0)))
+    def _places(self, rates: Sequence[float]) -> Floats:
+        """Rates (n,) as places in their range."""
+        if not self._high > self._low:
+            return np.full(len(rates), 0.5)
+        places: Floats = np.log(np.asarray(rates, dtype=float) / self._low) / np.log(self._high / self._low)
+        return np.clip(places, 0.0, 1.0)

@@ -39,16 +39,16 @@ class Scale:
 
 def scale_of(evidence: Evidence) -> Scale | None:
     """The scale by the finished runs; while there are fewer than two, by the last losses of all. None without any."""
-    finals = evidence.final[evidence.finished]
+    final_losses = evidence.final[evidence.finished]
     started = np.flatnonzero(evidence.partial)
     latest = evidence.curves[started, evidence.reached[started]]
-    everything = np.concatenate([finals, latest[np.isfinite(latest)]])
-    if len(finals) < 2:
-        finals = everything
-    if not len(finals):
+    everything = np.concatenate([final_losses, latest[np.isfinite(latest)]])
+    if len(final_losses) < 2:
+        final_losses = everything
+    if not len(final_losses):
         return None
-    best = float(finals.min())
-    spread = max(float(np.median(finals)) - best, _SHARE * (float(np.median(everything)) - best))
+    best = float(final_losses.min())
+    spread = max(float(np.median(final_losses)) - best, _SHARE * (float(np.median(everything)) - best))
     if not spread > 1e-12 * max(abs(best), 1e-300):
-        spread = float(finals.max()) - best
+        spread = float(final_losses.max()) - best
     return Scale(best, spread if spread > 0 else max(abs(best), 1.0) * 1e-3)

@@ -18,8 +18,8 @@ from lrtune.service.tuning.auto.ladder.ladder import (
     answer,
     centre_of,
     counts,
+    lengths_of,
     next_training,
-    rungs,
 )
 
 LOW, HIGH, STEPS = 1e-5, 10.0, 90
@@ -68,10 +68,17 @@ def decades(found: Answer, best: float) -> float:
     return abs(math.log10(found.learning_rate) - best)
 
 
-def test_a_ladder_has_three_rungs_or_as_many_as_there_are_steps() -> None:
-    assert [rungs(n) for n in (90, 30, 9, 3, 2, 1)] == [(10, 30, 90), (3, 10, 30), (1, 3, 9), (1, 3), (2,), (1,)]
+def test_a_ladder_has_three_lengths_or_as_many_as_there_are_steps() -> None:
+    assert [lengths_of(n) for n in (90, 30, 9, 3, 2, 1)] == [
+        (10, 30, 90),
+        (3, 10, 30),
+        (1, 3, 9),
+        (1, 3),
+        (2,),
+        (1,),
+    ]
     with pytest.raises(ValueError, match="at least 1, not 0"):
-        rungs(0)
+        lengths_of(0)
 
 
 @given(st.integers(1, 2000), st.floats(1.0, 30.0))
@@ -79,7 +86,9 @@ def test_the_plan_costs_no_more_than_its_budget_and_has_a_full_training(max_step
     plan = counts(max_steps, budget)
     assert plan[-1] >= 1
     assert min(plan) >= 0
-    assert sum(many * steps for many, steps in zip(plan, rungs(max_steps), strict=True)) <= budget * max_steps + 1e-6
+    assert (
+        sum(many * steps for many, steps in zip(plan, lengths_of(max_steps), strict=True)) <= budget * max_steps + 1e-6
+    )
 
 
 def test_three_and_a_half_trainings_are_seven_ninths_two_thirds_and_two() -> None:
@@ -112,7 +121,7 @@ def test_whatever_was_trained_the_next_is_in_bounds_and_budget_and_order_is_noth
     assert LOW <= found.learning_rate <= HIGH
     if step.kind == "train":
         assert step.learning_rate is not None
-        assert step.steps in rungs(STEPS)
+        assert step.steps in lengths_of(STEPS)
         assert LOW <= step.learning_rate <= HIGH
         assert sum(one.steps for one in trainings) + step.steps <= budget * STEPS + 1e-6
     else:

@@ -26,7 +26,7 @@ def studied(early: str, finished: int = COUNT, seed: int = 0) -> Evidence:
     return Evidence(cube, curves, np.where(going, np.nan, curves[:, -1]), np.zeros(COUNT, dtype=bool))
 
 
-def learned(evidence: Evidence, **terms: bool) -> final_losses.Finals:
+def learned(evidence: Evidence, **terms: bool) -> final_losses.FinalLosses:
     model = build(evidence, SPACE, np.random.default_rng(0))
     assert model is not None
     none = np.zeros(len(evidence.final), dtype=bool)

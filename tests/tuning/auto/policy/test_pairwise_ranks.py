@@ -1,10 +1,10 @@
-"""Where a new trial begins: standings among unequal trials, and what is done with them."""
+"""Where a new trial begins: comparisons among unequal trials, and what is done with them."""
 
 import numpy as np
 from optuna.distributions import FloatDistribution
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
-from lrtune.service.tuning.auto.policy.pairwise_ranks import promising, standings
+from lrtune.service.tuning.auto.policy.pairwise_ranks import promising, shares_lost
 from lrtune.service.tuning.auto.policy.promotion import RUNGS, leading, misled
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.model import build
@@ -26,27 +26,27 @@ def evidence(curves: list[list[float]], diverged: tuple[int, ...] = ()) -> Evide
 
 def test_each_pair_is_compared_where_both_have_come() -> None:
     late = [1.0 - 0.05 * k for k in range(END + 1)]  # Finished at .45, and behind the next one at its first checkpoint.
-    found = standings(evidence([late, [0.9], [1.1], [1.1]]))
+    found = shares_lost(evidence([late, [0.9], [1.1], [1.1]]))
     np.testing.assert_allclose(found, [1 / 3, 0.0, 5 / 6, 5 / 6])
 
 
-def test_who_diverged_or_stands_alone_has_no_standing() -> None:
-    assert np.isnan(standings(evidence([[1.0, 0.9]]))).all()
-    found = standings(evidence([[1.0], [0.5], [2.0, 0.1]], diverged=(2,)))
+def test_who_diverged_or_has_no_rival_has_no_rank() -> None:
+    assert np.isnan(shares_lost(evidence([[1.0, 0.9]]))).all()
+    found = shares_lost(evidence([[1.0], [0.5], [2.0, 0.1]], diverged=(2,)))
     np.testing.assert_array_equal(found, [1.0, 0.0, np.nan])
-    assert standings(evidence([])).shape == (0,)
+    assert shares_lost(evidence([])).shape == (0,)
 
 
 def test_a_finished_trial_without_its_curve_is_compared_at_the_end_alone() -> None:
     finished = [1.0] * (END + 1)
     told = evidence([finished, [0.5] * (END + 1), [0.1]])
     told.curves[0] = np.nan
-    np.testing.assert_array_equal(standings(told), [1.0, 0.5, 0.0])
+    np.testing.assert_array_equal(shares_lost(told), [1.0, 0.5, 0.0])
 
 
 def test_many_trials_are_compared_with_an_even_pick() -> None:
     losses = np.random.default_rng(1).permutation(2000) / 2000.0
-    found = standings(evidence([[loss] for loss in losses]))
+    found = shares_lost(evidence([[loss] for loss in losses]))
     np.testing.assert_allclose(found, losses, atol=0.07)
 
 

@@ -1,4 +1,4 @@
-"""Pause and resume, and the answer."""
+"""Pause and resume."""
 
 import math
 
@@ -7,9 +7,8 @@ from optuna.distributions import FloatDistribution
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence
 from lrtune.service.tuning.auto.policy.promotion import PROBE_FEW, PROBES_FEW, RUNGS, decide, rungs_of
-from lrtune.service.tuning.auto.policy.trial_budget import PACE, behind_pace
+from lrtune.service.tuning.auto.policy.trial_budget import TRAININGS_PER_TRIAL, few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
-from lrtune.service.tuning.auto.surrogate.answer import answer
 
 RATE = Space({"learning_rate": FloatDistribution(1e-5, 1.0, log=True)})
 UNIT = FloatDistribution(0, 1)
@@ -133,11 +132,11 @@ def test_the_shortest_rung_is_used_where_its_order_holds() -> None:
 
 
 def test_trials_are_paced_where_they_are_the_budget() -> None:
-    assert behind_pace(39, 8, max_steps=10, max_trials=24)
-    assert not behind_pace(8 * 10 * PACE, 8, max_steps=10, max_trials=24)
-    assert behind_pace(7, 8, max_steps=10, max_trials=50, max_total_steps=50)
-    assert not behind_pace(8, 8, max_steps=10, max_trials=50, max_total_steps=50)
-    assert not behind_pace(0, 8, max_steps=10, max_trials=None, max_total_steps=50)
+    assert few_steps_per_trial(39, 8, max_steps=10, max_trials=24)
+    assert not few_steps_per_trial(8 * 10 * TRAININGS_PER_TRIAL, 8, max_steps=10, max_trials=24)
+    assert few_steps_per_trial(7, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not few_steps_per_trial(8, 8, max_steps=10, max_trials=50, max_total_steps=50)
+    assert not few_steps_per_trial(0, 8, max_steps=10, max_trials=None, max_total_steps=50)
 
 
 def test_few_trials_have_few_probes() -> None:
@@ -166,40 +165,3 @@ def test_only_paused_trials_are_resumed() -> None:
     nobody = np.zeros(len(bench.points), dtype=bool)
     for seed in range(5):
         assert decide(evidence, nobody, WIDE, number=len(bench.points), seed=seed).kind == "new"
-
-
-def test_the_answer_is_the_best_rate_and_says_where_the_range_is_too_narrow() -> None:
-    rates = np.geomspace(1e-5, 1.0, 9)
-    found = answer(rates, (np.log10(rates) + 2.0) ** 2, (1e-5, 1.0))
-    assert found is not None
-    assert found.interval[0] <= found.learning_rate <= found.interval[1]
-    assert found.interval[0] < 1e-2 < found.interval[1]
-    assert found.at_bound is None
-    assert found.low.shape == found.mean.shape == found.grid.shape
-    assert np.all(found.low <= found.high)
-    rising = answer(rates, -np.log10(rates), (1e-5, 1.0))
-    assert rising is not None
-    assert rising.at_bound == "high"
-    assert answer(rates[:1], rates[:1], (1e-5, 1.0)) is None
-
-
-def test_the_interval_covers_the_best_rate_about_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(0)
-    covered = 0
-    for _ in range(40):
-        best, slope = rng.uniform(-4, -1), rng.uniform(0.05, 0.3)
-        x = np.concatenate([np.linspace(-4.8, -0.2, 7), best + rng.normal(0, 0.3, 4)])
-        losses = 0.2 + slope * (x - best) ** 2 + 0.02 * rng.normal(size=len(x))
-        found = answer(10**x, losses, (1e-5, 1.0))
-        assert found is not None
-        covered += found.interval[0] <= 10**best <= found.interval[1]
-    assert covered >= 28
-
-
-def test_a_diverged_rate_lowers_the_band_of_stable_rates() -> None:
-    rates = np.geomspace(1e-5, 1e-2, 7)
-    found = answer(rates, -np.log10(rates), (1e-5, 1.0), diverged=np.array([0.05, 0.2, 0.9]))
-    assert found is not None
-    assert found.stable[np.searchsorted(found.grid, 1e-3)] > 0.9
-    assert found.stable[-1] < 0.1
-    assert found.interval[1] < 0.2

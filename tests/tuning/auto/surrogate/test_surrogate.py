@@ -1,4 +1,4 @@
-"""The maths under the search: the process, forecasts of curves, the boundary, targets."""
+"""The maths under the search: the process, forecasts of curves, targets."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ import pytest
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence
 from lrtune.service.tuning.auto.surrogate import gp
 from lrtune.service.tuning.auto.surrogate.acquisition import log_improvement
-from lrtune.service.tuning.auto.surrogate.boundary import learn_boundary
 from lrtune.service.tuning.auto.surrogate.extrapolation import forecast
 from lrtune.service.tuning.auto.surrogate.model import normal_scores
 from lrtune.service.tuning.auto.surrogate.targets import scale_of
@@ -106,27 +105,3 @@ def test_ranks_become_normal_scores_in_their_order() -> None:
     assert list(np.argsort(scores)) == [3, 2, 0, 1]
     assert scores.sum() == pytest.approx(0.0, abs=1e-9)
     assert noise[2] > 0 == noise[0]
-
-
-def test_the_boundary_lies_between_stable_and_diverged_rates_and_splits_by_optimizer() -> None:
-    rng = np.random.default_rng(0)
-    adam = rng.random(60) < 0.5
-    points = np.stack([rng.random(60), adam.astype(float), 1.0 - adam], axis=1)
-    edge = np.where(adam, 0.4, 0.8)
-    boundary = learn_boundary(points, points[:, 0] > edge, 0, [(1, 2)])
-    asked = np.array([[0.2, 1, 0], [0.6, 1, 0], [0.6, 0, 1], [0.95, 0, 1]], dtype=float)
-    safe = boundary.safe(asked)
-    assert safe[0] > 0.95
-    assert safe[1] < 0.05
-    assert safe[2] > 0.95
-    assert safe[3] < 0.05
-    assert (boundary.required(asked) > 0.8).all()
-
-
-def test_nothing_is_forbidden_where_divergence_does_not_hang_on_the_rate() -> None:
-    rng = np.random.default_rng(3)
-    points = rng.random((60, 1))
-    boundary = learn_boundary(points, rng.random(60) < 0.3, 0)
-    asked = np.linspace(0, 0.9, 10)[:, None]
-    assert (boundary.required(asked) == 0).all()
-    assert boundary.safe(asked).min() > 0.2

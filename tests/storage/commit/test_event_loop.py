@@ -6,17 +6,16 @@ from contextlib import closing
 
 import psycopg
 import pytest
-from optuna.study import StudyDirection
 from optuna.trial import TrialState
 from sqlalchemy import make_url
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.database import postgres_transaction
-from lrtune.service.storage.database.postgres_pipeline import encoded, numbered
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.statements import Row
+from tests.support.engines import add_trial, new_study
 
 
 @pytest.fixture
@@ -32,21 +31,6 @@ def neighbour(migrated_postgres_url: str) -> Iterator[psycopg.Connection]:
     plain = make_url(migrated_postgres_url).set(drivername="postgresql").render_as_string(hide_password=False)
     with closing(psycopg.connect(plain, autocommit=True)) as connection:
         yield connection
-
-
-def new_study(engine: Engine, name: str = "s") -> StudyMirror:
-    with engine.lock:
-        study = engine.new_study(name, [StudyDirection.MINIMIZE])
-        with engine.change(study) as change:
-            change.create_study(None)
-    change.wait()
-    return study
-
-
-def add_trial(engine: Engine, study: StudyMirror) -> Change:
-    with engine.change(study) as change:
-        change.add_trial(TrialMirror(engine.new_trial_id(), len(study.trials), TrialState.RUNNING))
-    return change
 
 
 def set_attr(engine: Engine, study: StudyMirror, value: object) -> Change:
@@ -192,14 +176,14 @@ def test_a_database_that_does_not_answer_in_time_is_given_up(
     in_loop(engine, scenario)
 
 
-def test_a_loop_that_ends_lands_what_is_under_way(engine: Engine, neighbour: psycopg.Connection) -> None:
+def test_a_loop_that_ends_waits_for_what_is_under_way(engine: Engine, neighbour: psycopg.Connection) -> None:
     study = new_study(engine)
     set_attr(engine, study, 1).wait()
     changes = []
 
     async def scenario() -> None:
         changes.append(set_attr(engine, study, 2))
-        for _ in range(4):  # It has departed by then.
+        for _ in range(4):  # It has been sent by then.
             await asyncio.sleep(0)
 
     in_loop(engine, scenario)
@@ -207,22 +191,22 @@ def test_a_loop_that_ends_lands_what_is_under_way(engine: Engine, neighbour: psy
     assert note(neighbour) == "2"
 
 
-def test_what_forms_behind_the_last_flight_of_a_loop_is_committed_by_the_thread(
+def test_what_forms_behind_the_last_batch_of_a_loop_is_committed_by_the_thread(
     engine: Engine, neighbour: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study, departed = new_study(engine), []
-    depart = engine.database.depart
+    study, sent = new_study(engine), []
+    begin_write = engine.database.begin_write
 
-    def counted(rows: list[Row]) -> postgres_transaction.Flight:
-        departed.append(len(rows))
-        return depart(rows)
+    def counted(rows: list[Row]) -> postgres_transaction.PostgresTransaction:
+        sent.append(len(rows))
+        return begin_write(rows)
 
-    monkeypatch.setattr(engine.database, "depart", counted)
+    monkeypatch.setattr(engine.database, "begin_write", counted)
 
     async def scenario() -> None:
         engine.committer.attach(asyncio.get_running_loop())
         first = set_attr(engine, study, 1)
-        while not departed:
+        while not sent:
             await asyncio.sleep(0)
         second = set_attr(engine, study, 2)
         engine.committer.detach()
@@ -230,7 +214,7 @@ def test_what_forms_behind_the_last_flight_of_a_loop_is_committed_by_the_thread(
 
     asyncio.run(scenario())
     assert note(neighbour) == "2"
-    assert len(departed) == 1, "a loop that has ended sends nothing"
+    assert len(sent) == 1, "a loop that has ended sends nothing"
 
 
 def test_a_batch_larger_than_the_socket_takes_at_once(engine: Engine, neighbour: psycopg.Connection) -> None:
@@ -245,37 +229,18 @@ def test_a_batch_larger_than_the_socket_takes_at_once(engine: Engine, neighbour:
     assert note(neighbour) == f'"{long}"'
 
 
-def test_placeholders_become_numbers_in_order() -> None:
-    text, names = numbered("UPDATE t SET a = %(a)s::INTEGER, b = %(b)s WHERE a <> %(a)s AND b LIKE '%%x'")
-    assert text == b"UPDATE t SET a = $1::INTEGER, b = $2 WHERE a <> $1 AND b LIKE '%x'"
-    assert names == ("a", "b")
-
-
-@pytest.mark.parametrize(
-    ("value", "sent"),
-    [(None, None), (True, b"t"), (False, b"f"), (7, b"7"), (1e-300, b"1e-300"), (0.1, b"0.1"), ("é", b"\xc3\xa9")],
-)
-def test_values_are_sent_as_postgresql_reads_them(value: object, sent: bytes | None) -> None:
-    assert encoded(value) == sent
-
-
-def test_a_value_of_an_unknown_kind_is_a_mistake_of_ours() -> None:
-    with pytest.raises(TypeError, match="bytes"):
-        encoded(b"raw")
-
-
 def test_a_refused_batch_is_left_to_the_thread_and_not_sent_again_and_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = new_study(engine, "good"), new_study(engine, "bad")
-    departed = []
-    depart = engine.database.depart
+    sent = []
+    begin_write = engine.database.begin_write
 
-    def counted(rows: list[Row]) -> postgres_transaction.Flight:
-        departed.append(len(rows))
-        return depart(rows)
+    def counted(rows: list[Row]) -> postgres_transaction.PostgresTransaction:
+        sent.append(len(rows))
+        return begin_write(rows)
 
-    monkeypatch.setattr(engine.database, "depart", counted)
+    monkeypatch.setattr(engine.database, "begin_write", counted)
 
     async def scenario() -> None:
         await set_attr(engine, good, 1).on_disk()
@@ -290,4 +255,4 @@ def test_a_refused_batch_is_left_to_the_thread_and_not_sent_again_and_again(
         assert not any(results[1:])
 
     in_loop(engine, scenario)
-    assert 2 <= len(departed) <= 6
+    assert 2 <= len(sent) <= 6

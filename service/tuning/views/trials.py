@@ -1,11 +1,17 @@
-"""Lists of trials: pages and CSV. Under the engine's lock."""
+"""What the outside sees of trials: one, pages, CSV. From the mirror; all of it under the engine's lock."""
 
 import csv
 import io
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR
 from lrtune.service.tuning.errors import InvalidField
-from lrtune.service.tuning.views.views import trial_view
+from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
+from lrtune.service.tuning.suggesting.diagnosis import diagnose_trial
+from lrtune.service.tuning.trials.leases import find_trial
+from lrtune.service.tuning.trials.replicates import repeated_by
+from lrtune.service.tuning.views.times import as_datetime
+from lrtune.service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
 
 _COLUMNS = (
     "number",
@@ -21,6 +27,48 @@ _COLUMNS = (
     "duration_seconds",
     "error",
 )
+
+
+def trial_view(trial: TrialMirror) -> Trial:
+    """A trial without its curve."""
+    return Trial.model_validate(_trial_fields(trial))
+
+
+def trial_with_curve(study: StudyMirror, number: int) -> TrialWithCurve:
+    """A trial with its curve, by step, and what that says. Raises TrialNotFound."""
+    trial = find_trial(study, number)
+    curve = [Report(step=step, value=value) for step, value in sorted(trial.intermediate.items())]
+    fields = {**_trial_fields(trial), "curve": curve, "diagnosis": diagnose_trial(study, trial)}
+    return TrialWithCurve.model_validate(fields)
+
+
+def _trial_fields(trial: TrialMirror) -> dict[str, object]:
+    work = trial.work
+    checkpoint = None
+    if work is not None and work.checkpoint_uri is not None and work.checkpoint_step is not None:
+        checkpoint = Checkpoint(uri=work.checkpoint_uri, step=work.checkpoint_step)
+    duration = None
+    if trial.started_at is not None and trial.finished_at is not None:
+        duration = round(trial.finished_at - trial.started_at, 6)
+    return {
+        "number": trial.number,
+        "state": trial.outcome,
+        "params": trial.params or dict(trial.system_attrs.get(FIXED_ATTR, {})),
+        "value": trial.value,
+        "standard_error": standard_error_of(trial),
+        "attempt": work.attempt if work is not None else 0,
+        "repeats": repeated_by(trial),
+        "again": trial.system_attrs.get(AGAIN_ATTR),
+        "worker": work.worker if work is not None else None,
+        "step": trial.last_step,
+        "max_steps": work.max_steps if work is not None else None,
+        "checkpoint": checkpoint,
+        "error": work.error if work is not None else None,
+        "explanation": explanation_of(trial) if work is not None and work.stop_reason is not None else None,
+        "started_at": as_datetime(trial.started_at),
+        "finished_at": as_datetime(trial.finished_at),
+        "duration_seconds": duration,
+    }
 
 
 def ended_after(study: StudyMirror, after: str | None, limit: int) -> tuple[list[int], str | None]:

@@ -1,0 +1,143 @@
+"""All studies of a database in memory: the names and ids there are, the mirrors, and the lock on all of it."""
+
+import threading
+import time
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+from optuna.study import StudyDirection
+
+from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.study import StudyMirror
+
+
+class Mirrors:
+    """The names of all studies, the mirrors of those in memory, and the ids that are chosen for what is new.
+
+    All of it, and every mirror, is read and changed under `lock`; it is never held while the database is asked. What is
+    here is true while this process is the writer: whoever becomes the writer says so with `begin`.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.lock = threading.RLock()
+        self.clock = clock
+        self.generation = 0
+        """How often `begin` was called: what was read from the database before is void."""
+        self._names: dict[str, int] = {}
+        self._resident: dict[int, StudyMirror] = {}
+        self._last_ids = (0, 0)
+
+    def begin(self, names: Mapping[str, int], last_ids: tuple[int, int]) -> None:
+        """What was known is void: there are these studies, and these are the last study and trial ids in use."""
+        with self.lock:
+            self.drop_all()
+            self._names = dict(names)
+            self._last_ids = last_ids
+            self.generation += 1
+
+    # Finding
+
+    def names(self) -> dict[str, int]:
+        """All studies' ids by name."""
+        with self.lock:
+            return dict(self._names)
+
+    def id_of(self, name: str) -> int:
+        """The id of the study of that name. Raises StudyMissing."""
+        with self.lock:
+            study_id = self._names.get(name)
+        if study_id is None:
+            raise StudyMissing(name)
+        return study_id
+
+    def in_memory(self, study_id: int) -> StudyMirror | None:
+        """The study where it is in memory; it counts as used now. Under the lock."""
+        study = self._resident.get(study_id)
+        if study is not None:
+            study.last_used = self.clock()
+        return study
+
+    def residents(self) -> list[StudyMirror]:
+        """All studies in memory."""
+        with self.lock:
+            return list(self._resident.values())
+
+    # Coming and going. Under the lock.
+
+    def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
+        """A study that is not written yet. Raises StudyNameTaken."""
+        if name in self._names:
+            raise StudyNameTaken(name)
+        study_id, trial_id = self._last_ids
+        study = StudyMirror(study_id + 1, name, list(directions))
+        self._last_ids = (study_id + 1, trial_id)
+        self.take_in(study)
+        return study
+
+    def take_in(self, study: StudyMirror) -> None:
+        """Keep a study in memory, one just read or just made."""
+        study.last_used = self.clock()
+        self._resident[study.study_id] = study
+        self._names[study.name] = study.study_id
+
+    def drop(self, study: StudyMirror) -> None:
+        """Throw a mirror away: the next use reads the study from the database."""
+        study.alive = False
+        if self._resident.get(study.study_id) is study:
+            del self._resident[study.study_id]
+
+    def drop_all(self) -> None:
+        """Throw all mirrors away."""
+        for study in list(self._resident.values()):
+            self.drop(study)
+
+    def drop_idle(self, idle_seconds: float, in_use: Container[int]) -> None:
+        """Throw the mirrors away that nobody has used for so long: without leases, their ids not `in_use`."""
+        unused_since = self.clock() - idle_seconds
+        for study in list(self._resident.values()):
+            if study.last_used < unused_since and not study.leased and study.study_id not in in_use:
+                self.drop(study)
+
+    def remove(self, study: StudyMirror) -> None:
+        """The study is deleted: its name is free."""
+        self.drop(study)
+        self._names.pop(study.name, None)
+
+    def rename(self, names: Mapping[str, int]) -> None:
+        """The studies are now these: another process has made or deleted some."""
+        for study in list(self._resident.values()):
+            if names.get(study.name) != study.study_id:
+                self.drop(study)
+        self._names = dict(names)
+        self._note_ids(max(names.values(), default=0), 0)
+
+    def put_right(
+        self, refused: Iterable[int], names: Mapping[int, str], last_ids: tuple[int, int], in_use: Container[int]
+    ) -> None:
+        """The database refused changes of the studies `refused`, for it holds `names` and `last_ids`: drop their
+        mirrors, know their names, and choose ids past those. Names of what is `in_use` are left: it may be on its way
+        into the database or out of it."""
+        refused = set(refused)
+        for study_id in refused & self._resident.keys():
+            self.drop(self._resident[study_id])
+        self._names = {name: i for name, i in self._names.items() if i in names or i not in refused}
+        for study_id, name in names.items():
+            if study_id not in in_use:
+                self._names.setdefault(name, study_id)
+        self._note_ids(*last_ids)
+
+    # Ids. Under the lock.
+
+    def new_trial_id(self) -> int:
+        """An unused trial id."""
+        study_id, trial_id = self._last_ids
+        self._last_ids = (study_id, trial_id + 1)
+        return trial_id + 1
+
+    def note_trial_id(self, trial_id: int) -> bool:
+        """Never give out a trial id up to this one; whether it was beyond ours."""
+        beyond = trial_id > self._last_ids[1]
+        self._note_ids(0, trial_id)
+        return beyond
+
+    def _note_ids(self, study_id: int, trial_id: int) -> None:
+        self._last_ids = (max(self._last_ids[0], study_id), max(self._last_ids[1], trial_id))

@@ -1,0 +1,88 @@
+"""A training repository with packages of its own called `service`, `trainers` and `migrations`, as many have."""
+
+import sqlite3
+import sys
+from pathlib import Path
+
+import pytest
+
+from lrtune.trainers.client.client import Client
+from tests.end_to_end.conftest import ROOT, Service, environ
+from tests.support.processes import Programs
+
+MINE = """
+import service, migrations, trainers
+
+def train(trial):
+    for step in range(1, trial.max_steps + 1):
+        trial.report(step, 0.5 / step)
+    assert service.OWN and migrations.OWN and trainers.OWN
+"""
+SCRIPT = """
+import trainers.mine
+import service
+from lrtune import Client, run
+
+assert service.OWN and trainers.OWN
+
+def train(trial):
+    return trainers.mine.train(trial)
+
+if __name__ == "__main__":
+    with Client() as client:
+        run(client.create_study("script", max_trials=2, max_steps=2), train)
+"""
+LRTUNE = [sys.executable, "-P", "-c", "from lrtune.service.cli.main import main; main()"]
+"""What the installed command does, without a checkout's folder on the path."""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    folder = tmp_path / "repository"
+    for package in ("service", "trainers", "migrations"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text("OWN = True\n")
+    (folder / "trainers" / "mine.py").write_text(MINE)
+    (folder / "script.py").write_text(SCRIPT)
+    return folder
+
+
+@pytest.fixture
+def environment(tmp_path: Path, service: Service) -> dict[str, str]:
+    """Where `lrtune` is installed, and no other package of ours."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "lrtune").symlink_to(ROOT / "lrtune")
+    return environ(LRTUNE_SERVER=service.address) | {"PYTHONPATH": str(site)}
+
+
+def test_a_script_imports_its_own_packages_and_lrtune(
+    repository: Path, environment: dict[str, str], programs: Programs, client: Client
+) -> None:
+    script = programs.start([sys.executable, str(repository / "script.py")], environment, cwd=repository)
+    assert script.wait(60) == 0, script
+    assert client.status("script").trials.complete == 2
+
+
+@pytest.mark.parametrize("task", ["trainers.mine:train", "script.py:train"])
+def test_a_worker_trains_what_lies_in_them(
+    repository: Path, environment: dict[str, str], programs: Programs, client: Client, task: str
+) -> None:
+    client.create_study("worker", max_trials=2, max_steps=2)
+    command = [*LRTUNE, "worker", "--study", "worker", "--task", task]
+    worker = programs.start(command, environment, cwd=repository)
+    assert worker.wait(60) == 0, worker
+    assert client.status("worker").trials.complete == 2
+
+
+def test_a_database_is_upgraded_by_our_migrations(
+    repository: Path, environment: dict[str, str], programs: Programs
+) -> None:
+    database = repository / "lrtune.db"
+    command = [*LRTUNE, "db", "upgrade", "--storage", f"sqlite:///{database}"]
+    upgrade = programs.start(command, environment, cwd=repository)
+    assert upgrade.wait(60) == 0, upgrade
+    with sqlite3.connect(database) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    assert {"studies", "trials"} <= tables
+    assert any(name.startswith("lrtune_") for name in tables)

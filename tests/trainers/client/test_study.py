@@ -1,0 +1,44 @@
+import httpx2
+import pytest
+
+from lrtune import Client
+from tests.fake_service import STUDY, TRIAL, FakeService
+
+
+def test_the_old_name_of_leases_still_works_and_says_what_to_call(client: Client, service: FakeService) -> None:
+    with pytest.warns(DeprecationWarning, match=r"call study\.leases\(\) .* study\.list\(\)") as warned:
+        trials = client.study("s").trials(worker="me", anneals=True)
+    assert warned[0].filename == __file__
+    with next(trials) as trial:
+        trial.complete(0.5)
+    assert service.bodies("/trials")[0]["anneals"] is True
+
+
+def test_list_is_every_trial_page_after_page(client: Client, service: FakeService) -> None:
+    asked: list[dict[str, str]] = []
+
+    def pages(request: httpx2.Request) -> httpx2.Response | None:
+        if request.method != "GET" or not request.url.path.endswith("/trials"):
+            return None
+        asked.append(dict(request.url.params))
+        first = "cursor" not in request.url.params
+        items = [{**TRIAL, "number": number} for number in ((0, 1) if first else (2,))]
+        return httpx2.Response(200, json={"items": items, "next_cursor": "two" if first else None})
+
+    service.fault = pages
+    trials = client.study("s").list(state="complete")
+    assert [trial.number for trial in trials] == [0, 1, 2]
+    assert len(trials) == 3
+    assert [(query["state"], query.get("cursor")) for query in asked] == [("complete", None), ("complete", "two")]
+
+
+def test_update_sends_what_is_given_and_remembers_the_answer(client: Client, service: FakeService) -> None:
+    def patched(request: httpx2.Request) -> httpx2.Response | None:
+        return httpx2.Response(200, json={**STUDY, "max_trials": 40}) if request.method == "PATCH" else None
+
+    service.fault = patched
+    study = client.study("s")
+    assert study.spec.max_trials == 2
+    assert study.update(max_trials=40, max_total_steps=None).max_trials == 40
+    assert study.spec.max_trials == 40
+    assert service.calls[-1] == ("PATCH", "/v1/studies/s", {"max_trials": 40, "max_total_steps": None})

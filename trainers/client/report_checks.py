@@ -1,0 +1,66 @@
+"""What a training script reports, read: steps and values of Python, NumPy and torch; a swapped pair is refused."""
+
+import math
+import operator
+from typing import Any, SupportsFloat, SupportsIndex
+
+from lrtune.trainers.errors import InvalidReport
+
+MOST_STEPS = 2**31 - 1
+_ORDER = "report(step, value): the step comes first; or write report(value=…, step=…)"
+
+StepLike = SupportsIndex | SupportsFloat
+"""A whole number: an int, an integer of NumPy or torch, a tensor that holds one, or a float without a fraction."""
+
+
+def read_step(step: StepLike, value: object = None) -> int:
+    """The number of steps trained, from 0 (before the first). Raises InvalidReport.
+
+    A step with a fraction is a loss in the wrong place. So is a float that happens to be whole, as in
+    `report(0.0, 3)`, where the `value` beside it is an integer.
+    """
+    number = _whole(step)
+    if number is None:
+        number = _whole_float(step)
+        if _whole(value) is not None:
+            raise InvalidReport(f"the step {step!r} is a float, and the value {value!r} an integer: {_ORDER}")
+    if not 0 <= number <= MOST_STEPS:
+        raise InvalidReport(f"the step must be between 0 and {MOST_STEPS}, not {number}")
+    return number
+
+
+def read_value(value: SupportsFloat) -> float:
+    """The metric, which may be non-finite. Raises InvalidReport where it isn't one number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise InvalidReport(f"the value must be one number, not {_show(value)}: report a mean, say") from None
+
+
+def _whole(given: Any) -> int | None:
+    """As an int, where it is of an integer type; None for floats and all else."""
+    if _is_bool(given):
+        return None
+    try:
+        return operator.index(given)
+    except (TypeError, ValueError, RuntimeError):
+        return None
+
+
+def _whole_float(step: Any) -> int:
+    try:
+        number = math.nan if _is_bool(step) or isinstance(step, str) else float(step)
+    except (TypeError, ValueError, RuntimeError):
+        number = math.nan
+    if not number.is_integer():
+        raise InvalidReport(f"the step {_show(step)} is no whole number: {_ORDER}")
+    return int(number)
+
+
+def _is_bool(given: object) -> bool:
+    """Of Python, NumPy or torch: whether something is so, not how many steps."""
+    return isinstance(given, bool) or str(getattr(given, "dtype", "")) in ("bool", "torch.bool")
+
+
+def _show(given: object) -> str:
+    return " ".join(repr(given).split())[:100]

@@ -1,0 +1,69 @@
+"""A model with what trains it: the state of a training between two optimizer steps, whatever loop drives it."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from lrtune.service.wire.schedules import ScheduleError
+from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.optimizers.clipping import Clipper
+from lrtune.trainers.training.lr_scheduler import ScheduledLR
+from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+
+
+class Learner:
+    """A model, its optimizer, its schedule, and what takes a step with them. Can be kept and gone on from."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loss_function: LossFunction,
+        *,
+        schedule: Any,
+        total_steps: int,
+        precision: str = "fp32",
+        clipper: Clipper | None = None,
+    ) -> None:
+        """Raises TrainingError for a schedule or precision that cannot be."""
+        self.model = model
+        self.optimizer: Any = optimizer
+        try:
+            self.scheduler = ScheduledLR(optimizer, schedule, total_steps=total_steps)
+        except ScheduleError as error:
+            raise TrainingError(str(error)) from error
+        self.step = OptimizerStep(model, optimizer, loss_function, precision=precision, clipper=clipper)
+
+    def mode(self, *, training: bool) -> None:
+        """For dropout and norms; a schedule-free optimizer has two sets of weights, too."""
+        if hasattr(self.optimizer, "train"):
+            self.optimizer.train() if training else self.optimizer.eval()
+        self.model.train(training)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides how its training goes on, but for data and random state."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
+            "scaler": self.step.scaler and self.step.scaler.state_dict(),
+            "clipper": self.step.clipper.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from `state`. The schedule and length given now are followed from the step that it had reached.
+
+        Raises TrainingError, half loaded, for a state of something else.
+        """
+        schedule = self.scheduler.state_dict()
+        try:
+            reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scheduler.load_state_dict(schedule | reached)
+            if self.step.scaler is not None and state["scaler"]:
+                self.step.scaler.load_state_dict(state["scaler"])
+            self.step.clipper.load_state_dict(state["clipper"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise TrainingError(f"the checkpoint is of another model, optimizer or schedule: {error}") from error
