@@ -138,5 +138,4 @@ def left_out(process: gp.Process, shown: Floats) -> Floats:
 
 
 def _apart(points: Floats, known: Floats) -> Bools:
-    squares = (points**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * points @ known.T
-    return np.asarray(squares.min(axis=1) > _APART**2 * points.shape[1])
+    return np.asarray(gp.squared_distances(points, known).min(axis=1) > _APART**2 * points.shape[1])

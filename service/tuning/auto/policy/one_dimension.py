@@ -1,4 +1,4 @@
-"""One dimension: which paused trial goes on while few have finished, and whether early ranks can be believed.
+"""One dimension: probes first, then which paused trial goes on while few have finished, then the model's best.
 
 A run by early ranks, then one far from it: where the ranks hold the second costs little, since little was left to
 gain, and where they mislead (under annealing the best rates look bad early: Wu 2018, arXiv:1803.02021) it is the first
@@ -10,8 +10,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, Ints
+from lrtune.service.tuning.auto.policy.decision import Decision, Terms, forecast_told, gains_of
 from lrtune.service.tuning.auto.policy.rungs import misled
+from lrtune.service.tuning.auto.space import Space
+from lrtune.service.tuning.auto.surrogate.acquisition import best_new
 from lrtune.service.tuning.auto.surrogate.model import Model
+
+PROBES, PROBE_UNTIL = 12, 0
+"""How many short probes come first, and the checkpoint they run to (.02 of a training)."""
+
+_COVERED = 2
+"""With so many finished, one by early ranks and one far from it, their order has been tried."""
+
+_EXPLORE_EVERY = 5
+"""Of those that finish, after the first five: the probes have covered the range."""
+
+_RESUME_BONUS = 1.0
 
 _SECOND, _SECOND_UNTIL = 2, 3
 """So many of the probes run on to this checkpoint (.09), before one of them goes to its end."""
@@ -29,6 +43,40 @@ class Step:
     trial: int
     until: int
     explanation: str
+
+
+def decide(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, terms: Terms) -> Decision:
+    """First as few finished curves allow (`_while_few`), then by expected improvement, new ones trained to their end.
+    Once early ranks mislead, the forecasts of paused trials are left out."""
+    step = _while_few(model, waiting, terms) if len(waiting) else None
+    if step is not None:
+        return Decision("resume", None, step.trial, step.until, step.explanation)
+    evidence, end = model.evidence, len(FRACTIONS) - 1
+    finished = int(evidence.finished.sum())
+    mislead = ranks_mislead(evidence, PROBE_UNTIL)
+    believed = unforecast(model, waiting) if mislead else model
+    explore = not terms.insists and finished >= _EXPLORE_EVERY and finished % _EXPLORE_EVERY == _EXPLORE_EVERY - 1
+    found = best_new(believed, space, rng, explore=explore, quantiles=terms.quantiles)
+    if len(waiting) and not explore:
+        gains = gains_of(believed, waiting)
+        place = int(np.argmax(gains))
+        if terms.insists or gains[place] + _RESUME_BONUS > found.gain:
+            why = "early ranks mislead here; by its rate" if mislead else forecast_told(model, int(waiting[place]))
+            return Decision("resume", None, int(waiting[place]), end, why)
+    what = "the least known rate" if explore else "the most improvement expected"
+    return Decision("new", found.point, None, end, what)
+
+
+def _while_few(model: Model, waiting: Ints, terms: Terms) -> Step | None:
+    """A run by early ranks, one that covers the range, and, if those ended in their order, one more by early ranks."""
+    evidence = model.evidence
+    going = to_the_end(evidence, waiting)
+    if going == 1:
+        return covering(model, waiting, terms.quantiles)
+    tried = going == int(evidence.finished.sum()) == _COVERED
+    if not going or (tried and ranks_held(evidence, PROBE_UNTIL)):
+        return by_rank(evidence, waiting)
+    return None
 
 
 def by_rank(evidence: Evidence, waiting: Ints) -> Step:

@@ -7,6 +7,7 @@ from scipy.special import log_ndtr
 
 from lrtune.service.tuning.auto.evidence import Bools, Evidence, Floats
 from lrtune.service.tuning.auto.space import Space
+from lrtune.service.tuning.auto.surrogate import gp
 from lrtune.service.tuning.auto.surrogate.model import Model
 from lrtune.service.tuning.auto.surrogate.stability import PointStability
 
@@ -157,8 +158,7 @@ def _apart(points: Floats, evidence: Evidence) -> Bools:
         least = np.where(evidence.pending, _LEAST_FROM_PENDING, 0.5 / (_GRID - 1))
         return np.asarray((away > least).all(axis=1))
     least_distance = _LEAST_DISTANCE * float(np.sqrt(d)) * min(1.0, _FEW / max(len(known), 1))
-    squares = (points**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * points @ known.T
-    return np.asarray(squares.min(axis=1) > least_distance**2)
+    return np.asarray(gp.squared_distances(points, known).min(axis=1) > least_distance**2)
 
 
 def _log_prior(rates: Floats, quantiles: Floats) -> Floats:

@@ -132,12 +132,16 @@ def _solve(theta: Floats, squares: Floats, y: Floats, noise: Floats) -> tuple[Fl
     return factor, weights, mean, amplitude
 
 
+def squared_distances(a: Floats, b: Floats) -> Floats:
+    """Of points (n, d) from points (m, d), shape (n, m), by the expanded square: a little below 0 where they agree."""
+    found: Floats = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
+    return found
+
+
 def _distances(a: Floats, b: Floats, theta: Floats) -> Floats:
-    """Scaled distances (n, m), by the expanded square."""
+    """Scaled distances (n, m)."""
     inverse = np.exp(-theta[:-1])
-    p, q = a * inverse, b * inverse
-    square = (p**2).sum(axis=1)[:, None] + (q**2).sum(axis=1) - 2 * p @ q.T
-    root: Floats = np.sqrt(np.maximum(square, 0.0))
+    root: Floats = np.sqrt(np.maximum(squared_distances(a * inverse, b * inverse), 0.0))
     return root
 
 

@@ -20,7 +20,7 @@ _PLACES: Floats = np.linspace(0.0, 1.0, 251)
 
 _BOUNDARIES: Floats = np.linspace(-0.05, 1.3, 161)
 _WIDTHS: Floats = np.array([0.004, 0.015, 0.05, 0.15])
-"""Of the range. In decades, whatever the range, they do no better: docs/explanation/divergence.md."""
+"""Of the range. In decades (.02, .08, .3, .9) they do no better on the cases of docs/explanation/divergence.md."""
 
 _SHARP = 0.1
 _SPLIT_PENALTY = 1.0

@@ -5,7 +5,7 @@ from optuna.distributions import FloatDistribution
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats
 from lrtune.service.tuning.auto.policy.pairwise_ranks import promising, shares_lost
-from lrtune.service.tuning.auto.policy.promotion import RUNGS, leading, misled
+from lrtune.service.tuning.auto.policy.rungs import RUNGS, leading, misled
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.model import build
 

@@ -6,7 +6,9 @@ import numpy as np
 from optuna.distributions import FloatDistribution
 
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence
-from lrtune.service.tuning.auto.policy.promotion import PROBE_FEW, PROBES_FEW, RUNGS, decide, rungs_of
+from lrtune.service.tuning.auto.policy.one_dimension import PROBE_UNTIL, PROBES
+from lrtune.service.tuning.auto.policy.promotion import decide
+from lrtune.service.tuning.auto.policy.rungs import RUNGS, rungs_of
 from lrtune.service.tuning.auto.policy.trial_budget import TRAININGS_PER_TRIAL, few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 
@@ -57,15 +59,15 @@ class Bench:
 
 def test_where_the_rate_is_all_there_is_short_probes_come_first_and_the_best_is_finished() -> None:
     bench = Bench(RATE, drop=0.5)
-    for _ in range(PROBES_FEW):
+    for _ in range(PROBES):
         bench.step(seed=0)
-    assert bench.kinds == ["new"] * PROBES_FEW
-    assert set(bench.reached) == {PROBE_FEW}
+    assert bench.kinds == ["new"] * PROBES
+    assert set(bench.reached) == {PROBE_UNTIL}
     ends = [bench.curve(point)[-1] for point in bench.points]
     for _ in range(3):
         bench.step(seed=0)
     assert bench.kinds[-3:] == ["resume"] * 3
-    assert sum(reached > PROBE_FEW for reached in bench.reached) == 2
+    assert sum(reached > PROBE_UNTIL for reached in bench.reached) == 2
     assert bench.reached[int(np.argmin(ends))] == len(FRACTIONS) - 1
 
 
