@@ -1,8 +1,4 @@
-"""A study as a sampler or pruner sees it: a snapshot, and a place where what it writes is kept for the transaction.
-
-Samplers and pruners are given an ordinary Optuna study over this storage. They can run in any thread, for as long
-as they like, and touch nothing that is shared.
-"""
+"""A study as a sampler or pruner sees it: some or all of its trials, none of which will change."""
 
 import copy
 from collections.abc import Iterable, Mapping

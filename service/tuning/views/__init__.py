@@ -1,1 +1,5 @@
-"""What the outside sees of studies and trials."""
+"""What the outside sees, as wire models, from the mirror and under the engine's lock.
+
+`studies` and their status; `trials` one by one and in lists; `replays`: where `auto` would have stopped trials that are
+over. Nothing here changes a study.
+"""
