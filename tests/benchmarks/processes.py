@@ -123,24 +123,24 @@ class Server(Process):
         return int(self.address.rpartition(":")[2])
 
 
-class Asked(Process):
+class JsonLinesProcess(Process):
     """A process that answers a line of JSON with a line of JSON: see `tests.benchmarks.storage.json_lines`."""
 
-    def start(self, **task: Any) -> None:
+    def send(self, **task: Any) -> None:
         """Give it something to do."""
         self.write(json.dumps(task) + "\n")
 
-    def answer(self) -> Any:
+    def receive(self) -> Any:
         """What came of it. Raises BenchError where it failed."""
         reply = json.loads(self.line(_ANSWER_SECONDS))
         if "error" in reply:
             raise BenchError(f"{self.module}: {reply['error']}")
         return reply["result"]
 
-    def ask(self, **task: Any) -> Any:
+    def call(self, **task: Any) -> Any:
         """Give it something to do and wait for what comes of it."""
-        self.start(**task)
-        return self.answer()
+        self.send(**task)
+        return self.receive()
 
 
 def service_process(url: str, log: Path) -> Server:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import fail, print_json, print_table
 
 if TYPE_CHECKING:
     from tests.benchmarks.finder.run import Plan

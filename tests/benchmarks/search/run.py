@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.plot import draw
+from tests.benchmarks.search.problems import ALL_SUITES, problems_of
 from tests.benchmarks.search.results import MARKS, Job, collect
-from tests.benchmarks.search.suites import SUITES, read_suite
+from tests.benchmarks.search.suites import SUITES
 from tests.benchmarks.search.tables import Row, rows
 
 PRIORBAND = "priorband"
@@ -53,7 +54,7 @@ class Comparison:
 
 def compare(comparison: Comparison, say: Callable[[str], None]) -> list[Row]:
     """Run what is missing and average. Raises BenchError where a name or the data is wrong."""
-    _check("suite", comparison.suites, SUITES)
+    _check("suite", comparison.suites, ALL_SUITES)
     _check("method", comparison.methods, METHODS)
     found = collect(_jobs(comparison), comparison.folder, comparison.processes, say)
     table = rows(found)
@@ -74,7 +75,7 @@ def _jobs(comparison: Comparison) -> list[Job]:
         Job(str(comparison.data), suite, task.name, name, seed, comparison.trainings)
         for suite in comparison.suites
         for name in comparison.methods
-        for task in read_suite(comparison.data, suite, comparison.tasks)
+        for task in problems_of(comparison.data, suite, comparison.tasks)
         for seed in range(comparison.seeds)
     ]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from tests.benchmarks.processes import BenchError
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 SUITES = ("deepobs", "lcbench-lr", "lcbench", "taskset")
 _KEPT_EVERY = 3
@@ -102,6 +103,11 @@ def to_unit(values: Floats, low: Floats, high: Floats, scale: Sequence[str]) -> 
     return cube
 
 
+def kept_aside(ordered: Sequence[T]) -> Sequence[T]:
+    """Every third, for judging."""
+    return ordered[_KEPT_EVERY - 1 :: _KEPT_EVERY]
+
+
 def read_suite(data: Path, suite: str, which: str = "all") -> list[Task]:
     """The tasks of a suite, by name. `which`: "all", "kept" (every third, for judging) or "dev" (the others).
 
@@ -110,7 +116,7 @@ def read_suite(data: Path, suite: str, which: str = "all") -> list[Task]:
     paths = sorted((data / suite).glob("*.npz"))
     if not paths:
         raise BenchError(f"no .npz file in {data / suite}: --data takes the folder that holds {', '.join(SUITES)}")
-    kept = paths[_KEPT_EVERY - 1 :: _KEPT_EVERY]
+    kept = kept_aside(paths)
     chosen = paths if which == "all" else kept if which == "kept" else [p for p in paths if p not in kept]
     return [read_task(path, suite) for path in chosen]
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, number, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import fail, number, print_json, print_table
 
 if TYPE_CHECKING:
     from tests.benchmarks.storage.figures import Figure, Findings

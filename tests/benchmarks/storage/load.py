@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 
 from tests.benchmarks.filling import STEPS
-from tests.benchmarks.storage.http_client import Connection, Refused, connect, post_bytes
+from tests.benchmarks.storage.http_client import Connection, UnexpectedReply, connect, post_bytes
 from tests.benchmarks.storage.json_lines import answer_lines
 from tests.benchmarks.storage.requests import Study, Trial, report_body
 
@@ -128,7 +128,7 @@ def resume(address: str, study: str, trial: list[Any], seconds: float) -> dict[s
                 try:
                     await one.call(request, 200)
                     return {"seconds": time.perf_counter() - began}
-                except Refused as refused:
+                except UnexpectedReply as refused:
                     if " 503: " not in str(refused) or time.perf_counter() - began > seconds:
                         raise
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -164,7 +164,7 @@ async def _stream(connection: Connection, requests: list[bytes]) -> float:
 
     def arrived(code: int, body: bytes) -> None:
         if code != 200 or b'"continue"' not in body:
-            done.set_exception(Refused(f"a report got {code}: {body[:300].decode()}"))
+            done.set_exception(UnexpectedReply(f"a report got {code}: {body[:300].decode()}"))
             return
         request = next(left, None)
         if request is None:
@@ -186,7 +186,7 @@ async def _train(requests: Study, connection: Connection, deadline: float) -> fl
         for step in range(1, _WORK_REPORTS + 1):
             verdict = await connection.call(requests.report(trial, step), 200)
             if verdict["verdict"] != "continue":
-                raise Refused(f"a report got the verdict {verdict}")
+                raise UnexpectedReply(f"a report got the verdict {verdict}")
         await requests.finish(connection, trial)
         trained += 1
     return trained / (time.perf_counter() - began)

@@ -20,7 +20,7 @@ from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.trial_budget import behind_pace
 from lrtune.service.tuning.auto.space import Space
 from tests.benchmarks.search.resuming import evidence_of
-from tests.benchmarks.search.study import Desk
+from tests.benchmarks.search.simulation import Simulation
 from tests.benchmarks.search.suites import SUITES, Task, read_suite, read_task
 
 BUDGETS = (6, 12, 24)
@@ -37,14 +37,14 @@ def built(way: str, task: Task, trials: int, seed: int) -> tuple[BaseSampler, Ba
     return AutoSampler(seed=seed, max_steps=task.slices), pruner
 
 
-def by_optuna(desk: Desk, way: str, trials: int, seed: int) -> None:
-    sampler, pruner = built(way, desk.task, trials, seed)
+def by_optuna(simulation: Simulation, way: str, trials: int, seed: int) -> None:
+    sampler, pruner = built(way, simulation.task, trials, seed)
     study = optuna.create_study(sampler=sampler, pruner=pruner)
     for _ in range(trials):
-        trial = study.ask(desk.task.distributions())
-        run = desk.start(trial.params)
+        trial = study.ask(simulation.task.distributions())
+        run = simulation.start(trial.params)
         while not run.finished:
-            trial.report(desk.advance(run), len(run.losses))
+            trial.report(simulation.advance(run), len(run.losses))
             if run.diverged or trial.should_prune():
                 break
         if run.finished and not run.diverged:
@@ -53,11 +53,11 @@ def by_optuna(desk: Desk, way: str, trials: int, seed: int) -> None:
             study.tell(trial, state=TrialState.FAIL if run.diverged else TrialState.PRUNED)
 
 
-def by_pausing(desk: Desk, trials: int, seed: int) -> None:
-    space, full = Space(desk.task.distributions()), desk.task.slices
+def by_pausing(simulation: Simulation, trials: int, seed: int) -> None:
+    space, full = Space(simulation.task.distributions()), simulation.task.slices
     whole: set[int] = set()
     while True:
-        evidence, begun = evidence_of(desk, space), len(desk.runs)
+        evidence, begun = evidence_of(simulation, space), len(simulation.runs)
         chosen = promotion.decide(
             evidence,
             evidence.partial,
@@ -65,7 +65,7 @@ def by_pausing(desk: Desk, trials: int, seed: int) -> None:
             number=begun,
             seed=seed,
             whole=np.isin(np.arange(begun), list(whole)),
-            insists=behind_pace(desk.spent, begun, max_steps=full, max_trials=trials),
+            insists=behind_pace(simulation.spent, begun, max_steps=full, max_trials=trials),
             fresh=begun < trials,
             max_trials=trials,
         )
@@ -75,19 +75,19 @@ def by_pausing(desk: Desk, trials: int, seed: int) -> None:
             whole.add(begun if chosen.trial is None else chosen.trial)
         if chosen.trial is None:
             assert chosen.point is not None
-            desk.start(space.decode(chosen.point))
-        run = desk.runs[-1 if chosen.trial is None else chosen.trial]
+            simulation.start(space.decode(chosen.point))
+        run = simulation.runs[-1 if chosen.trial is None else chosen.trial]
         while len(run.losses) < steps_at(float(FRACTIONS[chosen.until]), full) and not run.finished:
-            desk.advance(run)
+            simulation.advance(run)
 
 
 def perform(job: Job) -> tuple[float, float]:
     """The regret of the best seen, and the full trainings' steps that were trained."""
     data, suite, name, way, trials, seed = job
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    desk = Desk(read_task(Path(data) / suite / f"{name}.npz", suite), trials + 1)
-    (by_pausing(desk, trials, seed) if way == "paused" else by_optuna(desk, way, trials, seed))
-    return desk.regret_seen(trials + 1), desk.spent / desk.task.slices
+    simulation = Simulation(read_task(Path(data) / suite / f"{name}.npz", suite), trials + 1)
+    (by_pausing(simulation, trials, seed) if way == "paused" else by_optuna(simulation, way, trials, seed))
+    return simulation.regret_seen(trials + 1), simulation.spent / simulation.task.slices
 
 
 def main(say: Callable[[str], None] = print) -> None:
