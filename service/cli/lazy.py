@@ -1,7 +1,6 @@
 """A group of commands whose modules are imported when they are used: `--help` of the group stays fast."""
 
 import inspect
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -17,6 +16,16 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
     """The class of a group with these commands, for `typer.Typer(cls=…)`."""
 
     class LazyCommands(TyperGroup):
+        _shows_help = False
+        """Whether the group's own help is written, which needs names and summaries only."""
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            self._shows_help = True
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                self._shows_help = False
+
         def list_commands(self, ctx: Any) -> list[str]:
             return list(commands)
 
@@ -24,16 +33,11 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
             if cmd_name not in commands:
                 return None
             module, attribute, summary = commands[cmd_name]
-            if ctx.resilient_parsing or _help_is_asked():
+            if ctx.resilient_parsing or self._shows_help:
                 return _stub(cmd_name, summary)
             return _command(cmd_name, getattr(import_module(module), attribute), summary)
 
     return LazyCommands
-
-
-def _help_is_asked() -> bool:
-    """Whether this is the group's own `--help`, which needs names and summaries only."""
-    return sys.argv[1:] in ([], ["--help"])
 
 
 def _command(name: str, what: Any, summary: str) -> Any:

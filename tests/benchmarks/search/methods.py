@@ -93,6 +93,9 @@ METHODS: dict[str, Method] = {
         ),
         recommended,
     ),
+    "auto-whole": _optuna(
+        lambda simulation, seed: (AutoSampler(seed=seed, max_steps=simulation.task.slices), NopPruner()), recommended
+    ),
     "auto-prior": _optuna(
         lambda simulation, seed: (
             AutoSampler(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tests.benchmarks.search.bowls import BOWLS, bowl, bowls
 from tests.benchmarks.search.simulation import Problem
-from tests.benchmarks.search.suites import SUITES, kept_aside, read_suite, read_task
+from tests.benchmarks.search.suites import SUITES, kept_aside, read_suite, read_task, thinned
 
 ALL_SUITES = (*SUITES, *BOWLS)
 
@@ -21,6 +21,10 @@ def problems_of(data: Path, suite: str, which: str = "all") -> list[Problem]:
     return [one for one in found if which == "all" or (one.name in kept) == (which == "kept")]
 
 
-def problem(data: Path, suite: str, name: str) -> Problem:
-    """One problem. Raises BenchError where its file lacks an array."""
-    return bowl(suite, name) if suite in BOWLS else read_task(data / suite / f"{name}.npz", suite)
+def problem(data: Path, suite: str, name: str, share: float = 1.0, seed: int = 0) -> Problem:
+    """One problem; of a table, a share of its configurations, drawn by the seed. Raises BenchError where its file lacks
+    an array."""
+    if suite in BOWLS:
+        return bowl(suite, name)
+    task = read_task(data / suite / f"{name}.npz", suite)
+    return task if share == 1 else thinned(task, share, seed)

@@ -26,10 +26,12 @@ class Job:
     method: str
     seed: int
     trainings: int
+    share: float = 1.0
 
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
-        return folder / self.suite / self.task / f"{self.method}-{self.trainings}-{self.seed}.json"
+        part = "" if self.share == 1 else f"-{self.share:g}"
+        return folder / self.suite / self.task / f"{self.method}-{self.trainings}{part}-{self.seed}.json"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def perform(job: Job) -> Result:
     # Optuna and scipy are loaded in the processes that work, not in the one that waits.
     from tests.benchmarks.search.methods import method
 
-    simulation = Simulation(problem(Path(job.data), job.suite, job.task), job.trainings)
+    simulation = Simulation(problem(Path(job.data), job.suite, job.task, job.share, job.seed), job.trainings)
     method(job.method)(simulation, job.seed)
     marks = [mark for mark in MARKS if mark <= job.trainings]
     return Result(

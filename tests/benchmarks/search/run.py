@@ -26,6 +26,7 @@ METHODS = (
     "asha-promotion",
     PRIORBAND,
     "auto",
+    "auto-whole",
     "auto-prior",
     "auto-pausing",
     "auto-pausing-prior",
@@ -47,6 +48,9 @@ class Comparison:
     methods: tuple[str, ...] = METHODS
     tasks: str = "all"
     seeds: int = 10
+    first_seed: int = 0
+    share: float = 1.0
+    """Of a task's configurations, at random for each seed."""
     trainings: int = 25
     processes: int = 2
     plot: Path | None = None
@@ -72,11 +76,11 @@ def as_json(table: Sequence[Row], comparison: Comparison) -> dict[str, Any]:
 
 def _jobs(comparison: Comparison) -> list[Job]:
     return [
-        Job(str(comparison.data), suite, task.name, name, seed, comparison.trainings)
+        Job(str(comparison.data), suite, task.name, name, seed, comparison.trainings, comparison.share)
         for suite in comparison.suites
         for name in comparison.methods
         for task in problems_of(comparison.data, suite, comparison.tasks)
-        for seed in range(comparison.seeds)
+        for seed in range(comparison.first_seed, comparison.first_seed + comparison.seeds)
     ]
 
 

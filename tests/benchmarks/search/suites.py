@@ -1,7 +1,7 @@
 """The suites: tabulated learning curves of real trainings, looked up at any configuration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -143,6 +143,14 @@ def read_task(path: Path, suite: str) -> Task:
             )
     except (KeyError, ValueError, OSError) as error:
         raise BenchError(f"{path} is not a table of learning curves: {error}") from error
+
+
+def thinned(task: Task, share: float, seed: int) -> Task:
+    """The task with a random share of its configurations, so that a method is not judged by what the nearest one
+    happens to be. Regret is against the whole task's best."""
+    count = len(task.configs)
+    kept = np.sort(np.random.default_rng([seed, count]).permutation(count)[: max(2, round(share * count))])
+    return replace(task, configs=task.configs[kept], cube=task.cube[kept], loss=task.loss[kept])
 
 
 def _texts(array: Sequence[Any] | NDArray[Any]) -> tuple[str, ...]:
