@@ -86,6 +86,11 @@ class Process:
         """Its resident memory."""
         return resident_bytes(self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """kill −9, without waiting for its end."""
         self._process.kill()
@@ -153,6 +158,12 @@ def resident_bytes(pid: int) -> int:
     """The resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process has used, all its threads together, in the kernel's ticks of some 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(deadline: float) -> None:

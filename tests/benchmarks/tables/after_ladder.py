@@ -29,7 +29,8 @@ class After:
 
 
 def answers_after(table: Table, seed: int, further: Sequence[int]) -> list[tuple[After, After]]:
-    """The ladder's answer and the usual one after each of so many further full trainings."""
+    """The ladder's answer and the usual one after each of so many further full trainings, each of another seed than the
+    one before it."""
     centre, climb, place = centre_for(table, seed, "history, test"), Climb(), seed_of(table, seed)
     low, high = climb.bounds_of(table)
     trained = climb(table, centre, lambda rate, steps: table.train(rate, steps, place))
@@ -42,7 +43,7 @@ def answers_after(table: Table, seed: int, further: Sequence[int]) -> list[tuple
     found = []
     for count in range(1, max(further) + 1):
         trial = study.ask({_NAME: space})
-        loss = table.train(trial.params[_NAME], table.max_steps, place)
+        loss = table.train(trial.params[_NAME], table.max_steps, seed_of(table, seed + count))
         trained.append(Training(trial.params[_NAME], table.max_steps, loss, ours=False))
         _tell(study, trial, loss)
         if count in further:
