@@ -1,15 +1,13 @@
 """The `lrtune` command: its subcommands, and how their errors are shown."""
 
-import inspect
 import sys
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from lrtune.service.cli.error_line import print_error
+from lrtune.service.cli.lazy import lazy_group
 
 COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
@@ -38,53 +36,9 @@ _SERVICE_PACKAGES = frozenset(
 _TRAINER_PACKAGES = frozenset(("PIL", "matplotlib", "numpy", "sklearn", "torch"))
 
 
-class LazyCommands(TyperGroup):
-    """Commands whose modules are imported when they are used."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        module, attribute, summary = COMMANDS[cmd_name]
-        if ctx.resilient_parsing or _help_is_asked():
-            return _stub(cmd_name, summary)
-        return _command(cmd_name, getattr(import_module(module), attribute), summary)
-
-
-def _help_is_asked() -> bool:
-    """Whether this is `lrtune --help`, which needs names and summaries only."""
-    return sys.argv[1:] in ([], ["--help"])
-
-
-def _command(name: str, what: Any, summary: str) -> Any:
-    if not isinstance(what, typer.Typer):
-        function, what = what, typer.Typer(add_completion=False)
-        what.command(name, short_help=summary)(function)
-    for one in what.registered_commands:
-        one.help = one.help or _flowing(one.callback)
-    command = typer.main.get_command(what)
-    command.name = name
-    return command
-
-
-def _flowing(function: Any) -> str:
-    """A docstring whose paragraphs are one line each, for a terminal of any width."""
-    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-
-
-def _stub(name: str, summary: str) -> Any:
-    def nothing() -> None: ...
-
-    nothing.__doc__ = summary
-    return _command(name, nothing, summary)
-
-
 app = typer.Typer(
     name="lrtune",
-    cls=LazyCommands,
+    cls=lazy_group(COMMANDS),
     help="Finds learning rates: a service that suggests, workers that train. Begin with `lrtune demo`.",
     no_args_is_help=True,
     add_completion=False,

@@ -5,7 +5,7 @@ import math
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 from pydantic import BaseModel
@@ -15,20 +15,6 @@ from rich.table import Table
 
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.wire.studies import Suggestion
-
-Server = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        envvar="LRTUNE_SERVER",
-        show_default="http://127.0.0.1:8080",
-        help="Address of the service.",
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
-
-CLIENT_RETRY_SECONDS = 2.0
-"""For a person at a terminal: long enough for a service that is just starting."""
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -92,3 +78,15 @@ def suggestion_line(suggestion: Suggestion) -> str:
     interval = suggestion.interval
     bounds = ", ".join(number(bound) for bound in interval) if interval else "–"
     return f"suggested learning_rate={number(suggestion.learning_rate)} interval=[{bounds}] {after}"
+
+
+def suggestion_reasons(suggestion: Suggestion) -> list[str]:
+    """The suggestion's background, one fact a line."""
+    lines = [suggestion.explanation] if suggestion.explanation else []
+    if suggestion.params:
+        lines.append(f"train with {params_text(suggestion.params)}")
+    if suggestion.expected_value is not None:
+        lines.append(f"expected value {number(suggestion.expected_value)} (basis: {suggestion.basis})")
+    if suggestion.max_stable_learning_rate is not None:
+        lines.append(f"trainings diverge above about {number(suggestion.max_stable_learning_rate)}")
+    return lines

@@ -1,14 +1,32 @@
-"""The benchmarks' command line: a subcommand each."""
+"""The benchmarks' command line: a subcommand each, imported when it is used."""
 
 import typer
 
-from tests.benchmarks.faults.command import faults
-from tests.benchmarks.finder.command import finder
-from tests.benchmarks.search.command import search
-from tests.benchmarks.storage.command import storage
+from lrtune.service.cli.lazy import lazy_group
+
+COMMANDS = {
+    "storage": (
+        "tests.benchmarks.storage.command",
+        "measure_storage",
+        "Reports, asks, loading, takeover, beside stock Optuna.",
+    ),
+    "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
+    "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
+    "search": ("tests.benchmarks.search.command", "search", "Search methods on learning curves, bowls or trainings."),
+    "finder": ("tests.benchmarks.finder.command", "finder", "Range tests beside whole trainings."),
+    "suggestion": ("tests.benchmarks.suggestion.command", "suggestion", "What suggested rates cost, intervals cover."),
+    "divergence": ("tests.benchmarks.tables.divergence", "divergence", "Trials that go past a stability edge."),
+    "pacing": ("tests.benchmarks.tables.pacing", "pacing", "What auto reaches with a budget of trials."),
+    "diagnosis": ("tests.benchmarks.tables.diagnosis", "diagnosis", "What is said of runs over a grid of rates."),
+    "ladder": ("tests.benchmarks.tables.ladder", "ladder", "What the ladder's answers hang on."),
+    "scaling": ("tests.benchmarks.tables.scaling", "scaling", "How best rates move with the length of a training."),
+}
+"""Name: module, function, help."""
 
 app = typer.Typer(
-    help="Measure this checkout on this machine.",
+    name="bench",
+    cls=lazy_group(COMMANDS),
+    help="Measure this checkout on this machine; the tables are those of docs/.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -17,10 +35,4 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Measure this checkout on this machine."""
-
-
-app.command("storage")(storage)
-app.command("faults")(faults)
-app.command("finder")(finder)
-app.command("search")(search)
+    """Measure this checkout on this machine; the tables are those of docs/."""

@@ -86,6 +86,11 @@ class Process:
         """Its resident memory."""
         return resident_bytes(self._process.pid)
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """kill −9, without waiting for its end."""
         self._process.kill()
@@ -123,24 +128,24 @@ class Server(Process):
         return int(self.address.rpartition(":")[2])
 
 
-class Asked(Process):
+class JsonLinesProcess(Process):
     """A process that answers a line of JSON with a line of JSON: see `tests.benchmarks.storage.json_lines`."""
 
-    def start(self, **task: Any) -> None:
+    def send(self, **task: Any) -> None:
         """Give it something to do."""
         self.write(json.dumps(task) + "\n")
 
-    def answer(self) -> Any:
+    def receive(self) -> Any:
         """What came of it. Raises BenchError where it failed."""
         reply = json.loads(self.line(_ANSWER_SECONDS))
         if "error" in reply:
             raise BenchError(f"{self.module}: {reply['error']}")
         return reply["result"]
 
-    def ask(self, **task: Any) -> Any:
+    def call(self, **task: Any) -> Any:
         """Give it something to do and wait for what comes of it."""
-        self.start(**task)
-        return self.answer()
+        self.send(**task)
+        return self.receive()
 
 
 def service_process(url: str, log: Path) -> Server:
@@ -153,6 +158,12 @@ def resident_bytes(pid: int) -> int:
     """The resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_seconds(pid: int) -> float:
+    """The processor time that a process has used, all its threads together, in the kernel's ticks of some 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_until(deadline: float) -> None:

@@ -65,7 +65,7 @@ def test_a_command_without_its_extra_ends_in_one_line(lrtune: Lrtune, monkeypatc
     def missing(*_: object) -> None:
         raise ModuleNotFoundError("No module named 'uvicorn'", name="uvicorn")
 
-    monkeypatch.setattr("lrtune.service.cli.main.import_module", missing)
+    monkeypatch.setattr("lrtune.service.cli.lazy.import_module", missing)
     ran = lrtune("serve")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err == "lrtune: this command needs uvicorn: pip install 'lrtune[service]'\n"

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrtune.service.cli.output import CLIENT_RETRY_SECONDS, Json, Server, fail, number, print_json, print_table
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server
+from lrtune.service.cli.output import fail, number, print_json, print_table
 
 if TYPE_CHECKING:
     from lrtune.service.rates.range_test import RangeTestAnalysis
@@ -86,9 +88,7 @@ def find(
 
 
 def _keep(tested: "RangeTest", study: str, server: str | None, **about: Any) -> None:
-    from lrtune.trainers.client.client import Client
-
-    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+    with connect(server) as client:
         client.add_range_test(study, tested.learning_rates, tested.losses, **about)
 
 

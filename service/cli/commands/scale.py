@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, number, print_json
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import fail, number, print_json
 
 
 def scale(

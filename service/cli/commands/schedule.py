@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, number, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import fail, number, print_json, print_table
 
 if TYPE_CHECKING:
     from lrtune.service.rates.schedules import Schedule, SchedulePreview

@@ -1,22 +1,12 @@
 """`lrtune suggest`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lrtune.service.cli.output import (
-    CLIENT_RETRY_SECONDS,
-    Json,
-    Server,
-    fail,
-    number,
-    params_text,
-    print_json,
-    suggestion_line,
-)
-
-if TYPE_CHECKING:
-    from lrtune.service.wire.studies import Suggestion
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server
+from lrtune.service.cli.output import fail, print_json, suggestion_line, suggestion_reasons
 
 
 def suggest(
@@ -35,12 +25,10 @@ def suggest(
     """
     from pydantic import ValidationError
 
-    from lrtune.trainers.client.client import Client
-
     wanted = {"optimizer": optimizer, "batch_size": batch_size, "total_steps": total_steps, "family": family}
     if study is not None and any(value is not None for value in wanted.values()):
         fail("a study knows its optimizer, batch size, steps and family: name it alone, or leave it out", code=2)
-    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+    with connect(server) as client:
         try:
             suggestion = client.suggest(**wanted) if study is None else client.suggestion(study)  # type: ignore[arg-type]
         except ValidationError as error:
@@ -49,18 +37,6 @@ def suggest(
     if as_json:
         print_json(suggestion)
         return
-    for line in reasons(suggestion):
+    for line in suggestion_reasons(suggestion):
         print(line)
     print(suggestion_line(suggestion))
-
-
-def reasons(suggestion: "Suggestion") -> list[str]:
-    """The suggestion's background, one fact a line."""
-    lines = [suggestion.explanation] if suggestion.explanation else []
-    if suggestion.params:
-        lines.append(f"train with {params_text(suggestion.params)}")
-    if suggestion.expected_value is not None:
-        lines.append(f"expected value {number(suggestion.expected_value)} (basis: {suggestion.basis})")
-    if suggestion.max_stable_learning_rate is not None:
-        lines.append(f"trainings diverge above about {number(suggestion.max_stable_learning_rate)}")
-    return lines

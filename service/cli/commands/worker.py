@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrtune.service.cli.output import Server, own_command
-from lrtune.service.cli.task_flags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.options import Server
+from lrtune.service.cli.output import own_command
 from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:

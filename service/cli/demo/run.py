@@ -10,11 +10,10 @@ from typing import Any
 
 from rich.console import Console
 
-from lrtune.service.cli.commands.suggest import reasons
 from lrtune.service.cli.demo.processes import last_line, running_service, running_workers, storage_url
 from lrtune.service.cli.demo.retrain import retrain, verdict
 from lrtune.service.cli.demo.view import View, finished
-from lrtune.service.cli.output import number, params_text, print_table, suggestion_line
+from lrtune.service.cli.output import number, params_text, print_table, suggestion_line, suggestion_reasons
 from lrtune.service.wire.studies import StudyStatus, Suggestion
 from lrtune.service.wire.trials import Trial
 from lrtune.trainers.client.client import Client
@@ -148,7 +147,7 @@ def _check(suggestion: Suggestion, epochs: int, signals: Signals) -> None:
 def _show_end(plan: Plan, status: StudyStatus, suggestion: Suggestion, picture: Path, address: str) -> None:
     counts = status.trials.model_dump()
     print(", ".join(f"{count} {state}" for state, count in counts.items() if count))
-    for line in reasons(suggestion):
+    for line in suggestion_reasons(suggestion):
         print(line)
     print(f"picture: {picture}")
     if plan.keep:

@@ -1,13 +1,14 @@
 """`bench faults`: break the service and its database under load, and check that nothing was lost."""
 
-import sys
 from dataclasses import asdict, replace
 from statistics import median
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import print_json, print_table
+from tests.benchmarks.command_line import Databases, kinds_of, measuring, say
 
 if TYPE_CHECKING:
     from tests.benchmarks.faults.rounds import Outcome
@@ -17,10 +18,8 @@ _COLUMNS = ("fault", "times", "hollow", "reports", "results", "retried", "pause,
 fault, median and most over the faults."""
 
 
-def faults(
-    storage: Annotated[
-        Literal["sqlite", "postgresql", "both"], typer.Option(help="Which databases to break.")
-    ] = "both",
+def measure_faults(
+    databases: Annotated[Databases, typer.Option("--storage", help="Which databases to break.")] = "both",
     kills: Annotated[
         int | None, typer.Option(min=0, show_default="50", help="How often the service is killed.")
     ] = None,
@@ -37,37 +36,23 @@ def faults(
     broken and how. Nothing outside temporary folders is written, and every process that is started has ended when the
     command has.
     """
-    from lrtune.trainers.worker.signals import Shutdown, Signals
     from tests.benchmarks.faults.run import QUICK, Plan, run
-    from tests.benchmarks.processes import BenchError
 
     plan = QUICK if quick else Plan()
     if kills is not None:
         plan = replace(plan, kills=kills)
     if workers is not None:
         plan = replace(plan, size=replace(plan.size, workers=workers))
-    kinds = ("sqlite", "postgresql") if storage == "both" else (storage,)
     outcomes = []
-    try:
-        with Signals() as signals, signals.interrupting():
-            for kind in kinds:
-                outcomes += list(run(kind, plan, _say))
-    except Shutdown as shutdown:
-        fail("stopped before the end", 128 + shutdown.signal_number)
-    except BenchError as error:
-        fail(str(error))
+    with measuring():
+        for kind in kinds_of(databases):
+            outcomes += list(run(kind, plan, say))
     _show(outcomes, as_json)
     if any(outcome.violations for outcome in outcomes):
         raise typer.Exit(1)
 
 
-def _say(text: str) -> None:
-    print(f"\r\033[K{text}" if sys.stderr.isatty() else text, file=sys.stderr, end="" if sys.stderr.isatty() else "\n")
-
-
 def _show(outcomes: "list[Outcome]", as_json: bool) -> None:
-    if sys.stderr.isatty():
-        print("\r\033[K", file=sys.stderr, end="")
     count = sum(len(outcome.violations) for outcome in outcomes)
     if as_json:
         print_json({"violations": count, "faults": [asdict(outcome) for outcome in outcomes]})

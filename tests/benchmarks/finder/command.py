@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import print_json, print_table
+from tests.benchmarks.command_line import fail, measuring, say
 
 if TYPE_CHECKING:
     from tests.benchmarks.finder.run import Plan
@@ -36,7 +38,8 @@ def finder(
 
     For each rule: how often its rate trains to within 1.1 and 2 times the best loss of the grid, how often it is
     worse than 10 times, how many decades it is off, and how much seeds differ. Beside them, fixed rates, and the median
-    best rate of the same optimizer on the other tasks. See docs/explanation/range-tests.md.
+    best rate of the same optimizer on the other tasks. The table of docs/explanation/range-tests.md;
+    with --data, that of docs/explanation/range-tests.md.
     """
     if data is not None:
         cells = _read(data)
@@ -48,9 +51,7 @@ def finder(
         given["rates_per_decade"] = rates_per_decade
         plan = replace(plan, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
         cells = _measure(plan, workers, results)
-    from tests.benchmarks.finder.table import table
-
-    _show(table(cells), cells, as_json)
+    _show(cells, as_json)
 
 
 def _read(data: Path) -> "list[Cell]":
@@ -65,30 +66,34 @@ def _read(data: Path) -> "list[Cell]":
 def _measure(plan: "Plan", workers: int, results: Path | None) -> "list[Cell]":
     from lrtune.trainers.optimizers.build import OPTIMIZERS
     from lrtune.trainers.range_test.by_name import gradient_tasks
-    from lrtune.trainers.worker.signals import Shutdown, Signals
     from tests.benchmarks.finder.run import measure
-    from tests.benchmarks.storage.command import _say
 
     for name, given, known in (("task", plan.tasks, gradient_tasks()), ("optimizer", plan.optimizers, OPTIMIZERS)):
         for one in given:
             if one not in known:
                 fail(f"--{name} {one!r} is not known: use one of {', '.join(known)}", 2)
-    try:
-        with Signals() as signals, signals.interrupting():
-            return measure(plan, workers=workers, results=results, say=_say)
-    except ValueError as error:
-        fail(str(error))
-    except Shutdown as shutdown:
-        raise typer.Exit(128 + shutdown.signal_number) from None
+    with measuring():
+        return measure(plan, workers=workers, results=results, say=say)
 
 
-def _show(rows: "list[Row]", cells: "list[Cell]", as_json: bool) -> None:
+def _show(cells: "list[Cell]", as_json: bool) -> None:
+    from tests.benchmarks.finder.table import held, table
+
+    rows = table(cells)
     if as_json:
-        print_json({"cells": len(cells), "rows": [asdict(row) for row in rows], "grids": [_grid(one) for one in cells]})
+        print_json(
+            {
+                "cells": len(cells),
+                "held_in_a_decade": held(cells),
+                "rows": [asdict(row) for row in rows],
+                "grids": [_grid(one) for one in cells],
+            }
+        )
         return
     columns = ("rule", "answers", "≤ 1.1×", "≤ 2×", "> 10×", "off by", "seed SD")
     title = f"{len(cells)} tasks × optimizers: loss over the best one, decades off its rate"
     print_table(columns, [_cells_of(row) for row in rows], title=title)
+    print(f"a rate that trains to within 1.1× lies within a factor of ten of the recommended one: {held(cells):.0%}")
 
 
 def _cells_of(row: "Row") -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from lrtune.service.rates.range_test import analyse
 from tests.benchmarks.finder.table import Cell, Grid
+from tests.benchmarks.processes import BenchError
 
 TASKS = ("digits", "digits-cnn", "breast-cancer", "diabetes", "characters")
 OPTIMIZERS = ("momentum", "adam", "rmsprop", "adagrad")
@@ -92,7 +93,7 @@ def measure(
 ) -> list[Cell]:
     """Does what the plan asks for and `results` does not hold yet; a cell for each task and optimizer.
 
-    One worker is this process. Raises ValueError for a file of results that is none.
+    One worker is this process. Raises BenchError for a file of results that is none.
     """
     done = perform(plan.jobs(), workers=workers, results=results, say=say)
     return [_cell(plan, task, optimizer, done) for task, optimizer in plan.cells()]
@@ -127,7 +128,7 @@ def _read(results: Path | None) -> Iterator[tuple[str, Record]]:
             record = json.loads(line)
             yield record.pop("key"), record
         except (json.JSONDecodeError, AttributeError, KeyError):
-            raise ValueError(f"{results} line {number} is no result of this bench: give another --results") from None
+            raise BenchError(f"{results} line {number} is no result of this bench: give another --results") from None
     if whole != text:
         results.write_text(whole)
 
@@ -173,14 +174,18 @@ def _show(loss: float) -> float | str:
 def _cell(plan: Plan, task: str, optimizer: str, done: Mapping[str, Record]) -> Cell:
     rates = plan.learning_rates
     finals = [
-        fmean(_final(done[Job("training", task, optimizer, seed, rate, plan.epochs).key]) for seed in range(plan.seeds))
+        fmean(
+            final_loss(done[Job("training", task, optimizer, seed, rate, plan.epochs).key])
+            for seed in range(plan.seeds)
+        )
         for rate in rates
     ]
     tests = [done[Job("range_test", task, optimizer, seed).key] for seed in range(plan.range_seeds)]
     return Cell(Grid(f"{task}/{optimizer}", rates, tuple(finals)), tuple(_analysed(tests)))
 
 
-def _final(record: Record) -> float:
+def final_loss(record: Record) -> float:
+    """The final loss of a training; inf where it diverged."""
     loss = float(record["loss"])
     return loss if loss < LARGEST else math.inf
 

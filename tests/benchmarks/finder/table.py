@@ -1,10 +1,6 @@
-"""How good the answers of range tests are, against the losses of whole trainings over a grid of rates.
-
-python -m tests.benchmarks.finder.table small-trainings.npz
-"""
+"""How good the answers of range tests are, against the losses of whole trainings over a grid of rates."""
 
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,14 +115,21 @@ def _row(name: str, cells: Sequence[Cell], answers: Sequence[Sequence[float | No
     )
 
 
-def show(rows: Sequence[Row]) -> str:
-    """The table in Markdown."""
-    head = ("rule", "answers", *(f"within {f:g}×" for f in WITHIN), f"worse than {WORSE:g}×", "median error", "seed SD")
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    for row in rows:
-        shares = [f"{100 * share:.0f} %" for share in (row.answered, *row.within, row.worse)]
-        lines.append(f"| {' | '.join([row.rule, *shares, f'{row.median_error:.2f}', f'{row.seed_sd:.2f}'])} |")
-    return "\n".join(lines)
+def held(cells: Sequence[Cell], decades: float = 1.0) -> float:
+    """The share of range tests around whose recommended rate a rate lies, so many decades to each side and below the
+    divergence, that is within the first factor of `WITHIN` of the best loss: what the suggestion's interval holds."""
+    found = [_holds(cell, test, decades) for cell in cells for test in cell.tests if test.recommended is not None]
+    return mean(found) if found else math.nan
+
+
+def _holds(cell: Cell, test: RangeTestAnalysis, decades: float) -> bool:
+    assert test.recommended is not None
+    low, high = test.recommended * 10**-decades, test.recommended * 10**decades
+    good = WITHIN[0] * min(cell.grid.losses)
+    return any(
+        low <= rate <= min(high, test.diverged_at or math.inf) and loss <= good
+        for rate, loss in zip(cell.grid.learning_rates, cell.grid.losses, strict=True)
+    )
 
 
 def read_cells(path: Path) -> Iterator[Cell]:
@@ -142,7 +145,3 @@ def read_cells(path: Path) -> Iterator[Cell]:
         for j, optimizer in enumerate(arrays["optimizers"]):
             grid = Grid(f"{task}/{optimizer}", rates, tuple(final[i, j].tolist()))
             yield Cell(grid, tuple(analyse(tested, losses) for losses in arrays["range_losses"][i, j].tolist()))
-
-
-if __name__ == "__main__":
-    sys.stdout.write(show(table(list(read_cells(Path(sys.argv[1]))))) + "\n")

@@ -6,6 +6,7 @@ pytest.importorskip("torch")
 
 from tests.benchmarks.finder.run import Job, Plan, do, measure
 from tests.benchmarks.finder.table import table
+from tests.benchmarks.processes import BenchError
 
 SMALL = Plan(("breast-cancer",), ("momentum", "adam"), rates_per_decade=1, seeds=1, range_seeds=1, epochs=2)
 
@@ -40,5 +41,5 @@ def test_a_bench_that_was_stopped_goes_on_where_it_was(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("hello\nthere\n")
-    with pytest.raises(ValueError, match="line 1 is no result of this bench: give another --results"):
+    with pytest.raises(BenchError, match="line 1 is no result of this bench: give another --results"):
         measure(SMALL, results=tmp_path / "notes")

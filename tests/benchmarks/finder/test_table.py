@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lrtune.service.rates.range_test import analyse
-from tests.benchmarks.finder.table import Cell, Grid, read_cells, show, table
+from tests.benchmarks.finder.table import Cell, Grid, held, read_cells, table
 
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
 GRID = Grid("task", RATES, (4.0, 1.0, 3.0, math.inf))
@@ -31,9 +31,10 @@ def test_a_row_counts_what_a_rule_answers() -> None:
     assert (row.answered, row.within, row.worse, row.median_error) == (0.5, (0.5, 0.5), 0.0, pytest.approx(0.0))
     fixed = rows["fixed 1e-3"]
     assert (fixed.answered, fixed.within, fixed.median_error) == (1.0, (0.0, 0.0), pytest.approx(1.0))
-    shown = show(list(rows.values()))
-    assert len(shown.splitlines()) == len(rows) + 2
-    assert "| minimum_over_10 | 50 % | 50 % | 50 % | 0 % | 0.00 | 0.00 |" in shown
+    assert falling.recommended is not None
+    assert flat.recommended is None
+    assert held([Cell(GRID, (falling, flat))]) == 1.0, "what answers nothing has no interval"
+    assert held([Cell(GRID, (falling,))], decades=0.0) == 0.0
 
 
 def test_losses_that_have_no_ratio_are_refused() -> None:

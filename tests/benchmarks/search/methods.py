@@ -1,4 +1,4 @@
-"""The methods: each buys training at a desk until the budget is spent."""
+"""The methods: each trains in a simulation until its budget is spent."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +14,12 @@ from tests.benchmarks.search.priorband import priorband
 from tests.benchmarks.search.promotions import keep_top, promotion_asha
 from tests.benchmarks.search.recommending import recommended
 from tests.benchmarks.search.resuming import auto_pausing, auto_pausing_prior, usual_quantiles
-from tests.benchmarks.search.study import BudgetSpent, Desk
+from tests.benchmarks.search.simulation import BudgetSpent, Simulation
 
-Method = Callable[[Desk, int], None]
-"""Spends a desk's budget, given a seed."""
+Method = Callable[[Simulation, int], None]
+"""Spends a simulation's budget, given a seed."""
 
-Build = Callable[[Desk, int], tuple[BaseSampler, BasePruner]]
+Build = Callable[[Simulation, int], tuple[BaseSampler, BasePruner]]
 
 
 def method(name: str) -> Method:
@@ -27,28 +27,28 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-def _optuna(build: Build, recommend: Callable[[Desk], dict[str, Any]] | None = None) -> Method:
-    def run(desk: Desk, seed: int) -> None:
+def _optuna(build: Build, recommend: Callable[[Simulation], dict[str, Any]] | None = None) -> Method:
+    def run(simulation: Simulation, seed: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        sampler, pruner = build(desk, seed)
+        sampler, pruner = build(simulation, seed)
         study = optuna.create_study(sampler=sampler, pruner=pruner)
         try:
             while True:
-                if _train(study, desk):
-                    desk.answer(_recommended(study) if recommend is None else recommend(desk))
+                if _train(study, simulation):
+                    simulation.recommend(_recommended(study) if recommend is None else recommend(simulation))
         except BudgetSpent:
             return
 
     return run
 
 
-def _train(study: optuna.Study, desk: Desk) -> bool:
+def _train(study: optuna.Study, simulation: Simulation) -> bool:
     """One trial: its value is its best loss, as for every method here. Whether it has a value, or was stopped."""
-    trial = study.ask(desk.task.distributions())
-    run = desk.start(trial.params)
+    trial = study.ask(simulation.task.distributions())
+    run = simulation.start(trial.params)
     best = np.inf
-    for step in range(1, desk.task.slices + 1):
-        loss = desk.advance(run)
+    for step in range(1, simulation.task.slices + 1):
+        loss = simulation.advance(run)
         if not np.isfinite(loss):
             trial.report(loss, step)
             study.tell(trial, state=TrialState.FAIL)
@@ -74,29 +74,34 @@ def _least(trial: FrozenTrial) -> float:
 
 
 METHODS: dict[str, Method] = {
-    "random": _optuna(lambda desk, seed: (RandomSampler(seed=seed), NopPruner())),
-    "tpe": _optuna(lambda desk, seed: (TPESampler(seed=seed), NopPruner())),
-    "gp": _optuna(lambda desk, seed: (GPSampler(seed=seed), NopPruner())),
-    "cmaes": _optuna(lambda desk, seed: (CmaEsSampler(seed=seed, warn_independent_sampling=False), NopPruner())),
+    "random": _optuna(lambda simulation, seed: (RandomSampler(seed=seed), NopPruner())),
+    "tpe": _optuna(lambda simulation, seed: (TPESampler(seed=seed), NopPruner())),
+    "gp": _optuna(lambda simulation, seed: (GPSampler(seed=seed), NopPruner())),
+    "cmaes": _optuna(lambda simulation, seed: (CmaEsSampler(seed=seed, warn_independent_sampling=False), NopPruner())),
     "tpe-hyperband": _optuna(
-        lambda desk, seed: (TPESampler(seed=seed), HyperbandPruner(max_resource=desk.task.slices))
+        lambda simulation, seed: (TPESampler(seed=seed), HyperbandPruner(max_resource=simulation.task.slices))
     ),
-    "tpe-sha": _optuna(lambda desk, seed: (TPESampler(seed=seed), SuccessiveHalvingPruner())),
-    "tpe-percentile": _optuna(lambda desk, seed: (TPESampler(seed=seed), PercentilePruner(75.0))),
+    "tpe-sha": _optuna(lambda simulation, seed: (TPESampler(seed=seed), SuccessiveHalvingPruner())),
+    "tpe-percentile": _optuna(lambda simulation, seed: (TPESampler(seed=seed), PercentilePruner(75.0))),
     "keep-top": keep_top,
     "asha-promotion": promotion_asha,
     "priorband": priorband,
     "auto": _optuna(
-        lambda desk, seed: (
-            AutoSampler(seed=seed, max_steps=desk.task.slices),
-            AutoPruner(max_steps=desk.task.slices),
+        lambda simulation, seed: (
+            AutoSampler(seed=seed, max_steps=simulation.task.slices),
+            AutoPruner(max_steps=simulation.task.slices),
         ),
         recommended,
     ),
+    "auto-whole": _optuna(
+        lambda simulation, seed: (AutoSampler(seed=seed, max_steps=simulation.task.slices), NopPruner()), recommended
+    ),
     "auto-prior": _optuna(
-        lambda desk, seed: (
-            AutoSampler(seed=seed, max_steps=desk.task.slices, rate_quantiles=usual_quantiles(desk.task).tolist()),
-            AutoPruner(max_steps=desk.task.slices),
+        lambda simulation, seed: (
+            AutoSampler(
+                seed=seed, max_steps=simulation.task.slices, rate_quantiles=usual_quantiles(simulation.task).tolist()
+            ),
+            AutoPruner(max_steps=simulation.task.slices),
         ),
         recommended,
     ),

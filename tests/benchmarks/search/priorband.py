@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from tests.benchmarks.processes import BenchError
-from tests.benchmarks.search.promotions import answer_best
+from tests.benchmarks.search.promotions import recommend_best
 from tests.benchmarks.search.resuming import usual_rate
-from tests.benchmarks.search.study import BudgetSpent, Desk, Training
+from tests.benchmarks.search.simulation import BudgetSpent, Simulation, Training
 
 _SLICES = "slices"
 _DIVERGED = 1e9
 """What a diverged run is told to have reached: NePS weighs configurations by their losses, and takes no infinity."""
 
 
-def priorband(desk: Desk, seed: int) -> None:
+def priorband(simulation: Simulation, seed: int) -> None:
     """PriorBand (Mallik 2023, arXiv:2306.12370) on Hyperband, as `neps.algorithms.priorband` has it, with a prior on
     the rate: 1e-3 for Adam, 1e-2 for SGD. A configuration that is taken up again pays for its further slices only.
 
@@ -25,26 +25,26 @@ def priorband(desk: Desk, seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    asked = neps.AskAndTell(neps.algorithms.priorband(_space(neps, desk)))
+    algorithm = neps.AskAndTell(neps.algorithms.priorband(_space(neps, simulation)))
     runs: dict[str, Training] = {}
     try:
         while True:
-            trial = asked.ask()
+            trial = algorithm.ask()
             params = dict(trial.config)
             until = round(params.pop(_SLICES))
             configuration = trial.id.partition("_")[0]
-            run = runs.get(configuration) or desk.start(params)
+            run = runs.get(configuration) or simulation.start(params)
             runs[configuration] = run
             while len(run.losses) < until and not run.finished:
-                desk.advance(run)
-            asked.tell(trial, _DIVERGED if run.diverged else float(np.min(run.losses)))
-            answer_best(desk)
+                simulation.advance(run)
+            algorithm.tell(trial, _DIVERGED if run.diverged else float(np.min(run.losses)))
+            recommend_best(simulation)
     except BudgetSpent:
         return
 
 
-def _space(neps: Any, desk: Desk) -> Any:
-    task, elements = desk.task, {}
+def _space(neps: Any, simulation: Simulation) -> Any:
+    task, elements = simulation.task, {}
     for index, name in enumerate(task.names):
         low, high, scale = task.low[index], task.high[index], task.scale[index]
         prior = {"prior": usual_rate(task), "prior_confidence": "medium"} if name == "learning_rate" else {}

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from lrtune.service.cli.output import fail, print_json, print_table
+from lrtune.service.cli.output import print_json, print_table
+from tests.benchmarks.command_line import measuring, say
 
 if TYPE_CHECKING:
     from tests.benchmarks.search.real import RealComparison, RealRow
@@ -13,19 +12,11 @@ if TYPE_CHECKING:
 
 def search_real(comparison: "RealComparison", *, as_json: bool) -> None:
     """Compare, and print a table or JSON."""
-    from lrtune.trainers.worker.signals import Shutdown, Signals
-    from tests.benchmarks.processes import BenchError
     from tests.benchmarks.search.real import as_json as to_json
     from tests.benchmarks.search.real import compare_real
-    from tests.benchmarks.storage.command import _say
 
-    try:
-        with Signals() as signals, signals.interrupting():
-            rows = compare_real(comparison, _say)
-    except BenchError as error:
-        fail(str(error))
-    except Shutdown as shutdown:
-        raise typer.Exit(128 + shutdown.signal_number) from None
+    with measuring():
+        rows = compare_real(comparison, say)
     if as_json:
         print_json(to_json(rows, comparison))
         return

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from lrtune.service.rates.range_test import analyse
 from lrtune.service.tuning.auto.ladder.ladder import lengths_of
-from tests.benchmarks.finder.run import LARGEST, Job, Plan, Record, perform
+from tests.benchmarks.finder.run import Job, Plan, Record, final_loss, perform
 from tests.benchmarks.finder.table import Cell, Grid, history, read_cells
 from tests.benchmarks.processes import BenchError
+from tests.benchmarks.search.suites import kept_aside
 
 FILE = "small-trainings.npz"
-_KEPT_EVERY = 3
 _PLAN = Plan(rates_per_decade=4, seeds=2, range_seeds=2)
 _QUICK = Plan(("digits", "breast-cancer", "diabetes"), ("momentum", "adam"), 2, 1, 1, 9)
 
@@ -66,7 +66,7 @@ class Table:
 
 def chosen(tables: Sequence[Table], which: str) -> list[Table]:
     """All tables; "kept": those of every third task by name; "dev": the others."""
-    kept = set(sorted({table.task for table in tables})[_KEPT_EVERY - 1 :: _KEPT_EVERY])
+    kept = set(kept_aside(sorted({table.task for table in tables})))
     return [table for table in tables if which == "all" or (table.task in kept) == (which == "kept")]
 
 
@@ -95,10 +95,7 @@ def plan_of(tasks: Sequence[str], quick: bool) -> Plan:
 
 def train_tables(plan: Plan, workers: int, results: Path | None, say: Callable[[str], None]) -> list[Table]:
     """The same, trained here on built-in tasks; what `results` holds is not trained again."""
-    try:
-        done = perform(_jobs(plan), workers=workers, results=results, say=say)
-    except ValueError as error:
-        raise BenchError(str(error)) from error
+    done = perform(_jobs(plan), workers=workers, results=results, say=say)
     cells, losses = [], []
     for task, optimizer in plan.cells():
         found = np.array([_losses(plan, task, optimizer, steps, done) for steps in lengths_of(_epochs(plan, task))])
@@ -149,9 +146,4 @@ def _losses(plan: Plan, task: str, optimizer: str, steps: int, done: Mapping[str
         [Job("training", task, optimizer, seed, rate, steps).key for seed in range(plan.seeds)]
         for rate in plan.learning_rates
     ]
-    return [[_final(done[key]) if key in done else math.nan for key in row] for row in keys]
-
-
-def _final(record: Record) -> float:
-    loss = float(record["loss"])
-    return loss if loss < LARGEST else math.inf
+    return [[final_loss(done[key]) if key in done else math.nan for key in row] for row in keys]

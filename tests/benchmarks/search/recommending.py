@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR
 from lrtune.service.tuning.suggesting.posterior import posterior
-from tests.benchmarks.search.study import Desk, Training
+from tests.benchmarks.search.simulation import Simulation, Training
 
 _ENOUGH = 4
 """Finished trainings from which on the service goes by its posterior."""
@@ -17,15 +17,17 @@ _ENOUGH = 4
 _RATE = "learning_rate"
 
 
-def recommended(desk: Desk) -> dict[str, Any]:
+def recommended(simulation: Simulation) -> dict[str, Any]:
     """The best finished training's parameters, its rate that of the posterior where there is one; while none has
     finished, those of the best so far."""
-    finished = [run for run in desk.runs if run.finished and not run.diverged]
-    best = min(finished or desk.runs, key=least)
+    finished = [run for run in simulation.runs if run.finished and not run.diverged]
+    best = min(finished or simulation.runs, key=least)
     params = dict(best.params)
     if len(finished) < _ENOUGH or _RATE not in params:
         return params
-    found = posterior(_frozen(desk), desk.task.distributions(), params, _RATE, max_steps=desk.task.slices)
+    found = posterior(
+        _frozen(simulation), simulation.task.distributions(), params, _RATE, max_steps=simulation.task.slices
+    )
     return params if found is None else {**params, _RATE: found.learning_rate}
 
 
@@ -35,12 +37,12 @@ def least(run: Training) -> float:
     return min(losses, default=np.inf)
 
 
-def _frozen(desk: Desk) -> Sequence[FrozenTrial]:
+def _frozen(simulation: Simulation) -> Sequence[FrozenTrial]:
     """The trainings as the posterior reads trials: their running minima, the diverged ones marked."""
-    return [_trial(desk, run) for run in desk.runs if run.losses]
+    return [_trial(simulation, run) for run in simulation.runs if run.losses]
 
 
-def _trial(desk: Desk, run: Training) -> FrozenTrial:
+def _trial(simulation: Simulation, run: Training) -> FrozenTrial:
     complete = run.finished and not run.diverged
     marks = {DIVERGED_ATTR: 1.0, OUTCOME_ATTR: "diverged"} if run.diverged else {}
     running = np.fmin.accumulate(np.array(run.losses))
@@ -48,7 +50,7 @@ def _trial(desk: Desk, run: Training) -> FrozenTrial:
         state=TrialState.COMPLETE if complete else TrialState.PRUNED,
         value=float(running[-1]) if complete else None,
         params=run.params,
-        distributions=desk.task.distributions(),
+        distributions=simulation.task.distributions(),
         intermediate_values={step: float(loss) for step, loss in enumerate(running, 1) if np.isfinite(loss)},
         system_attrs=marks,
     )

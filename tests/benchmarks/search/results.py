@@ -9,8 +9,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.search.study import Desk
-from tests.benchmarks.search.suites import Task, read_task
+from tests.benchmarks.search.problems import problem
+from tests.benchmarks.search.simulation import Simulation
 
 MARKS = (3, 5, 8, 10, 25)
 """After how many full trainings the regret is noted."""
@@ -26,10 +26,12 @@ class Job:
     method: str
     seed: int
     trainings: int
+    share: float = 1.0
 
     def path(self, folder: Path) -> Path:
         """Where its result is kept."""
-        return folder / self.suite / self.task / f"{self.method}-{self.trainings}-{self.seed}.json"
+        part = "" if self.share == 1 else f"-{self.share:g}"
+        return folder / self.suite / self.task / f"{self.method}-{self.trainings}{part}-{self.seed}.json"
 
 
 @dataclass(frozen=True)
@@ -51,18 +53,17 @@ def perform(job: Job) -> Result:
     # Optuna and scipy are loaded in the processes that work, not in the one that waits.
     from tests.benchmarks.search.methods import method
 
-    task: Task = read_task(Path(job.data) / job.suite / f"{job.task}.npz", job.suite)
-    desk = Desk(task, job.trainings)
-    method(job.method)(desk, job.seed)
+    simulation = Simulation(problem(Path(job.data), job.suite, job.task, job.share, job.seed), job.trainings)
+    method(job.method)(simulation, job.seed)
     marks = [mark for mark in MARKS if mark <= job.trainings]
     return Result(
         suite=job.suite,
         task=job.task,
         method=job.method,
         seed=job.seed,
-        seen=[desk.regret_seen(mark) for mark in marks],
-        suggested=[desk.regret_suggested(mark) for mark in marks],
-        begun=len(desk.runs),
+        seen=[simulation.regret_seen(mark) for mark in marks],
+        suggested=[simulation.regret_suggested(mark) for mark in marks],
+        begun=len(simulation.runs),
     )
 
 

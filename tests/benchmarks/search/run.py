@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.plot import draw
+from tests.benchmarks.search.problems import ALL_SUITES, problems_of
 from tests.benchmarks.search.results import MARKS, Job, collect
-from tests.benchmarks.search.suites import SUITES, read_suite
+from tests.benchmarks.search.suites import SUITES
 from tests.benchmarks.search.tables import Row, rows
 
 PRIORBAND = "priorband"
@@ -25,6 +26,7 @@ METHODS = (
     "asha-promotion",
     PRIORBAND,
     "auto",
+    "auto-whole",
     "auto-prior",
     "auto-pausing",
     "auto-pausing-prior",
@@ -46,6 +48,9 @@ class Comparison:
     methods: tuple[str, ...] = METHODS
     tasks: str = "all"
     seeds: int = 10
+    first_seed: int = 0
+    share: float = 1.0
+    """Of a task's configurations, at random for each seed."""
     trainings: int = 25
     processes: int = 2
     plot: Path | None = None
@@ -53,7 +58,7 @@ class Comparison:
 
 def compare(comparison: Comparison, say: Callable[[str], None]) -> list[Row]:
     """Run what is missing and average. Raises BenchError where a name or the data is wrong."""
-    _check("suite", comparison.suites, SUITES)
+    _check("suite", comparison.suites, ALL_SUITES)
     _check("method", comparison.methods, METHODS)
     found = collect(_jobs(comparison), comparison.folder, comparison.processes, say)
     table = rows(found)
@@ -71,11 +76,11 @@ def as_json(table: Sequence[Row], comparison: Comparison) -> dict[str, Any]:
 
 def _jobs(comparison: Comparison) -> list[Job]:
     return [
-        Job(str(comparison.data), suite, task.name, name, seed, comparison.trainings)
+        Job(str(comparison.data), suite, task.name, name, seed, comparison.trainings, comparison.share)
         for suite in comparison.suites
         for name in comparison.methods
-        for task in read_suite(comparison.data, suite, comparison.tasks)
-        for seed in range(comparison.seeds)
+        for task in problems_of(comparison.data, suite, comparison.tasks)
+        for seed in range(comparison.first_seed, comparison.first_seed + comparison.seeds)
     ]
 
 

@@ -1,9 +1,9 @@
 """The suites: tabulated learning curves of real trainings, looked up at any configuration."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution, IntDistrib
 from tests.benchmarks.processes import BenchError
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 SUITES = ("deepobs", "lcbench-lr", "lcbench", "taskset")
 _KEPT_EVERY = 3
@@ -102,6 +103,11 @@ def to_unit(values: Floats, low: Floats, high: Floats, scale: Sequence[str]) -> 
     return cube
 
 
+def kept_aside(ordered: Sequence[T]) -> Sequence[T]:
+    """Every third, for judging."""
+    return ordered[_KEPT_EVERY - 1 :: _KEPT_EVERY]
+
+
 def read_suite(data: Path, suite: str, which: str = "all") -> list[Task]:
     """The tasks of a suite, by name. `which`: "all", "kept" (every third, for judging) or "dev" (the others).
 
@@ -110,7 +116,7 @@ def read_suite(data: Path, suite: str, which: str = "all") -> list[Task]:
     paths = sorted((data / suite).glob("*.npz"))
     if not paths:
         raise BenchError(f"no .npz file in {data / suite}: --data takes the folder that holds {', '.join(SUITES)}")
-    kept = paths[_KEPT_EVERY - 1 :: _KEPT_EVERY]
+    kept = kept_aside(paths)
     chosen = paths if which == "all" else kept if which == "kept" else [p for p in paths if p not in kept]
     return [read_task(path, suite) for path in chosen]
 
@@ -137,6 +143,14 @@ def read_task(path: Path, suite: str) -> Task:
             )
     except (KeyError, ValueError, OSError) as error:
         raise BenchError(f"{path} is not a table of learning curves: {error}") from error
+
+
+def thinned(task: Task, share: float, seed: int) -> Task:
+    """The task with a random share of its configurations, so that a method is not judged by what the nearest one
+    happens to be. Regret is against the whole task's best."""
+    count = len(task.configs)
+    kept = np.sort(np.random.default_rng([seed, count]).permutation(count)[: max(2, round(share * count))])
+    return replace(task, configs=task.configs[kept], cube=task.cube[kept], loss=task.loss[kept])
 
 
 def _texts(array: Sequence[Any] | NDArray[Any]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.methods import METHODS as BUILT
 from tests.benchmarks.search.results import MARKS
 from tests.benchmarks.search.run import METHODS, PRIORBAND, Comparison, available, compare
-from tests.benchmarks.search.study import BudgetSpent, Desk
+from tests.benchmarks.search.simulation import BudgetSpent, Simulation
 from tests.benchmarks.search.suites import Task, read_suite
 
 SLICES = 20
@@ -64,46 +64,46 @@ def test_a_curve_lies_between_those_of_its_neighbours_and_diverges_with_the_near
 
 
 def test_a_stopped_run_pays_for_what_it_ran_and_a_resumed_one_for_what_it_runs_on(task: Task) -> None:
-    desk = Desk(task, 1.5)
-    first, second = desk.start({"learning_rate": 1e-3}), desk.start({"learning_rate": 1e-2})
+    simulation = Simulation(task, 1.5)
+    first, second = simulation.start({"learning_rate": 1e-3}), simulation.start({"learning_rate": 1e-2})
     for run, slices in ((first, 5), (second, 5), (first, 15)):
         for _ in range(slices):
-            desk.advance(run)
-    assert desk.spent == 25
+            simulation.advance(run)
+    assert simulation.spent == 25
     assert first.finished
     assert not second.finished
     for _ in range(5):
-        desk.advance(second)
+        simulation.advance(second)
     with pytest.raises(BudgetSpent):
-        desk.advance(second)
-    assert desk.spent == desk.budget == 30
-    assert desk.regret_seen(0.25) > desk.regret_seen(1.5) == pytest.approx(task.regret(min(first.losses)))
+        simulation.advance(second)
+    assert simulation.spent == simulation.budget == 30
+    assert simulation.regret_seen(0.25) > simulation.regret_seen(1.5) == pytest.approx(task.regret(min(first.losses)))
 
 
 def test_a_suggestion_counts_as_what_it_would_come_to(task: Task) -> None:
-    desk = Desk(task, 3)
-    assert desk.regret_suggested(3) == 1.0
-    run = desk.start({"learning_rate": 1e-3})
-    desk.advance(run)
-    desk.answer({"learning_rate": 1e-3})
-    assert desk.regret_suggested(3) == pytest.approx(task.regret(float(run.curve[-1])))
-    desk.answer({"learning_rate": 5.0})
-    assert desk.regret_suggested(3) == 1.0, "a rate that diverges is no answer"
+    simulation = Simulation(task, 3)
+    assert simulation.regret_suggested(3) == 1.0
+    run = simulation.start({"learning_rate": 1e-3})
+    simulation.advance(run)
+    simulation.recommend({"learning_rate": 1e-3})
+    assert simulation.regret_suggested(3) == pytest.approx(task.regret(float(run.curve[-1])))
+    simulation.recommend({"learning_rate": 5.0})
+    assert simulation.regret_suggested(3) == 1.0, "a rate that diverges is no answer"
 
 
 @pytest.mark.parametrize("name", [name for name in available() if name != "gp"])
 def test_every_method_spends_its_budget_and_no_more(task: Task, name: str) -> None:
-    desk = Desk(task, 4)
-    BUILT[name](desk, 0)
-    assert desk.spent == desk.budget
-    assert desk.regret_seen(4) < 1.0
-    assert desk.answers
+    simulation = Simulation(task, 4)
+    BUILT[name](simulation, 0)
+    assert simulation.spent == simulation.budget
+    assert simulation.regret_seen(4) < 1.0
+    assert simulation.recommendations
 
 
 @pytest.mark.skipif(PRIORBAND in available(), reason="NePS is installed here")
 def test_priorband_without_neps_says_what_to_install(task: Task) -> None:
     with pytest.raises(BenchError, match=r"lrtune\[priorband\]"):
-        BUILT[PRIORBAND](Desk(task, 4), 0)
+        BUILT[PRIORBAND](Simulation(task, 4), 0)
 
 
 def test_the_names_offered_are_the_methods_there_are() -> None:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, number, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import number, print_json, print_table
+from tests.benchmarks.command_line import Databases, fail, kinds_of, measuring, say
 
 if TYPE_CHECKING:
     from tests.benchmarks.storage.figures import Figure, Findings
@@ -27,11 +29,8 @@ _DEFAULT_SIZES = "100,10000,100000"
 _DEFAULT_ROUNDS = 3
 
 
-def storage(
-    databases: Annotated[
-        Literal["sqlite", "postgresql", "both"],
-        typer.Option("--storage", help="Which databases to measure on."),
-    ] = "both",
+def measure_storage(
+    databases: Annotated[Databases, typer.Option("--storage", help="Which databases to measure on.")] = "both",
     sizes: Annotated[
         str, typer.Option(metavar="N,N,…", show_default=_DEFAULT_SIZES, help="Finished trials in the study.")
     ] = "",
@@ -65,8 +64,6 @@ def storage(
     The rows are explained in docs/reference/benchmarks.md. Nothing outside a temporary folder is written, and every
     process that is started has ended when the command has.
     """
-    from lrtune.trainers.worker.signals import Shutdown, Signals
-    from tests.benchmarks.processes import BenchError
     from tests.benchmarks.storage.plan import Plan
     from tests.benchmarks.storage.run import measure
 
@@ -74,23 +71,14 @@ def storage(
     if unknown:
         fail(f"there is no row {unknown[0]!r}: use one of {', '.join(ROWS)}", 2)
     chosen = tuple(row for row in ROWS if not only or row in only)
-    plan = Plan.quick(chosen) if quick else Plan(rows=chosen, storages=_storages(databases), stock_limit=stock_limit)
+    plan = Plan.quick(chosen) if quick else Plan(rows=chosen, kinds=kinds_of(databases), stock_limit=stock_limit)
     plan = plan.changed(sizes=_sizes(sizes), rounds=rounds, pruner=pruner, postgres_url=postgres_url)
-    try:
-        with Signals() as signals, signals.interrupting():
-            findings = measure(plan, say=_say)
-    except Shutdown as shutdown:
-        raise typer.Exit(128 + shutdown.signal_number) from None
-    except BenchError as error:
-        fail(str(error))
+    with measuring():
+        findings = measure(plan, say=say)
     if as_json:
         print_json(findings.as_json())
     else:
         _print(findings)
-
-
-def _storages(given: str) -> tuple[str, ...]:
-    return ("sqlite", "postgresql") if given == "both" else (given,)
 
 
 def _sizes(text: str) -> tuple[int, ...] | None:
@@ -101,12 +89,6 @@ def _sizes(text: str) -> tuple[int, ...] | None:
     if any(size < 1 for size in sizes):
         fail("--sizes takes numbers from 1, with commas between, as in 100,10000", 2)
     return sizes or None
-
-
-def _say(line: str) -> None:
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False).print(line, style="dim", markup=False, soft_wrap=True)
 
 
 def _print(findings: "Findings") -> None:

@@ -10,7 +10,7 @@ Reply = Callable[[int, bytes], None]
 """Called with the status and the body."""
 
 
-class Refused(Exception):
+class UnexpectedReply(Exception):
     """A reply that a correct run does not get."""
 
 
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
             then(int(data[9:12]), data[body_start:])
 
     async def call(self, request: bytes, *accepted: int) -> Any:
-        """Send a request and return the JSON of its reply. Raises Refused where its status is not accepted."""
+        """Send a request and return the JSON of its reply. Raises UnexpectedReply where its status is not accepted."""
         future: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
 
         def arrived(status: int, body: bytes) -> None:
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
         self.send(request, arrived)
         status, body = await future
         if status not in accepted:
-            raise Refused(f"{request.partition(b' HTTP')[0].decode()} got {status}: {body[:300].decode()}")
+            raise UnexpectedReply(f"{request.partition(b' HTTP')[0].decode()} got {status}: {body[:300].decode()}")
         return json.loads(body)
 
     def close(self) -> None:

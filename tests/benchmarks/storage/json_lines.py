@@ -1,4 +1,4 @@
-"""The inside of a process that answers lines of JSON: `tests.benchmarks.processes.Asked` is the outside."""
+"""The inside of a process that answers lines of JSON: `tests.benchmarks.processes.JsonLinesProcess` is the outside."""
 
 import json
 import sys

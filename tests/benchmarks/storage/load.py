@@ -9,7 +9,8 @@ from typing import Any
 import uvloop
 
 from tests.benchmarks.filling import STEPS
-from tests.benchmarks.storage.http_client import Connection, Refused, connect, post_bytes
+from tests.benchmarks.processes import processor_seconds
+from tests.benchmarks.storage.http_client import Connection, UnexpectedReply, connect, post_bytes
 from tests.benchmarks.storage.json_lines import answer_lines
 from tests.benchmarks.storage.requests import Study, Trial, report_body
 
@@ -18,42 +19,47 @@ _POLL_SECONDS = 0.02
 _RETRY_SECONDS = 0.01
 
 
-def reports(address: str, study: str, connections: int, trials: int) -> dict[str, float]:
+def reports(address: str, study: str, connections: int, trials: int, pid: int | None = None) -> dict[str, float]:
     """Reports a second. Each connection reports the 10 steps of `trials` trials, which are leased before the clock
-    starts and handed in after it has stopped."""
+    starts and handed in after it has stopped. `pid`: of the server, whose processor time is told as well."""
     requests = Study(study)
 
     async def measure() -> dict[str, float]:
         async with _connected(address, connections) as opened:
             leased = await asyncio.gather(*(_lease(requests, one, trials) for one in opened))
             sent = [[requests.report(trial, step) for trial in mine for step in _steps()] for mine in leased]
-            rate = await _burst(opened, sent)
+            found = await _burst(opened, sent, pid)
             await asyncio.gather(*(_hand_in(requests, *pair) for pair in zip(opened, leased, strict=True)))
-            return {"rate": rate}
+            return found
 
     return _run(measure)
 
 
-def bare(address: str, connections: int, trials: int) -> dict[str, float]:
+def bare(address: str, connections: int, trials: int, pid: int | None = None) -> dict[str, float]:
     """The same requests, to an endpoint that only reads them and answers."""
     lease = "x" * 22
 
     async def measure() -> dict[str, float]:
         async with _connected(address, connections) as opened:
             mine = [post_bytes("/reports", report_body(lease, step)) for _ in range(trials) for step in _steps()]
-            return {"rate": await _burst(opened, [mine] * connections)}
+            return await _burst(opened, [mine] * connections, pid)
 
     return _run(measure)
 
 
-def work(address: str, study: str, workers: int, seconds: float) -> dict[str, float]:
-    """Trainings a second: ask, 5 reports one by one, result, by so many workers."""
+def work(address: str, study: str, workers: int, seconds: float, pid: int | None = None) -> dict[str, float]:
+    """Trainings a second: ask, 5 reports one by one, result, by so many workers. `pid`: of the server, whose processor
+    seconds for a training are told as well."""
     requests = Study(study)
 
     async def measure() -> dict[str, float]:
         async with _connected(address, workers) as opened:
-            deadline = time.perf_counter() + seconds
-            return {"rate": sum(await asyncio.gather(*(_train(requests, one, deadline) for one in opened)))}
+            began, before = time.perf_counter(), 0.0 if pid is None else processor_seconds(pid)
+            rate = sum(await asyncio.gather(*(_train(requests, one, began + seconds) for one in opened)))
+            if pid is None:
+                return {"rate": rate}
+            trained = rate * (time.perf_counter() - began)
+            return {"rate": rate, "processor_seconds": (processor_seconds(pid) - before) / trained}
 
     return _run(measure)
 
@@ -128,7 +134,7 @@ def resume(address: str, study: str, trial: list[Any], seconds: float) -> dict[s
                 try:
                     await one.call(request, 200)
                     return {"seconds": time.perf_counter() - began}
-                except Refused as refused:
+                except UnexpectedReply as refused:
                     if " 503: " not in str(refused) or time.perf_counter() - began > seconds:
                         raise
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -151,9 +157,14 @@ async def _hand_in(requests: Study, connection: Connection, trials: list[Trial])
         await requests.finish(connection, trial)
 
 
-async def _burst(connections: list[Connection], requests: list[list[bytes]]) -> float:
-    """Send each connection its requests, one after the other; requests a second, summed over the connections."""
-    return sum(await asyncio.gather(*(_stream(*pair) for pair in zip(connections, requests, strict=True))))
+async def _burst(connections: list[Connection], requests: list[list[bytes]], pid: int | None) -> dict[str, float]:
+    """Send each connection its requests, one after the other; requests a second, summed over the connections, and the
+    processor seconds that process `pid` took for one."""
+    before = 0.0 if pid is None else processor_seconds(pid)
+    rate = sum(await asyncio.gather(*(_stream(*pair) for pair in zip(connections, requests, strict=True))))
+    if pid is None:
+        return {"rate": rate}
+    return {"rate": rate, "processor_seconds": (processor_seconds(pid) - before) / sum(map(len, requests))}
 
 
 async def _stream(connection: Connection, requests: list[bytes]) -> float:
@@ -164,7 +175,7 @@ async def _stream(connection: Connection, requests: list[bytes]) -> float:
 
     def arrived(code: int, body: bytes) -> None:
         if code != 200 or b'"continue"' not in body:
-            done.set_exception(Refused(f"a report got {code}: {body[:300].decode()}"))
+            done.set_exception(UnexpectedReply(f"a report got {code}: {body[:300].decode()}"))
             return
         request = next(left, None)
         if request is None:
@@ -186,7 +197,7 @@ async def _train(requests: Study, connection: Connection, deadline: float) -> fl
         for step in range(1, _WORK_REPORTS + 1):
             verdict = await connection.call(requests.report(trial, step), 200)
             if verdict["verdict"] != "continue":
-                raise Refused(f"a report got the verdict {verdict}")
+                raise UnexpectedReply(f"a report got the verdict {verdict}")
         await requests.finish(connection, trial)
         trained += 1
     return trained / (time.perf_counter() - began)

@@ -9,7 +9,7 @@ class Plan:
     """The rows, databases and sizes of a run. Durations are of one side in one round."""
 
     rows: tuple[str, ...]
-    storages: tuple[str, ...] = ("sqlite", "postgresql")
+    kinds: tuple[str, ...] = ("sqlite", "postgresql")
     sizes: tuple[int, ...] = (100, 10_000, 100_000)
     rounds: int = 3
     stock_limit: int = 10_000
@@ -35,7 +35,7 @@ class Plan:
         """The short form, which shows that every row runs."""
         return cls(
             rows=rows,
-            storages=("sqlite",),
+            kinds=("sqlite",),
             sizes=(100, 300),
             rounds=1,
             bursts=1,

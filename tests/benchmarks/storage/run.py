@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tests.benchmarks.databases import databases_of
 from tests.benchmarks.machine import describe
-from tests.benchmarks.processes import Asked
+from tests.benchmarks.processes import JsonLinesProcess
 from tests.benchmarks.storage import latencies, takeover, throughput
 from tests.benchmarks.storage.figures import Figure, Findings
 from tests.benchmarks.storage.plan import Plan
-from tests.benchmarks.storage.workplace import Workplace
+from tests.benchmarks.storage.testbed import Testbed
 
-Row = Callable[[Workplace], Iterator[Figure]]
+Row = Callable[[Testbed], Iterator[Figure]]
 
 
 def measure(plan: Plan, *, say: Callable[[str], None]) -> Findings:
@@ -24,17 +24,17 @@ def measure(plan: Plan, *, say: Callable[[str], None]) -> Findings:
     with tempfile.TemporaryDirectory(prefix="lrtune-bench-") as name:
         folder = Path(name)
         machine = describe(folder)
-        for kind in plan.storages:
+        for kind in plan.kinds:
             with (
-                Asked("tests.benchmarks.storage.load", log=folder / "load.log") as load,
+                JsonLinesProcess("tests.benchmarks.storage.load", log=folder / "load.log") as load,
                 databases_of(kind, folder, say, plan.postgres_url) as databases,
             ):
-                place = Workplace(plan, kind, databases, folder, load, say)
+                testbed = Testbed(plan, kind, databases, folder, load, say)
                 for row in _rows(plan):
-                    for figure in row(place):
+                    for figure in row(testbed):
                         say(figure.summary)
                         figures.append(figure)
-                notes.extend(place.notes)
+                notes.extend(testbed.notes)
     machine["load_at_end"] = round(os.getloadavg()[0], 2)
     return Findings(machine, figures, list(dict.fromkeys(notes)))
 

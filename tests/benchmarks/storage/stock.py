@@ -60,14 +60,14 @@ class Worker:
 
     def lease(self, trials: int) -> dict[str, float]:
         """Ask for the trials that `reports` reports on, off the clock."""
-        self._asked = [self._ask() for _ in range(trials)]
+        self._leased = [self._ask() for _ in range(trials)]
         return {}
 
     def reports(self, seconds: float) -> dict[str, float]:
         """Reports a second, each with its verdict: the 10 steps of each trial, until the time is over."""
         began = time.perf_counter()
         done = failed = 0
-        for trial, step in ((trial, step) for trial in self._asked for step in range(1, STEPS + 1)):
+        for trial, step in ((trial, step) for trial in self._leased for step in range(1, STEPS + 1)):
             try:
                 self._report(trial, step)
                 done += 1
@@ -79,7 +79,7 @@ class Worker:
 
     def finish(self) -> dict[str, float]:
         """Tell the trials that were reported on, off the clock."""
-        for trial in self._asked:
+        for trial in self._leased:
             self._study.tell(trial, LOSS)
         return {}
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.benchmarks.storage import load
-from tests.benchmarks.storage.http_client import Refused, connect, get
+from tests.benchmarks.storage.http_client import UnexpectedReply, connect, get
 
 OK = b'HTTP/1.1 200 OK\r\ncontent-length: 22\r\nserver: x\r\n\r\n{"verdict":"continue"}'
 
@@ -52,7 +52,7 @@ def test_a_reply_of_another_status_ends_the_measurement(reply: bytes) -> None:
         (one,) = await connect(address, 1)
         await one.call(get("/"), 200)
 
-    with pytest.raises(Refused, match="GET / got"):
+    with pytest.raises(UnexpectedReply, match="GET / got"):
         _against([[reply]], use)
 
 
@@ -63,7 +63,7 @@ def test_a_verdict_that_says_stop_ends_the_measurement() -> None:
         (one,) = await connect(address, 1)
         await load._stream(one, [get("/")])
 
-    with pytest.raises(Refused, match="stopstop"):
+    with pytest.raises(UnexpectedReply, match="stopstop"):
         _against([[stop]], use)
 
 

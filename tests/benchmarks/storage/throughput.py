@@ -8,7 +8,7 @@ from statistics import mean
 from tests.benchmarks.databases import STUDY
 from tests.benchmarks.processes import Server
 from tests.benchmarks.storage.figures import Check, Figure, Rounds
-from tests.benchmarks.storage.workplace import Stock, Workplace
+from tests.benchmarks.storage.testbed import Stock, Testbed
 
 BARE, OURS, STOCK, PROXY = "bare endpoint", "lrtune", "stock in-process", "stock gRPC proxy"
 _JUDGED_AT = 10_000
@@ -17,28 +17,28 @@ _STOCK_TRIALS = 2
 """So many trials of 10 steps each of the stock workers reports in a round; its time may end before."""
 
 
-def rates(rows: tuple[str, ...], place: Workplace) -> Iterator[Figure]:
+def rates(rows: tuple[str, ...], testbed: Testbed) -> Iterator[Figure]:
     """The rows among `rows`, size by size: starting stock's processes takes longer than measuring them."""
-    for count in place.plan.rate_sizes:
+    for count in testbed.plan.rate_sizes:
         with contextlib.ExitStack() as stack:
-            stocks = _stocks(place, stack, count)
+            stocks = _stocks(testbed, stack, count)
             if "report" in rows:
-                yield _reports(place, count, stocks)
+                yield _reports(testbed, count, stocks)
             for sampler in _MUST:
                 if f"work-{sampler}" in rows:
-                    yield _work(place, count, sampler, stocks)
-            _note_failures(place, count, stocks)
+                    yield _work(testbed, count, sampler, stocks)
+            _note_failures(testbed, count, stocks)
 
 
-def _reports(place: Workplace, count: int, stocks: dict[str, Stock]) -> Figure:
+def _reports(testbed: Testbed, count: int, stocks: dict[str, Stock]) -> Figure:
     """Report + verdict, durable, over 64 connections; stock from 8 processes."""
-    plan = place.plan
+    plan = testbed.plan
     rounds = Rounds()
-    with place.bare() as bare, place.service(count, "report") as ours:
+    with testbed.bare() as bare, testbed.service(count, "report") as ours:
         bare.wait()
         for index in range(plan.rounds):
-            place.say(f"{place.kind}, {count:,} trials, reports, round {index + 1} of {plan.rounds}")
-            empty, full = _bursts(place, bare, ours)
+            testbed.say(f"{testbed.kind}, {count:,} trials, reports, round {index + 1} of {plan.rounds}")
+            empty, full = _bursts(testbed, bare, ours)
             rounds.add(BARE, empty)
             rounds.add(OURS, full)
             for name, stock in stocks.items():
@@ -51,32 +51,34 @@ def _reports(place: Workplace, count: int, stocks: dict[str, Stock]) -> Figure:
     if STOCK in sides:
         checks.append(Check(sides[OURS], sides[STOCK], 30.0, True, judged))
     title = f"report + verdict, {plan.connections} connections"
-    return Figure("report", title, place.kind, count, "/s", tuple(sides.values()), tuple(checks))
+    return Figure("report", title, testbed.kind, count, "/s", tuple(sides.values()), tuple(checks))
 
 
-def _bursts(place: Workplace, bare: Server, ours: Server) -> tuple[float, float]:
+def _bursts(testbed: Testbed, bare: Server, ours: Server) -> tuple[float, float]:
     """The means of some bursts on the bare endpoint and on ours in turn."""
-    plan = place.plan
+    plan = testbed.plan
     shape = {"connections": plan.connections, "trials": plan.trials_per_connection}
     bursts: list[tuple[float, float]] = []
     for _ in range(plan.bursts):
-        empty = place.load.ask(task="bare", address=bare.address, **shape)["rate"]
-        full = place.load.ask(task="reports", address=ours.address, study=STUDY, **shape)["rate"]
+        empty = testbed.load.call(task="bare", address=bare.address, **shape)["rate"]
+        full = testbed.load.call(task="reports", address=ours.address, study=STUDY, **shape)["rate"]
         bursts.append((empty, full))
     return mean(empty for empty, _ in bursts), mean(full for _, full in bursts)
 
 
-def _work(place: Workplace, count: int, sampler: str, stocks: dict[str, Stock]) -> Figure:
+def _work(testbed: Testbed, count: int, sampler: str, stocks: dict[str, Stock]) -> Figure:
     """Ask + 5 reports + result by 8 workers, with the same sampler on all sides."""
-    plan = place.plan
+    plan = testbed.plan
     rounds = Rounds()
     shape = {"study": STUDY, "workers": plan.workers, "seconds": plan.work_seconds}
     for stock in stocks.values():
         stock.all(task="use", sampler=sampler)
-    with place.service(count, f"work-{sampler}", sampler=sampler) as ours:
+    with testbed.service(count, f"work-{sampler}", sampler=sampler) as ours:
         for index in range(plan.rounds):
-            place.say(f"{place.kind}, {count:,} trials, trainings with {sampler}, round {index + 1} of {plan.rounds}")
-            rounds.add(OURS, place.load.ask(task="work", address=ours.address, **shape)["rate"])
+            testbed.say(
+                f"{testbed.kind}, {count:,} trials, trainings with {sampler}, round {index + 1} of {plan.rounds}"
+            )
+            rounds.add(OURS, testbed.load.call(task="work", address=ours.address, **shape)["rate"])
             for name, stock in stocks.items():
                 rounds.add(name, stock.rate(task="work", seconds=plan.stock_seconds))
     sides = rounds.sides()
@@ -84,20 +86,20 @@ def _work(place: Workplace, count: int, sampler: str, stocks: dict[str, Stock]) 
     if STOCK in sides:
         checks.append(Check(sides[OURS], sides[STOCK], _MUST[sampler], True, count == _JUDGED_AT))
     title = f"ask + 5 reports + result, {plan.workers} workers, {sampler}"
-    return Figure(f"work-{sampler}", title, place.kind, count, "/s", tuple(sides.values()), tuple(checks))
+    return Figure(f"work-{sampler}", title, testbed.kind, count, "/s", tuple(sides.values()), tuple(checks))
 
 
-def _stocks(place: Workplace, stack: contextlib.ExitStack, count: int) -> dict[str, Stock]:
+def _stocks(testbed: Testbed, stack: contextlib.ExitStack, count: int) -> dict[str, Stock]:
     """Stock Optuna, in-process and behind its proxy; nothing where that would take too long."""
-    if count > place.plan.stock_limit:
-        place.notes.append(f"{place.kind}: stock Optuna's workers are left out at {count:,} trials (--stock-limit)")
+    if count > testbed.plan.stock_limit:
+        testbed.notes.append(f"{testbed.kind}: stock Optuna's workers are left out at {count:,} trials (--stock-limit)")
         return {}
-    place.say(f"{place.kind}, {count:,} trials: {place.plan.workers} processes of stock Optuna read the study")
-    stocks = {STOCK: stack.enter_context(place.stock(count, "stock"))}
+    testbed.say(f"{testbed.kind}, {count:,} trials: {testbed.plan.workers} processes of stock Optuna read the study")
+    stocks = {STOCK: stack.enter_context(testbed.stock(count, "stock"))}
     if _has_grpc():
-        stocks[PROXY] = stack.enter_context(place.stock(count, "proxy", proxied=True))
+        stocks[PROXY] = stack.enter_context(testbed.stock(count, "proxy", proxied=True))
     else:
-        place.notes.append("no gRPC proxy: pip install grpcio protobuf")
+        testbed.notes.append("no gRPC proxy: pip install grpcio protobuf")
     return stocks
 
 
@@ -107,7 +109,7 @@ def _has_grpc() -> bool:
     )
 
 
-def _note_failures(place: Workplace, count: int, stocks: dict[str, Stock]) -> None:
+def _note_failures(testbed: Testbed, count: int, stocks: dict[str, Stock]) -> None:
     for name, stock in stocks.items():
         if stock.failed:
-            place.notes.append(f"{place.kind}, {count:,} trials: {stock.failed} calls of {name} were refused")
+            testbed.notes.append(f"{testbed.kind}, {count:,} trials: {stock.failed} calls of {name} were refused")

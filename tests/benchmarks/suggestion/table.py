@@ -1,13 +1,9 @@
 """How good suggestions are: does the 80 % interval cover the best rate, and what does the suggested rate cost?
 
-    python -m tests.benchmarks.suggestion.table DIR
-
-on tabulated real trainings in which the rate is all there is: `deepobs/`, `lcbench-lr/` and `small-trainings.npz` in
+On tabulated real trainings in which the rate is all there is: `deepobs/`, `lcbench-lr/` and `small-trainings.npz` in
 DIR. Every third task is kept aside for judging.
 """
 
-import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -29,13 +25,12 @@ from lrtune.service.tuning.trials.replicates import Finalist
 from lrtune.service.wire.search_space import FloatParameter, Parameter
 from lrtune.service.wire.studies import StudySpec, Suggestion
 from tests.benchmarks.processes import BenchError
-from tests.benchmarks.search.suites import Task, read_suite
+from tests.benchmarks.search.suites import Task, kept_aside, read_suite
 
 Floats = NDArray[np.float64]
 
 MARKS = (5, 10, 25)
 _NAME = "learning_rate"
-_KEPT_EVERY = 3
 _SUITES = ("deepobs", "lcbench-lr")
 _SMALL = "small-trainings"
 _SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -111,11 +106,11 @@ def read_cases(data: Path) -> list[Case]:
             names, optimizers = found["tasks"].tolist(), found["optimizers"].tolist()
     except (OSError, KeyError) as error:
         raise BenchError(f"{data / _SMALL}.npz cannot be read: {error}") from error
+    kept_numbers = kept_aside(range(len(names)))
     for number, task in enumerate(names):
         for place, optimizer in enumerate(optimizers):
             runs = np.where(np.isfinite(finals[number, place]), finals[number, place], np.nan).T
-            kept_aside = number % _KEPT_EVERY == _KEPT_EVERY - 1
-            cases.append(Case(_SMALL, f"{task}-{optimizer}", kept_aside, rates, runs, runs.mean(axis=0)))
+            cases.append(Case(_SMALL, f"{task}-{optimizer}", number in kept_numbers, rates, runs, runs.mean(axis=0)))
     return cases
 
 
@@ -134,10 +129,10 @@ def train(case: Case, sampler: str, seed: int) -> list[FrozenTrial]:
         loss = case.loss(trial.params[_NAME], case.losses[(seed + number) % len(case.losses)])
         complete = bool(np.isfinite(loss))
         study.tell(trial, loss if complete else None, state=TrialState.COMPLETE if complete else TrialState.FAIL)
-    return [_as_kept(trial) for trial in study.trials]
+    return [as_kept(trial) for trial in study.trials]
 
 
-def _as_kept(trial: FrozenTrial) -> FrozenTrial:
+def as_kept(trial: FrozenTrial) -> FrozenTrial:
     """The trial as the service keeps it: a diverged one is pruned, with a mark."""
     if trial.state is TrialState.FAIL:
         trial.state = TrialState.PRUNED
@@ -207,28 +202,3 @@ def _mean(name: str, tasks: str, mark: int, found: Sequence[_Measured]) -> Row:
         float(np.mean([getattr(one, field) for one in found])) for field in ("covered", "decades", "suggested", "seen")
     )
     return Row(name, tasks, mark, len(found), covered, decades, suggested, seen)
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print the table as Markdown."""
-    parser = argparse.ArgumentParser(description="Coverage of suggested intervals, and regret of suggested rates.")
-    parser.add_argument("data", type=Path, help="Folder with deepobs/, lcbench-lr/ and small-trainings.npz.")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--processes", type=int, default=2)
-    given = parser.parse_args(arguments)
-    try:
-        rows = measure(read_cases(given.data), seeds=given.seeds, processes=given.processes)
-    except BenchError as error:
-        sys.stderr.write(f"suggestion_table: {error}\n")
-        return 1
-    columns = ("trials of", "tasks", "after", "cases", "covered", "decades", "regret suggested", "regret best seen")
-    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
-    for row in rows:
-        shown = f"{row.covered:.0%} | {row.decades:.2f} | {row.regret_suggested:.3f} | {row.regret_seen:.3f}"
-        lines.append(f"| {row.name} | {row.tasks} | {row.trials} | {row.cases} | {shown} |")
-    sys.stdout.write("\n".join(lines) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

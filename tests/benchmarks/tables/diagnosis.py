@@ -1,26 +1,26 @@
-"""What `diagnose` says of runs over a grid of learning rates, against what the grid says of them.
+"""`bench diagnosis`: what `diagnose` says of runs over a grid of learning rates.
 
-    python -m tests.benchmarks.tables.diagnosis [--curves FILE] [--seeds N ...] [TASK ...]
-
-Trains the built-in tasks with sgd and adam (a quarter of an hour on one core; `--curves` keeps the curves, and reads
-them where they are there) and prints a confusion table in Markdown: once as for a run on its own, once with what a
-study knows, its best value and its largest stable rate.
+The tables of docs/explanation/diagnosis.md.
 """
 
-import argparse
 import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from lrtune.service.rates.diagnosis import diagnose
 from lrtune.trainers.tasks import TASKS
+from tests.benchmarks.command_line import fail, markdown, measuring
 
 RATES = tuple(10 ** (-5 + 0.4 * k) for k in range(17))
 OPTIMIZERS = ("sgd", "adam")
 EPOCHS = {"digits": 16, "digits-cnn": 8, "breast-cancer": 20, "diabetes": 20, "characters": 6}
+QUICK_TASKS = ["breast-cancer"]
 VERDICTS = ("too_low", "good", "unclear", "too_high", "diverged")
 GOOD = 1.1
 """A run is good where its final loss is within this factor of the grid's best; far where it is beyond `FAR`."""
@@ -114,14 +114,6 @@ def wrongly_accused(table: dict[str, Counter[str]]) -> float:
     return (good["too_high"] + good["diverged"] + good["too_low"]) / max(good.total(), 1)
 
 
-def show(table: dict[str, Counter[str]]) -> str:
-    """The table in Markdown, a row for each truth."""
-    lines = [f"| the grid says | {' | '.join(VERDICTS)} |", "|---" * (len(VERDICTS) + 1) + "|"]
-    for truth, counts in table.items():
-        lines.append(f"| {truth} | {' | '.join(str(counts[verdict]) for verdict in VERDICTS)} |")
-    return "\n".join(lines)
-
-
 def read(path: Path) -> list[Grid]:
     """Curves that were kept."""
     return [
@@ -130,26 +122,45 @@ def read(path: Path) -> list[Grid]:
     ]
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tasks", nargs="*", default=list(EPOCHS))
-    parser.add_argument("--curves", type=Path)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    options = parser.parse_args()
-    if options.curves is not None and options.curves.exists():
-        grids = read(options.curves)
-    else:
-        grids = list(train(options.tasks, options.seeds))
-        if options.curves is not None:
-            kept = [{"name": grid.name, "runs": [(run.rate, run.curve) for run in grid.runs]} for grid in grids]
-            options.curves.write_text(json.dumps(kept))
-    print(f"{len(grids)} grids of {len(RATES)} rates")
-    for in_study in (False, True):
-        table = confusion(grids, in_study=in_study)
-        print(f"\n{'with what the study knows' if in_study else 'on its own'}\n\n{show(table)}\n")
-        print(f"good runs called too high, diverged or too low: {100 * wrongly_accused(table):.1f} %")
+def keep(grids: Sequence[Grid], path: Path) -> None:
+    """Keep the curves for another run."""
+    kept = [{"name": grid.name, "runs": [(run.rate, run.curve) for run in grid.runs]} for grid in grids]
+    path.write_text(json.dumps(kept))
 
 
-if __name__ == "__main__":
-    main()
+def diagnosis(
+    tasks: Annotated[
+        list[str] | None, typer.Argument(metavar="[TASK]...", help=f"Of {', '.join(EPOCHS)}; none given: all.")
+    ] = None,
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", min=0, show_default="0, 1", help="Of the trainings; repeatable.")
+    ] = None,
+    curves: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Keep the curves in this file; where it is there, judge those.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One small task, one seed, 5 rates.")] = False,
+) -> None:
+    """What is said of runs over a grid of learning rates, against what the grid says.
+
+    The tables of docs/explanation/diagnosis.md.
+
+    Trains the built-in tasks with sgd and adam, a quarter of an hour on one core. Once each run is judged on its own,
+    once with what its study knows: the best value and the largest stable rate.
+    """
+    for task in tasks or ():
+        if task not in EPOCHS:
+            fail(f"there is no task {task!r}: use one of {', '.join(EPOCHS)}", 2)
+    with measuring():
+        if curves is not None and curves.exists():
+            grids = read(curves)
+        else:
+            chosen = tasks or (QUICK_TASKS if quick else list(EPOCHS))
+            grids = list(train(chosen, seeds or ((0,) if quick else (0, 1)), RATES[::4] if quick else RATES))
+            if curves is not None:
+                keep(grids, curves)
+        for in_study in (False, True):
+            table = confusion(grids, in_study=in_study)
+            rows = [(truth, *(str(counts[verdict]) for verdict in VERDICTS)) for truth, counts in table.items()]
+            print(f"{'with what the study knows' if in_study else 'on its own'}\n")
+            print(markdown(("the grid says", *VERDICTS), rows))
+            print(f"\ngood runs called too high, diverged or too low: {100 * wrongly_accused(table):.1f} %\n")

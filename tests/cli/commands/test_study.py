@@ -135,8 +135,7 @@ def test_an_unknown_study_is_one_line(lrtune: Lrtune, address: str, command: lis
 def test_no_service_is_one_line_that_says_what_to_do(
     lrtune: Lrtune, monkeypatch: pytest.MonkeyPatch, command: list[str]
 ) -> None:
-    for module in ("study.commands", "suggest"):
-        monkeypatch.setattr(f"lrtune.service.cli.commands.{module}.CLIENT_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("lrtune.service.cli.connection.RETRY_SECONDS", 0.0)
     ran = lrtune(*command, "--server", "http://127.0.0.1:1")
     assert (ran.code, ran.out) == (1, "")
     assert "start one with `lrtune serve`" in ran.err

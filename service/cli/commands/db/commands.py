@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from lrtune.service.cli.output import Json, fail, print_json, print_table
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import fail, print_json, print_table
 
 if TYPE_CHECKING:
     from lrtune.service.storage.adopt.adopt import Outcome

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from lrtune.service.cli.output import CLIENT_RETRY_SECONDS, Json, Server, fail, print_json
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.output import fail, print_json
 
 
 def _limit(text: str) -> int | None:
@@ -26,7 +28,7 @@ def _prior(text: str) -> Any:
 
 
 def change(
-    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    name: StudyName,
     max_trials: Annotated[
         str | None, typer.Option(metavar="N|none", help="Budget: trials, exactly; none for no limit.")
     ] = None,
@@ -53,8 +55,6 @@ def change(
 
     Example: lrtune study set my-model --max-trials 40
     """
-    from lrtune.trainers.client.client import Client
-
     given: dict[str, Any] = {
         "max_trials": max_trials,
         "max_total_steps": max_total_steps,
@@ -70,7 +70,7 @@ def change(
     }
     if not changes:
         fail("nothing to change: give --max-trials, say; lrtune study set --help lists what there is", 2)
-    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+    with connect(server) as client:
         study = client.patch_study(name, **changes)
     if as_json:
         print_json(study)

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lrtune.service.cli.output import CLIENT_RETRY_SECONDS, Json, Server, fail, number, print_json
-from lrtune.service.cli.task_flags import FOLDS
+from lrtune.service.cli.commands.study.task_tags import FOLDS
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.output import fail, number, print_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +21,7 @@ MOST_CURVES = 60
 
 
 def plot(
-    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    name: StudyName,
     to: Annotated[
         Path | None,
         typer.Option("--plot", help="Where to write the picture, a PNG.", show_default="response.png or curves.png"),
@@ -31,9 +33,7 @@ def plot(
     as_json: Json = False,
 ) -> None:
     """Draw a study's metric over its learning rate: trials, fit, band, where it diverges, the suggestion."""
-    from lrtune.trainers.client.client import Client
-
-    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+    with connect(server) as client:
         if curves:
             _plot_curves(client, name, to or Path("curves.png"), as_json=as_json)
         else:

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
-from lrtune.service.cli.output import CLIENT_RETRY_SECONDS, Json, Server, print_json, print_table
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.output import print_json, print_table
 
 
 def replay(
-    name: Annotated[str, typer.Argument(help="Name of the study.")],
+    name: StudyName,
     trial: Annotated[int | None, typer.Option(min=0, help="This trial only.", show_default="all that are over")] = None,
     server: Server = None,
     as_json: Json = False,
@@ -17,9 +19,7 @@ def replay(
 
     Each is judged against all other trials there are now, whatever the study's own pruner.
     """
-    from lrtune.trainers.client.client import Client
-
-    with Client(server, retry_seconds=CLIENT_RETRY_SECONDS) as client:
+    with connect(server) as client:
         replays = list(client.replays(name)) if trial is None else [client.replay(name, trial)]
     if as_json:
         print_json(replays)

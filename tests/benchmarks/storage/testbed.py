@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.benchmarks.databases import STUDY, WARM_STUDY, Databases
-from tests.benchmarks.processes import Asked, Server, service_process
+from tests.benchmarks.processes import JsonLinesProcess, Server, service_process
 from tests.benchmarks.storage.plan import Plan
 
 
 @dataclass
-class Workplace:
+class Testbed:
     """One kind of database, and a load generator that all sides are driven by."""
 
     plan: Plan
     kind: str
     databases: Databases
     folder: Path
-    load: Asked
+    load: JsonLinesProcess
     say: Callable[[str], None]
     notes: list[str] = field(default_factory=list)
 
@@ -33,9 +33,9 @@ class Workplace:
         try:
             with service_process(url, self.log(name)) as service:
                 service.wait()
-                self.load.ask(task="touch", address=service.address, study=WARM_STUDY)
+                self.load.call(task="touch", address=service.address, study=WARM_STUDY)
                 if warm:
-                    self.load.ask(task="touch", address=service.address, study=STUDY)
+                    self.load.call(task="touch", address=service.address, study=STUDY)
                 yield service
         finally:
             self.databases.drop(url)
@@ -54,7 +54,7 @@ class Workplace:
                     )
                     storage = f"grpc:{stack.enter_context(proxy).wait().port}"
                 workers = [
-                    stack.enter_context(Asked("tests.benchmarks.storage.stock", log=self.log(name)))
+                    stack.enter_context(JsonLinesProcess("tests.benchmarks.storage.stock", log=self.log(name)))
                     for _ in range(self.plan.workers)
                 ]
                 stock = Stock(workers)
@@ -71,15 +71,15 @@ class Workplace:
 class Stock:
     """Workers of stock Optuna that measure together."""
 
-    def __init__(self, workers: list[Asked]) -> None:
+    def __init__(self, workers: list[JsonLinesProcess]) -> None:
         self._workers = workers
         self.failed = 0
 
     def all(self, **task: object) -> list[dict[str, float]]:
         """Give all the same task at once; what came of it."""
         for worker in self._workers:
-            worker.start(**task)
-        return [worker.answer() for worker in self._workers]
+            worker.send(**task)
+        return [worker.receive() for worker in self._workers]
 
     def rate(self, **task: object) -> float:
         """The sum of the workers' rates."""

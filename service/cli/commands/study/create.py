@@ -1,0 +1,107 @@
+"""`lrtune study create`."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from lrtune.service.cli.commands.study.spec_flags import PARAM_HELP, read_spec, search_space
+from lrtune.service.cli.commands.study.task_tags import with_task
+from lrtune.service.cli.connection import connect
+from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.output import fail, print_json
+from lrtune.trainers.tasks.catalogue import CATALOGUE
+
+
+def create(
+    name: StudyName,
+    spec: Annotated[
+        str | None,
+        typer.Option(help="JSON file ('-': standard input) like the body of POST /v1/studies; flags go before it."),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(help=f"Search what a built-in task searches, for as long as it trains: {', '.join(CATALOGUE)}."),
+    ] = None,
+    only: Annotated[
+        str | None, typer.Option(help="With --task: these of its parameters only.", metavar="NAME,NAME")
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, max=1000, help="Cross-validate: a step is a fold, and the pruner is wilcoxon."),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="With --folds: length of the training on each.", show_default="the task's"),
+    ] = None,
+    low: Annotated[float | None, typer.Option(help="Lowest learning rate.", show_default="1e-6")] = None,
+    high: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="1")] = None,
+    param: Annotated[list[str] | None, typer.Option(help=PARAM_HELP, metavar="NAME=...")] = None,
+    max_trials: Annotated[int | None, typer.Option(help="Budget: trials, exactly.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="Length of a full training, in steps.")] = None,
+    max_total_steps: Annotated[int | None, typer.Option(help="Budget: steps over all trials.")] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(help="auto, tpe, gp, cmaes, qmc, random, grid, bruteforce.", show_default="auto"),
+    ] = None,
+    points: Annotated[int | None, typer.Option(help="Values of each number on the grid.", show_default="10")] = None,
+    pruner: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, median, percentile, asha, hyperband, patient, wilcoxon, none (threshold: by --spec).",
+            show_default="auto",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the sampler.", show_default="0")] = None,
+    direction: Annotated[str | None, typer.Option(help="minimize or maximize.", show_default="minimize")] = None,
+    metric: Annotated[str | None, typer.Option(help="Name of what is reported.", show_default="loss")] = None,
+    if_exists: Annotated[
+        str | None, typer.Option(help="fail, or load: take the one that exists.", show_default="fail")
+    ] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """Create a study.
+
+    Without flags it searches `learning_rate`, log-uniform on [1e-6, 1], without a limit on trials.
+    """
+    try:
+        body = read_spec(spec, sys.stdin) if spec is not None else {}
+        if folds is not None and max_steps not in (None, folds):
+            raise ValueError("--max-steps is the number of folds here: leave it out; --epochs is their length")
+        body = with_task(body, task, only, folds, epochs)
+        space = search_space(body.get("search_space"), param or [], low, high)
+    except ValueError as error:
+        fail(str(error), 2)
+    flags: dict[str, Any] = {
+        "search_space": space,
+        "max_trials": max_trials,
+        "max_steps": max_steps,
+        "max_total_steps": max_total_steps,
+        "pruner": None if pruner is None else {"name": pruner},
+        "sampler": _sampler(body, sampler, seed, points),
+        "direction": direction,
+        "metric": metric,
+        "if_exists": if_exists,
+    }
+    body |= {key: value for key, value in flags.items() if value is not None}
+    with connect(server) as client:
+        made = client.create_study(**(body | {"name": name})).spec
+    if as_json:
+        print_json(made)
+    else:
+        searched = ", ".join(made.search_space)
+        print(f"study {made.name}: {made.state}, {made.trials} trials so far; searches {searched}")
+        print(f"train it with: lrtune worker --study {made.name}{'' if task else ' --task module:function'}")
+
+
+def _sampler(body: dict[str, Any], name: str | None, seed: int | None, points: int | None) -> dict[str, Any] | None:
+    flags = {key: value for key, value in {"seed": seed, "points": points}.items() if value is not None}
+    if name is None and not flags:
+        return None
+    given = body.get("sampler")
+    sampler = dict(given) if isinstance(given, dict) and name in (None, given.get("name")) else {}
+    sampler["name"] = name or sampler.get("name", "auto")
+    if points is not None and sampler["name"] != "grid":
+        fail("--points goes with --sampler grid", 2)
+    return sampler | flags

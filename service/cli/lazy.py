@@ -1,0 +1,64 @@
+"""A group of commands whose modules are imported when they are used: `--help` of the group stays fast."""
+
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+Commands = Mapping[str, tuple[str, str, str]]
+"""Name: module, function or Typer app, help."""
+
+
+def lazy_group(commands: Commands) -> type[TyperGroup]:
+    """The class of a group with these commands, for `typer.Typer(cls=…)`."""
+
+    class LazyCommands(TyperGroup):
+        _shows_help = False
+        """Whether the group's own help is written, which needs names and summaries only."""
+
+        def format_help(self, ctx: Any, formatter: Any) -> None:
+            self._shows_help = True
+            try:
+                super().format_help(ctx, formatter)
+            finally:
+                self._shows_help = False
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(commands)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> Any:
+            if cmd_name not in commands:
+                return None
+            module, attribute, summary = commands[cmd_name]
+            if ctx.resilient_parsing or self._shows_help:
+                return _stub(cmd_name, summary)
+            return _command(cmd_name, getattr(import_module(module), attribute), summary)
+
+    return LazyCommands
+
+
+def _command(name: str, what: Any, summary: str) -> Any:
+    if not isinstance(what, typer.Typer):
+        function, what = what, typer.Typer(add_completion=False)
+        what.command(name, short_help=summary)(function)
+    for one in what.registered_commands:
+        one.help = one.help or _flowing(one.callback)
+    command = typer.main.get_command(what)
+    command.name = name
+    return command
+
+
+def _flowing(function: Any) -> str:
+    """A docstring whose paragraphs are one line each, for a terminal of any width."""
+    paragraphs = (inspect.getdoc(function) or "").split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _stub(name: str, summary: str) -> Any:
+    def nothing() -> None: ...
+
+    nothing.__doc__ = summary
+    return _command(name, nothing, summary)
