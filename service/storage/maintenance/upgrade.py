@@ -64,13 +64,16 @@ def revisions() -> list[str]:
 
 def differences(connection: Connection) -> list[str]:
     """How our tables differ from what this version expects, a line each; none if they are right."""
-    options: dict[str, Any] = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": _is_our_table}
-    context = MigrationContext.configure(connection, opts=options)
+    context = MigrationContext.configure(connection, opts=_OPTIONS)
     return [_difference_text(difference) for difference in compare_metadata(context, metadata)]
 
 
 def _is_our_table(name: str | None, kind: str, _parents: Any) -> bool:
+    """Leave Optuna's tables alone: unfiltered, autogenerate proposes to drop them."""
     return kind != "table" or (name is not None and name.startswith(PREFIX) and name != VERSION_TABLE)
+
+
+_OPTIONS: dict[str, Any] = {"version_table": VERSION_TABLE, "compare_type": True, "include_name": _is_our_table}
 
 
 def _difference_text(difference: Any) -> str:
@@ -98,16 +101,12 @@ def upgrade(database: Database) -> None:
 
 def upgrade_ours(connection: Connection, revision: str = "head") -> None:
     """Bring our tables to a revision, in the connection's transaction. Optuna's are left alone."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+    command.upgrade(_config_for(connection), revision)
 
 
 def downgrade_ours(connection: Connection, revision: str) -> None:
     """Take our tables back to a revision, in the connection's transaction; `base` removes them."""
-    config = _config()
-    config.attributes["connection"] = connection
-    command.downgrade(config, revision)
+    command.downgrade(_config_for(connection), revision)
 
 
 def refuse_foreign(database: Database) -> None:
@@ -149,6 +148,14 @@ def _version(connection: Connection) -> str | None:
 def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
+    return config
+
+
+def _config_for(connection: Connection) -> Config:
+    """What `migrations/env.py` runs with."""
+    config = _config()
+    options = {"target_metadata": metadata, "render_as_batch": True, **_OPTIONS}
+    config.attributes.update(connection=connection, options=options)
     return config
 
 
