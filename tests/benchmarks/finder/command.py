@@ -38,8 +38,8 @@ def finder(
 
     For each rule: how often its rate trains to within 1.1 and 2 times the best loss of the grid, how often it is
     worse than 10 times, how many decades it is off, and how much seeds differ. Beside them, fixed rates, and the median
-    best rate of the same optimizer on the other tasks. The table of docs/explanation/range-tests.md;
-    with --data, that of docs/explanation/range-tests.md.
+    best rate of the same optimizer on the other tasks. The tables of docs/explanation/range-tests.md:
+    that on built-in tasks; with --data, that on small trainings.
     """
     if data is not None:
         cells = _read(data)
