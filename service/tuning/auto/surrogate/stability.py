@@ -24,8 +24,8 @@ _WIDTHS: Floats = np.array([0.004, 0.015, 0.05, 0.15])
 """Of the range. In decades (.02, .08, .3, .9) they do no better on the cases of docs/explanation/divergence.md."""
 
 _PRIOR: Floats = np.array([0.3, 0.3, 0.3, 0.1])
-"""Of the widths. Most edges are sharp, and several sharp ones, of optimizers say, look like one that is gradual: taken for
-as likely, it would explain away what the split is there to find."""
+"""Of the widths. Most edges are sharp, and several sharp ones, of optimizers say, look like one that is gradual: were
+that as likely, it would explain away what the split is there to find."""
 
 _SHARP = 0.1
 _SPLIT_PENALTY = 1.0
