@@ -18,10 +18,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtune.service.wire.range_tests import KeptRangeTestWithCurve
+    from lrtune.service.wire.replays import Replay
+    from lrtune.service.wire.responses import LearningRateResponse
     from lrtune.service.wire.schedules import Schedule, ScheduleError
     from lrtune.service.wire.search_space import CategoricalParameter, FloatParameter, IntParameter
     from lrtune.service.wire.studies import Study, StudySpec, StudyStatus, Suggestion
-    from lrtune.service.wire.trials import Checkpoint, Trial, TrialWithCurve
+    from lrtune.service.wire.trials import Checkpoint, Problem, Report, Trial, TrialWithCurve, Verdict
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.leased_trial import LeasedTrial
     from lrtune.trainers.client.study import StudyHandle
@@ -52,10 +55,13 @@ if TYPE_CHECKING:
     from lrtune.trainers.worker.loop import run
 
 _NAMES = {
+    "lrtune.service.wire.range_tests": ("KeptRangeTestWithCurve",),
+    "lrtune.service.wire.replays": ("Replay",),
+    "lrtune.service.wire.responses": ("LearningRateResponse",),
     "lrtune.service.wire.schedules": ("Schedule", "ScheduleError"),
     "lrtune.service.wire.search_space": ("CategoricalParameter", "FloatParameter", "IntParameter"),
     "lrtune.service.wire.studies": ("Study", "StudySpec", "StudyStatus", "Suggestion"),
-    "lrtune.service.wire.trials": ("Checkpoint", "Trial", "TrialWithCurve"),
+    "lrtune.service.wire.trials": ("Checkpoint", "Problem", "Report", "Trial", "TrialWithCurve", "Verdict"),
     "lrtune.trainers.client.client": ("Client",),
     "lrtune.trainers.client.leased_trial": ("LeasedTrial",),
     "lrtune.trainers.client.study": ("StudyHandle",),
@@ -85,12 +91,17 @@ __all__ = [
     "FloatParameter",
     "IntParameter",
     "InvalidReport",
+    "KeptRangeTestWithCurve",
+    "LearningRateResponse",
     "LeaseLost",
     "LeasedTrial",
     "LrtuneError",
     "NotFound",
     "NothingReported",
+    "Problem",
     "RangeTest",
+    "Replay",
+    "Report",
     "Schedule",
     "ScheduleError",
     "ScheduledLR",
@@ -110,6 +121,7 @@ __all__ = [
     "TrialPaused",
     "TrialStopped",
     "TrialWithCurve",
+    "Verdict",
     "build_optimizer",
     "fit",
     "parameter_groups",

@@ -12,11 +12,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import make_url
 
 from lrtune.service.storage.engine.engine import open_engine
 from tests.support.filled import fill
 from tests.support.postgres import postgres_server
+
+settings.register_profile("lrtune", deadline=None)  # How long an example takes is the machine's affair.
+settings.load_profile("lrtune")
 
 KINDS = ["sqlite", "postgresql"]
 

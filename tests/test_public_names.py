@@ -15,6 +15,7 @@ PUBLIC = {
     *("Clipper", "FitResult", "RangeTest", "ScheduledLR", "build_optimizer", "fit", "parameter_groups", "range_test"),
     *("CategoricalParameter", "Checkpoint", "FloatParameter", "IntParameter", "Schedule", "Study", "StudySpec"),
     *("StudyStatus", "Suggestion", "Trial", "TrialWithCurve"),
+    *("KeptRangeTestWithCurve", "LearningRateResponse", "Problem", "Replay", "Report", "Verdict"),
     *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ScheduleError", "ServiceError"),
     *("ServiceUnreachable", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError", "TrialNotOpen"),
     *("TrialPaused", "TrialStopped"),

@@ -111,7 +111,7 @@ class TaskKeepsFailing(LrtuneError):
     def __init__(self, failures: int, last: BaseException) -> None:
         cause = " ".join(f"{type(last).__name__}: {last}".split())
         super().__init__(
-            f"the task failed {failures} times in a row, the last time with {cause}: fix it and start the worker again"
+            f"the task failed {failures} times in a row, the last time with {cause}: fix it and start again"
         )
 
 

@@ -2,7 +2,7 @@
 
 StorageError
 ├── StorageUnavailable   the database cannot be reached or written now; try again later
-├── WriterBusy           another process holds the writer lock of this database
+│   └── WriterBusy       another process holds the writer lock of this database
 ├── SchemaMismatch       the database's schema is not the one this version works with
 ├── StorageUrlInvalid    the URL names no database we can open
 ├── StudyNameTaken       a study of that name exists

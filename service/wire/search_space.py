@@ -28,7 +28,7 @@ class _Parameter(Body):
 class FloatParameter(_Parameter):
     """A real number between `low` and `high`, both included."""
 
-    type: Literal["float"]
+    type: Literal["float"] = "float"
     low: Finite
     high: Finite
     log: bool = False
@@ -55,7 +55,7 @@ class FloatParameter(_Parameter):
 class IntParameter(_Parameter):
     """A whole number between `low` and `high`, both included."""
 
-    type: Literal["int"]
+    type: Literal["int"] = "int"
     low: Annotated[int, Field(ge=-(2**53), le=2**53)]
     high: Annotated[int, Field(ge=-(2**53), le=2**53)]
     log: bool = False
@@ -77,7 +77,7 @@ class IntParameter(_Parameter):
 class CategoricalParameter(_Parameter):
     """One of a list of choices."""
 
-    type: Literal["categorical"]
+    type: Literal["categorical"] = "categorical"
     choices: Annotated[list[Choice], Field(min_length=1, max_length=1000)]
 
     @model_validator(mode="after")

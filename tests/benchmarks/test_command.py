@@ -1,9 +1,61 @@
+"""The benchmarks' command line."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
+from tests.benchmarks.command import COMMANDS
 from tests.benchmarks.conftest import Bench
 
+PAGES = {
+    "storage": "benchmarks.md",
+    "faults": "faults.md",
+    "processor": "performance.md",
+    "search": "search.md",
+    "finder": "finder.md",
+    "suggestion": "suggestion.md",
+    "divergence": "divergence.md",
+    "pacing": "pausing.md",
+    "diagnosis": "diagnosis.md",
+    "ladder": "ladder.md",
+    "scaling": "scaling.md",
+}
 
-def test_help_names_the_options(bench: Bench) -> None:
+
+def test_help_names_every_benchmark(bench: Bench) -> None:
+    ran = bench("--help")
+    assert ran.code == 0
+    assert COMMANDS.keys() == PAGES.keys()
+    for command in COMMANDS:
+        assert f" {command} " in ran.out
+
+
+@pytest.mark.parametrize(("command", "page"), PAGES.items())
+def test_each_benchmark_says_which_page_it_prints(bench: Bench, command: str, page: str) -> None:
+    ran = bench(command, "--help")
+    assert ran.code == 0
+    assert f"docs/{page}" in ran.out
+    assert "lrtune bench" not in ran.out
+
+
+def test_help_starts_without_anything_heavy() -> None:
+    code = (
+        "import sys, json, io, contextlib\n"
+        "sys.argv = ['bench', '--help']\n"
+        "from tests.benchmarks.command import app\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    app(prog_name='bench')\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    root = Path(__file__).parents[2]
+    loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=root)))
+    assert not loaded & {"torch", "numpy", "sklearn", "fastapi", "sqlalchemy", "optuna", "matplotlib", "psycopg"}
+
+
+def test_help_of_storage_names_the_options(bench: Bench) -> None:
     ran = bench("storage", "--help")
     assert ran.code == 0
     for word in ("--quick", "--storage", "--postgres-url", "--sizes", "--rounds", "--only", "--stock-limit", "--json"):
@@ -21,5 +73,6 @@ def test_help_names_the_options(bench: Bench) -> None:
 def test_what_cannot_be_measured_is_refused_in_one_line(bench: Bench, arguments: list[str], words: str) -> None:
     ran = bench("storage", *arguments)
     assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("bench: ")
     assert ran.err.count("\n") == 1
     assert words in ran.err

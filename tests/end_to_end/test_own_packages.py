@@ -11,19 +11,19 @@ from tests.end_to_end.conftest import ROOT, Service, environ
 from tests.support.processes import Programs
 
 MINE = """
-import service, migrations, trainers
+import service.own, migrations.own, trainers.own
 
 def train(trial):
     for step in range(1, trial.max_steps + 1):
         trial.report(step, 0.5 / step)
-    assert service.OWN and migrations.OWN and trainers.OWN
+    assert service.own.OWN and migrations.own.OWN and trainers.own.OWN
 """
 SCRIPT = """
 import trainers.mine
-import service
+import service.own, trainers.own
 from lrtune import Client, run
 
-assert service.OWN and trainers.OWN
+assert service.own.OWN and trainers.own.OWN
 
 def train(trial):
     return trainers.mine.train(trial)
@@ -36,12 +36,15 @@ LRTUNE = [sys.executable, "-P", "-c", "from lrtune.service.cli.main import main;
 """What the installed command does, without a checkout's folder on the path."""
 
 
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
+@pytest.fixture(params=["packages", "folders"])
+def repository(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Its packages have an `__init__.py`, or are plain folders, which give way to any package of their name."""
     folder = tmp_path / "repository"
     for package in ("service", "trainers", "migrations"):
         (folder / package).mkdir(parents=True)
-        (folder / package / "__init__.py").write_text("OWN = True\n")
+        (folder / package / "own.py").write_text("OWN = True\n")
+        if request.param == "packages":
+            (folder / package / "__init__.py").touch()
     (folder / "trainers" / "mine.py").write_text(MINE)
     (folder / "script.py").write_text(SCRIPT)
     return folder

@@ -62,8 +62,8 @@ class Client:
     ) -> StudyHandle:
         """A new study; with `if_exists="load"`, the existing one where its specification is the same.
 
-        `spec` holds the other fields of `wire.studies.StudySpec`: `max_trials`, `max_steps`, …
-        A parameter is a dict as in the contract, or a model of `wire.search_space`.
+        `spec` holds the other fields of `lrtune.StudySpec`: `max_trials`, `max_steps`, …
+        A parameter is a dict as in the contract, or a FloatParameter, IntParameter or CategoricalParameter of `lrtune`.
         A sampler or pruner may be given by name alone: `sampler="tpe"`.
         """
         body: dict[str, Any] = {"name": name, "if_exists": if_exists, **spec}

@@ -87,7 +87,7 @@ class Connection:
         timeout_seconds: float | None = None,
         retry: Retry | None = None,
     ) -> httpx2.Response:
-        """The successful answer. `repeatable`: a copy of this request does no harm (see `trainers.client.retry`).
+        """The successful answer. `repeatable`: a copy of this request does no harm (see `client.retry`).
 
         Raises ServiceError, or ServiceUnreachable once the retries are used up.
         """

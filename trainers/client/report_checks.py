@@ -23,7 +23,10 @@ def read_step(step: StepLike, value: object = None) -> int:
     if number is None:
         number = _whole_float(step)
         if _whole(value) is not None:
-            raise InvalidReport(f"the step {step!r} is a float, and the value {value!r} an integer: {_ORDER}")
+            raise InvalidReport(
+                f"the step {step!r} is a float, and the value {value!r} an integer: "
+                f"{_ORDER}, with int(step) for a step that is a float"
+            )
     if not 0 <= number <= MOST_STEPS:
         raise InvalidReport(f"the step must be between 0 and {MOST_STEPS}, not {number}")
     return number

@@ -115,7 +115,7 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """An optimizer for the trainable parameters of `model`.
 
-    `weight_decay`, `layer_decay` and `rates` are as in `parameter_groups.place`. Weight decay is decoupled from the
+    `weight_decay`, `layer_decay` and `rates` are as in `lrtune.parameter_groups`. Weight decay is decoupled from the
     gradient for adamw, muon, adafactor and schedule_free, and L2 regularisation for the others. `options` are those of
     `options_of(name)`; with none given, its defaults. `optimizer.defaults["lr"]` is `learning_rate`.
 

@@ -41,7 +41,17 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """What torch's optimizers take: groups of parameters with the same `lr` and `weight_decay`, input first.
 
-    See `place` for the rules. Schedules multiply each group's own rate, so the ratios stay.
+    Schedules multiply each group's own rate, so the ratios stay.
+
+    - Norms, biases and other parameters of fewer than two dimensions get no weight decay.
+    - `layer_decay` in (0, 1]: the last of n layers gets `learning_rate`, layer i gets `learning_rate ·
+      layer_decay^(n−1−i)` (Howard and Ruder 2018, "Universal language model fine-tuning"). Layers are the model's
+      children in order, those of a Sequential or ModuleList one by one; a norm counts with the layer before it.
+    - `rates` maps patterns to rates: `{"head.*": 1e-2}`. The first that fits a parameter's name, or the name of a
+      module it lies in, is its rate, whatever its layer.
+
+    Raises TrainingError for a model with nothing to train, a rate or decay that cannot be, or a pattern that fits
+    no trainable parameter.
     """
     placed = place(model, learning_rate=learning_rate, weight_decay=weight_decay, layer_decay=layer_decay, rates=rates)
     return group(placed)
@@ -55,18 +65,7 @@ def place(
     layer_decay: float | None = None,
     rates: Mapping[str, float] | None = None,
 ) -> list[Placed]:
-    """Every trainable parameter of `model` with its rate and weight decay.
-
-    - Norms, biases and other parameters of fewer than two dimensions get no weight decay.
-    - `layer_decay` in (0, 1]: the last of n layers gets `learning_rate`, layer i gets `learning_rate ·
-      layer_decay^(n−1−i)` (Howard and Ruder 2018, "Universal language model fine-tuning"). Layers are the model's
-      children in order, those of a Sequential or ModuleList one by one; a norm counts with the layer before it.
-    - `rates` maps patterns to rates: `{"head.*": 1e-2}`. The first that fits a parameter's name, or the name of a
-      module it lies in, is its rate, whatever its layer.
-
-    Raises TrainingError for a model with nothing to train, a rate or decay that cannot be, or a pattern that fits
-    no trainable parameter.
-    """
+    """Every trainable parameter of `model` with its rate and weight decay, by the rules of `parameter_groups`."""
     base = positive("learning_rate", learning_rate)
     decay = not_negative("weight_decay", weight_decay)
     if layer_decay is not None and positive("layer_decay", layer_decay) > 1:

@@ -68,13 +68,13 @@ def range_test(
     clip_norm: float | None = None,
     clip_value: float | None = None,
 ) -> RangeTest:
-    """Tests rates from `low` to `high`, and leaves no trace: see `state.snapshots.preserved` for what is restored.
+    """Tests rates from `low` to `high`, and leaves no trace: model, optimizer, random state and data are put back.
 
     The rate rises by the same factor at every step that AMP does not skip. Parameter groups keep their ratios; the
     rates are those of the base, `optimizer.defaults["lr"]` where a group has it, else the highest group's. `batches`
     is begun again when it ends. Each seed begins with the same weights and sees another order (and dropout); for
-    other weights, too, use `sweep`. All of the model is in training mode. The loss beside a rate is that of the batch
-    with which the step was taken.
+    other weights, too, use `lrtune.trainers.range_test.sweep.sweep`. All of the model is in training mode. The loss
+    beside a rate is that of the batch with which the step was taken.
 
     Raises TrainingError before the first step for a model with nothing to train, rates that are not finite, > 0 and
     rising, fewer than 10 steps, batches that are one only or cannot be begun again, or a loss without gradient.

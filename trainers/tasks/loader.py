@@ -30,7 +30,7 @@ def load_task(name: str) -> Callable[[Any], Any]:
 
 
 def load_whole_task(name: str) -> "Task":
-    """The task of that short name, or `module:object` with a `fit` like that of `trainers.tasks.protocols.Task`.
+    """The task of that short name, or `module:object` with a `fit` like that of `lrtune.trainers.tasks.protocols.Task`.
 
     Raises TaskError, in one line.
     """

@@ -70,7 +70,7 @@ def fit(
       `evaluate(model)`, lower is better, else the mean loss over `validation`, else the mean training loss since the
       last evaluation.
     - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `weight_decay`, `layer_decay` and `rates` as in
-      `trainers.optimizers.parameter_groups.place`. `schedule`: a name or its JSON form, applied per optimizer step.
+      `lrtune.parameter_groups`. `schedule`: a name or its JSON form, applied per optimizer step.
     - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
     - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
     - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to the

@@ -2,7 +2,7 @@
 
 Each runs in a process group of its own, so that Ctrl-C in a terminal reaches the supervisor alone, which
 passes on one SIGTERM; a second would tell a worker to drop its trial. A worker whose supervisor has gone ends too
-(`trainers.worker.parent_watch`).
+(`worker.parent_watch`).
 """
 
 import logging

@@ -50,11 +50,6 @@ class Database(ReadableDatabase):
         self._file_lock = LockFile(str(self._url.database)) if sqlite else None
         self._advisory_lock = None if sqlite else AdvisoryLock(self.shown_url, shard, depose_after_seconds)
 
-    @property
-    def holds_lock(self) -> bool:
-        """Whether this process is the writer, as far as it knows."""
-        return self._writer is not None
-
     def acquire(self) -> None:
         """Become the writer. Raises WriterBusy where another process is, StorageUnavailable where none can."""
         if self._writer is not None:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from lrtune.service.storage.database.connections import new_engine, parse_url
 from lrtune.service.storage.database.driver_errors import told_as_unavailable
@@ -43,11 +43,6 @@ class ReadableDatabase:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
-
-    def ping(self) -> None:
-        """Raise StorageUnavailable where the database does not answer."""
-        with self.read() as connection:
-            connection.execute(select(1))
 
     def close(self) -> None:
         """Give up all connections."""

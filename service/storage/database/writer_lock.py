@@ -132,9 +132,9 @@ def _busy(shown: str) -> WriterBusy:
 
 def _try_lock(connection: Connection, shard: int) -> bool:
     """Whether this connection has got the lock."""
-    granted = connection.execute(select(func.pg_try_advisory_lock(_LOCK_CLASS, shard))).scalar()
+    locked = connection.execute(select(func.pg_try_advisory_lock(_LOCK_CLASS, shard))).scalar()
     connection.commit()
-    return bool(granted)
+    return bool(locked)
 
 
 def _own_backend(connection: Connection) -> Backend:

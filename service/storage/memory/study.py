@@ -1,9 +1,10 @@
 """The mirror: each study in memory, as the database has it plus what is being committed.
 
-Every decision reads the mirror, under the lock of `memory.mirrors`. Loading fills it (`sql.studies`). From then on all
-that is on disk is written within a change: by the methods of `commit.changes.Change`, which note the rows as well, and
-by `neighbours.watcher`, which takes in what the database holds already. What is in memory only others set too: when a
-lease ends and which request had which trial (`tuning.trials`), when a study was last used, and what readers keep in
+Every decision reads the mirror, under the lock of `memory.mirrors`. Loading fills it (`sql.studies`, `engine.loader`).
+From then on all that is on disk is written within a change: by the methods of `commit.changes.Change`, which note the
+rows as well, by `commit.open_change` (the version), and by `neighbours`, which takes in what the database holds.
+What is in memory only others set too: when a lease ends and which request had which trial (`tuning.trials`), whether
+the mirror still holds and when it was last used (`memory.mirrors`, `commit.open_change`), and what readers keep in
 `derived`.
 """
 

@@ -143,6 +143,10 @@ class TrialMirror:
             self._frozen = self.frozen_copy()
         return self._frozen
 
+    def is_unchanged_since(self, frozen: FrozenTrial) -> bool:
+        """Whether nothing of the trial has changed since `freeze` gave this."""
+        return self._frozen is frozen
+
     def frozen_copy(self) -> FrozenTrial:
         """The same, not kept: for whoever keeps it himself, or not at all."""
         if self._frozen is not None:

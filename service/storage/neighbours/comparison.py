@@ -67,7 +67,7 @@ def suspects(known: KnownStudy, states: dict[int, TrialState]) -> Iterator[int]:
 def differs(known: KnownStudy, found: TrialMirror) -> bool:
     """Whether somebody else has changed the trial, as `found` in the database."""
     trial, frozen = known.unfinished[found.trial_id]
-    if trial._frozen is not frozen:  # Changed here since the look began; the next look compares anew.
+    if not trial.is_unchanged_since(frozen):  # Changed here since the look began; the next look compares anew.
         return False
     if trial.work is not None and trial.work.leased and found.state is TrialState.RUNNING:
         return False

@@ -104,8 +104,11 @@ class RaceEvidence:
         learns nothing would stop, and it is no worse than all that finished."""
         if _columns(study, trial) > 1:
             return False
-        _, finals = self._kept()
-        return len(finals) < 2 or self._sign * (trial.highest if self._sign < 0 else trial.lowest) <= finals.max()
+        _, final_values = self._kept()
+        return (
+            len(final_values) < 2
+            or self._sign * (trial.highest if self._sign < 0 else trial.lowest) <= final_values.max()
+        )
 
     def _curve(self, trial: TrialMirror) -> Floats:
         return np.array(curve_of(trial.intermediate, self._sign, self._needed, 1))
@@ -114,19 +117,19 @@ class RaceEvidence:
         """The curves (n, K) and the final values (n,) of those that finished."""
         if self._arrays is None:
             rows = [curve for curve, _ in self._finished.values()]
-            finals = np.array([final for _, final in self._finished.values()])
-            self._arrays = np.array(rows).reshape(len(rows), len(FRACTIONS)), finals
+            final_values = np.array([final for _, final in self._finished.values()])
+            self._arrays = np.array(rows).reshape(len(rows), len(FRACTIONS)), final_values
         return self._arrays
 
     def _evidence(self, study: StudyMirror, trial: TrialMirror) -> Evidence:
-        curves, finals = self._kept()
+        curves, final_values = self._kept()
         others = self._wave.curves(study, trial.number, self._finished)
         if len(others):
             curves = np.concatenate([curves, others])
-            finals = np.concatenate([finals, np.full(len(others), np.nan)])
-        count = len(finals)
+            final_values = np.concatenate([final_values, np.full(len(others), np.nan)])
+        count = len(final_values)
         cube = np.broadcast_to(0.5, (count, _columns(study, trial)))
-        return Evidence(cube=cube, curves=curves, final=finals, diverged=np.zeros(count, dtype=bool))
+        return Evidence(cube=cube, curves=curves, final=final_values, diverged=np.zeros(count, dtype=bool))
 
 
 class _Wave:

@@ -21,7 +21,7 @@ class Rows:
     numbers: list[int]
     states: list[str]
     leased: list[bool]
-    finals: dict[int, list[float]]
+    final_values: dict[int, list[float]]
     """Final values by trial number."""
     reports: dict[tuple[int, int], list[float]]
     """Values by (trial number, step)."""
@@ -52,14 +52,14 @@ def _read(connection: Connection, study: str) -> Rows:
     ).all()
     number_of = {row.trial_id: row.number for row in rows}
     ids = select(trials.trial_id).where(trials.study_id == of_study)
-    finals: dict[int, list[float]] = defaultdict(list)
+    final_values: dict[int, list[float]] = defaultdict(list)
     for trial_id, value in connection.execute(_columns(optuna_tables.values, ids, "value")):
-        finals[number_of[trial_id]].append(value)
+        final_values[number_of[trial_id]].append(value)
     return Rows(
         numbers=[row.number for row in rows],
         states=[row.state.name for row in rows],
         leased=[bool(row.leased) for row in rows],
-        finals=finals,
+        final_values=final_values,
         reports=_by_step(connection, number_of, ids, optuna_tables.intermediate_values, "intermediate_value"),
         superseded=_by_step(connection, number_of, ids, tables.superseded_reports, "value"),
     )
@@ -118,7 +118,7 @@ def _of_results(rows: Rows, results: Sequence[Entry]) -> list[str]:
     times = Counter(entry["number"] for entry in results)
     found = [f"the result of trial {number} was acknowledged {n} times" for number, n in times.items() if n > 1]
     for entry in results:
-        kept = rows.finals.get(entry["number"], [])
+        kept = rows.final_values.get(entry["number"], [])
         if kept != [entry["value"]]:
             found.append(f"trial {entry['number']} has final values {kept}, not [{entry['value']}]")
     untold = sorted(set(rows.numbers) - times.keys())

@@ -108,11 +108,11 @@ class PostgresServer:
         self._server.cleanup()
 
 
-Place = SqliteFile | PostgresServer
+TestedDatabase = SqliteFile | PostgresServer
 
 
 @contextlib.contextmanager
-def database(kind: str, *, disk_megabytes: int | None = None) -> Iterator[tuple[Place, Path]]:
+def database(kind: str, *, disk_megabytes: int | None = None) -> Iterator[tuple[TestedDatabase, Path]]:
     """A database of that kind and the folder it lies in; `disk_megabytes`: on a disk of its own, which needs root."""
     # A folder of its own: PostgreSQL may run as another user, and a socket's path has to be short.
     folder = Path(tempfile.mkdtemp(prefix="lrtune-faults-"))

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.benchmarks.faults.databases import Place, PostgresServer, SqliteFile, cannot_mount, database, full_disk
+from tests.benchmarks.faults.databases import (
+    PostgresServer,
+    SqliteFile,
+    TestedDatabase,
+    cannot_mount,
+    database,
+    full_disk,
+)
 from tests.benchmarks.faults.forwarder import Forwarder
 from tests.benchmarks.faults.pair import HISTORY, Pair
 from tests.benchmarks.faults.rounds import Load, Outcome, Round, Size, Strike, Struck, play_all
@@ -69,20 +76,20 @@ def run(kind: str, plan: Plan, say: Say) -> Iterator[Outcome]:
         say(f"{kind}: no full disk: {why_not}")
     with tempfile.TemporaryDirectory(prefix="lrtune-faults-") as folder, Load(Path(folder), plan.size) as load:
         if plan.one_place and why_not is None:
-            with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (scene, place, disk):
-                yield from _break_service(scene, place, plan)
-                yield _fill_disk(scene, place, disk, plan)
+            with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (target, tested, disk):
+                yield from _break_service(target, tested, plan)
+                yield _fill_disk(target, tested, disk, plan)
         else:
-            with _one_service(kind, load, say) as (scene, place, _):
-                yield from _break_service(scene, place, plan)
+            with _one_service(kind, load, say) as (target, tested, _):
+                yield from _break_service(target, tested, plan)
             if why_not is None:
-                with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (scene, place, disk):
-                    yield _fill_disk(scene, place, disk, plan)
+                with _one_service(kind, load, say, disk_megabytes=_DISK_MEGABYTES[kind]) as (target, tested, disk):
+                    yield _fill_disk(target, tested, disk, plan)
         yield from _two_services(kind, load, plan, say)
 
 
 @dataclass(frozen=True)
-class Scene:
+class Target:
     """Where faults strike: the load, the service that it goes to, and the database of that."""
 
     load: Load
@@ -119,18 +126,18 @@ class Scene:
 @contextlib.contextmanager
 def _one_service(
     kind: str, load: Load, say: Say, disk_megabytes: int | None = None
-) -> Iterator[tuple[Scene, Place, Path]]:
+) -> Iterator[tuple[Target, TestedDatabase, Path]]:
     say(f"{kind}: starting a service{' on a small disk' if disk_megabytes else ''}")
     with (
-        database(kind, disk_megabytes=disk_megabytes) as (place, disk),
+        database(kind, disk_megabytes=disk_megabytes) as (tested, disk),
         tempfile.TemporaryDirectory(prefix="lrtune-faults-") as folder,
-        Service(place.url, Path(folder) / "service.log") as service,
+        Service(tested.url, Path(folder) / "service.log") as service,
     ):
-        yield Scene(load, service, kind, place.url, say), place, disk
+        yield Target(load, service, kind, tested.url, say), tested, disk
 
 
-def _break_service(scene: Scene, place: Place, plan: Plan) -> Iterator[Outcome]:
-    service = scene.service
+def _break_service(target: Target, tested: TestedDatabase, plan: Plan) -> Iterator[Outcome]:
+    service = target.service
     assert isinstance(service, Service)
 
     def kill() -> Struck:
@@ -139,18 +146,18 @@ def _break_service(scene: Scene, place: Place, plan: Plan) -> Iterator[Outcome]:
         service.start()
         return struck
 
-    yield scene.rounds("kill -9 of the service", [kill] * plan.kills)
-    if isinstance(place, PostgresServer):
-        yield from _break_postgres(scene, place, plan)
+    yield target.rounds("kill -9 of the service", [kill] * plan.kills)
+    if isinstance(tested, PostgresServer):
+        yield from _break_postgres(target, tested, plan)
     else:
-        yield scene.rounds("neighbour holds the lock", [_hold(place, seconds) for seconds in plan.neighbours])
+        yield target.rounds("neighbour holds the lock", [_hold(tested, seconds) for seconds in plan.neighbours])
 
 
-def _hold(place: SqliteFile, seconds: float) -> Strike:
-    return lambda: Struck(place.hold_write_lock(seconds))
+def _hold(tested: SqliteFile, seconds: float) -> Strike:
+    return lambda: Struck(tested.hold_write_lock(seconds))
 
 
-def _break_postgres(scene: Scene, server: PostgresServer, plan: Plan) -> Iterator[Outcome]:
+def _break_postgres(target: Target, server: PostgresServer, plan: Plan) -> Iterator[Outcome]:
     def stop() -> Struck:
         server.stop_at_once()
         struck = Struck(time.time())
@@ -165,12 +172,12 @@ def _break_postgres(scene: Scene, server: PostgresServer, plan: Plan) -> Iterato
             time.sleep(0.15)
         return struck
 
-    yield scene.rounds("stop -m immediate", [stop] * plan.database_stops)
-    yield scene.rounds("connections cut", [cut] * plan.cuts)
+    yield target.rounds("stop -m immediate", [stop] * plan.database_stops)
+    yield target.rounds("connections cut", [cut] * plan.cuts)
 
 
-def _fill_disk(scene: Scene, place: Place, disk: Path, plan: Plan) -> Outcome:
-    service = scene.service
+def _fill_disk(target: Target, tested: TestedDatabase, disk: Path, plan: Plan) -> Outcome:
+    service = target.service
     assert isinstance(service, Service)
 
     def fill_up() -> Struck:
@@ -184,9 +191,9 @@ def _fill_disk(scene: Scene, place: Place, disk: Path, plan: Plan) -> Outcome:
                 time.sleep(2.0)
                 return struck
         finally:
-            place.ensure_runs()
+            tested.ensure_runs()
 
-    return scene.rounds("disk full", [fill_up] * plan.full_disks, trials=plan.trials_on_full_disk)
+    return target.rounds("disk full", [fill_up] * plan.full_disks, trials=plan.trials_on_full_disk)
 
 
 # A standby
@@ -195,19 +202,21 @@ def _fill_disk(scene: Scene, place: Place, disk: Path, plan: Plan) -> Outcome:
 def _two_services(kind: str, load: Load, plan: Plan, say: Say) -> Iterator[Outcome]:
     say(f"{kind}: filling a study with {plan.history:,} trials, starting a service and its standby")
     with contextlib.ExitStack() as stack:
-        place, _ = stack.enter_context(database(kind))
+        tested, _ = stack.enter_context(database(kind))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lrtune-faults-")))
-        fill(place.url, [(spec_of(HISTORY, "random"), plan.history)])
+        fill(tested.url, [(spec_of(HISTORY, "random"), plan.history)])
         patience = str(_DEPOSE_AFTER_SECONDS)
-        services = [Service(place.url, folder / f"{n}.log", depose_after_seconds=patience) for n in ("first", "second")]
+        services = [
+            Service(tested.url, folder / f"{n}.log", depose_after_seconds=patience) for n in ("first", "second")
+        ]
         pair = Pair([stack.enter_context(service) for service in services])
         forwarder = stack.enter_context(Forwarder(pair.services))
-        scene = Scene(load, forwarder, kind, place.url, say)
-        yield scene.rounds("kill -9 with a standby", [pair.kill_active] * plan.takeovers, ready=pair.roles)
-        if isinstance(place, PostgresServer):
-            url = place.url
+        target = Target(load, forwarder, kind, tested.url, say)
+        yield target.rounds("kill -9 with a standby", [pair.kill_active] * plan.takeovers, ready=pair.roles)
+        if isinstance(tested, PostgresServer):
+            url = tested.url
             cut, silent = ([lambda: pair.depose(url)] * plan.stops, [lambda: pair.depose(None)] * plan.silences)
-            yield scene.rounds("SIGSTOP, cut, SIGCONT", cut, ready=pair.roles)
-            yield scene.rounds("SIGSTOP until deposed", silent, ready=pair.roles)
+            yield target.rounds("SIGSTOP, cut, SIGCONT", cut, ready=pair.roles)
+            yield target.rounds("SIGSTOP until deposed", silent, ready=pair.roles)
         else:
-            yield scene.rounds("SIGSTOP, SIGCONT", [pair.pause_active] * plan.stops, ready=pair.roles)
+            yield target.rounds("SIGSTOP, SIGCONT", [pair.pause_active] * plan.stops, ready=pair.roles)

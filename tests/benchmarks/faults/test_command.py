@@ -58,8 +58,8 @@ def test_the_check_is_content_where_all_that_was_acknowledged_is_there() -> None
         ({"reports": {(0, 1): [0.1]}}, "for trial 1, step 1 is there 0 times"),
         ({"reports": {(0, 1): [0.1, 0.1], (1, 1): [0.2]}}, "trial 0 has 2 reports at step 1"),
         ({"superseded": {(0, 1): [0.1]}}, "for trial 0, step 1 is there 2 times"),
-        ({"finals": {0: [0.5], 1: [0.5]}}, "trial 1 has final values"),
-        ({"finals": {0: [0.5]}}, "trial 1 has final values"),
+        ({"final_values": {0: [0.5], 1: [0.5]}}, "trial 1 has final values"),
+        ({"final_values": {0: [0.5]}}, "trial 1 has final values"),
         ({"reports": KEPT.reports | {(1, 2): [0.3]}}, "the report for trial 1, step 2 was acknowledged to nobody"),
         (
             {"numbers": [0, 1, 2], "states": ["COMPLETE"] * 3, "leased": [False] * 3},

@@ -173,7 +173,7 @@ def _show(loss: float) -> float | str:
 
 def _cell(plan: Plan, task: str, optimizer: str, done: Mapping[str, Record]) -> Cell:
     rates = plan.learning_rates
-    finals = [
+    final_losses = [
         fmean(
             final_loss(done[Job("training", task, optimizer, seed, rate, plan.epochs).key])
             for seed in range(plan.seeds)
@@ -181,7 +181,7 @@ def _cell(plan: Plan, task: str, optimizer: str, done: Mapping[str, Record]) -> 
         for rate in rates
     ]
     tests = [done[Job("range_test", task, optimizer, seed).key] for seed in range(plan.range_seeds)]
-    return Cell(Grid(f"{task}/{optimizer}", rates, tuple(finals)), tuple(_analysed(tests)))
+    return Cell(Grid(f"{task}/{optimizer}", rates, tuple(final_losses)), tuple(_analysed(tests)))
 
 
 def final_loss(record: Record) -> float:

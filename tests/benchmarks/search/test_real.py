@@ -10,37 +10,15 @@ from typer.testing import CliRunner
 
 from tests.benchmarks.command import app
 from tests.benchmarks.finder.run import Plan
+from tests.benchmarks.made_up import write_small_trainings
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.real import RealComparison, compare_real
 from tests.benchmarks.search.real_tables import chosen, read_tables, train_tables
 
-RATES = np.geomspace(1e-5, 10**1.5, 27)
-TASKS = ("a", "b", "c")
-BEST = {"a": -3.0, "b": -2.5, "c": -2.0}
-
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """Valleys that lie a quarter decade lower for a full training than for a ninth; above 1 diverged."""
-    x = np.log10(RATES)
-    final = np.full((3, 2, 27, 3, 3), np.nan)
-    for i, task in enumerate(TASKS):
-        for place in range(3):
-            seeds = slice(None) if place == 2 else slice(0, 1)
-            loss = 0.1 * np.exp((x - BEST[task] - 0.125 * (2 - place)) ** 2)
-            final[i, :, :, place, seeds] = np.where(x > 0, np.inf, loss)[None, :, None]
-    tested = np.geomspace(1e-7, 10, 100)
-    losses = np.where(np.log10(tested) > 0, np.inf, 1 + 0.1 * (np.log10(tested) + 1.5) ** 2)
-    np.savez(
-        tmp_path / "small-trainings.npz",
-        tasks=np.array(TASKS),
-        optimizers=np.array(["adam", "sgdm"]),
-        learning_rates=RATES,
-        steps=np.tile([44, 133, 400], (3, 1)),
-        final_loss=final,
-        range_learning_rates=tested,
-        range_losses=np.broadcast_to(losses, (3, 2, 2, 100)),
-    )
+    write_small_trainings(tmp_path)
     return tmp_path
 
 

@@ -6,33 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.benchmarks.made_up import write_task
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.methods import METHODS as BUILT
+from tests.benchmarks.search.problems import problem
 from tests.benchmarks.search.results import MARKS
 from tests.benchmarks.search.run import METHODS, PRIORBAND, Comparison, available, compare
 from tests.benchmarks.search.simulation import BudgetSpent, Simulation
 from tests.benchmarks.search.suites import Task, read_suite
-
-SLICES = 20
-
-
-def write_task(folder: Path, name: str, best_place: float) -> None:
-    """Losses fall toward a bowl around the best rate; above 1 training diverges halfway."""
-    rates = np.geomspace(1e-5, 10.0, 36)
-    ends = 0.1 + 0.05 * (np.log10(rates) - best_place) ** 2
-    loss = ends[:, None] + 0.5 * (1 - np.arange(1, SLICES + 1) / SLICES)
-    loss[rates > 1, SLICES // 2 :] = np.nan
-    folder.mkdir(parents=True, exist_ok=True)
-    np.savez(
-        folder / f"{name}.npz",
-        names=np.array(["learning_rate"]),
-        bounds=np.array([[1e-5, 10.0]]),
-        scale=np.array(["log"]),
-        configs=rates[:, None],
-        loss=loss,
-        best=ends.min(),
-        reference=np.median(ends),
-    )
 
 
 @pytest.fixture
@@ -150,3 +131,17 @@ def test_wrong_names_are_told(data: Path, tmp_path: Path) -> None:
         compare(Comparison(data, tmp_path, methods=("best",)), lambda _: None)
     with pytest.raises(BenchError, match="no suite 'mine'"):
         compare(Comparison(data, tmp_path, suites=("mine",)), lambda _: None)
+
+
+def test_each_seed_may_keep_a_share_of_a_tables_configurations(data: Path, tmp_path: Path) -> None:
+    whole, some = (problem(data, "deepobs", "a", share, 1) for share in (1.0, 0.5))
+    assert len(some.configs) == len(whole.configs) // 2
+    assert set(some.configs[:, 0]) <= set(whole.configs[:, 0])
+    assert np.all(np.diff(some.configs[:, 0]) > 0), "in order, as curves between them need"
+    assert problem(data, "deepobs", "a", 0.5, 2).configs.tolist() != some.configs.tolist()
+    comparison = Comparison(
+        data, tmp_path / "out", ("deepobs",), ("random",), seeds=2, first_seed=4, share=0.5, trainings=3, processes=1
+    )
+    compare(comparison, lambda _: None)
+    kept = {path.name for path in (tmp_path / "out" / "deepobs" / "a").iterdir()}
+    assert kept == {"random-3-0.5-4.json", "random-3-0.5-5.json"}

@@ -15,7 +15,7 @@ class UnexpectedReply(Exception):
 
 
 class Connection(asyncio.Protocol):
-    """One connection. Every reply's status is looked at by whoever asked."""
+    """One connection. The sender of a request looks at the status of its reply."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None

@@ -102,21 +102,22 @@ def read_cases(data: Path) -> list[Case]:
         cases += [_of_suite(task, task.name in kept) for task in read_suite(data, suite)]
     try:
         with np.load(data / f"{_SMALL}.npz", allow_pickle=False) as found:
-            rates, finals = np.asarray(found["learning_rates"]), np.asarray(found["final_loss"], dtype=float)[..., 2, :]
+            rates = np.asarray(found["learning_rates"])
+            final_losses = np.asarray(found["final_loss"], dtype=float)[..., 2, :]
             names, optimizers = found["tasks"].tolist(), found["optimizers"].tolist()
     except (OSError, KeyError) as error:
         raise BenchError(f"{data / _SMALL}.npz cannot be read: {error}") from error
     kept_numbers = kept_aside(range(len(names)))
     for number, task in enumerate(names):
         for place, optimizer in enumerate(optimizers):
-            runs = np.where(np.isfinite(finals[number, place]), finals[number, place], np.nan).T
+            runs = np.where(np.isfinite(final_losses[number, place]), final_losses[number, place], np.nan).T
             cases.append(Case(_SMALL, f"{task}-{optimizer}", number in kept_numbers, rates, runs, runs.mean(axis=0)))
     return cases
 
 
 def _of_suite(task: Task, kept: bool) -> Case:
-    finals = np.where(np.isfinite(task.loss[:, -1]), np.fmin.reduce(task.loss, axis=1), np.nan)
-    return Case(task.suite, task.name, kept, task.configs[:, 0], finals[None, :], finals)
+    final_losses = np.where(np.isfinite(task.loss[:, -1]), np.fmin.reduce(task.loss, axis=1), np.nan)
+    return Case(task.suite, task.name, kept, task.configs[:, 0], final_losses[None, :], final_losses)
 
 
 def train(case: Case, sampler: str, seed: int) -> list[FrozenTrial]:

@@ -1,11 +1,13 @@
 """The table behind docs/explanation/suggestion.md, on a case whose answer is known."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from tests.benchmarks.conftest import Bench
 from tests.benchmarks.suggestion.table import MARKS, Case, measure, suggest_after, train
 
 RATES = np.geomspace(1e-5, 1.0, 41)
@@ -46,3 +48,12 @@ def test_the_table_has_a_row_for_each_mark_and_grouping(case: Case) -> None:
     }
     assert {row.cases for row in rows if row.name == "all"} == {2}
     assert all(0 <= row.regret_suggested <= 1 for row in rows)
+
+
+def test_the_command_prints_the_table_and_what_a_suggestion_costs(bench: Bench, curves: Path) -> None:
+    ran = bench("suggestion", "--quick", "--data", str(curves))
+    assert ran.code == 0, ran.err
+    head, _, *lines, last = [line for line in ran.out.splitlines() if line]
+    assert head.startswith("| trials of | tasks | after |")
+    assert {line.count("|") for line in lines} == {head.count("|")}
+    assert last.startswith("a suggestion after 25 trials takes ")
