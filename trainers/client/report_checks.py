@@ -28,7 +28,7 @@ def read_step(step: StepLike, value: object = None) -> int:
                 f"{_ORDER}, with int(step) for a step that is a float"
             )
     if not 0 <= number <= MOST_STEPS:
-        raise InvalidReport(f"the step must be between 0 and {MOST_STEPS}, not {number}")
+        raise InvalidReport(f"the step must be between 0 and {MOST_STEPS}, not {_show_number(number)}")
     return number
 
 
@@ -36,7 +36,7 @@ def read_value(value: SupportsFloat) -> float:
     """The metric, which may be non-finite. Raises InvalidReport where it isn't one number."""
     try:
         return float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InvalidReport(f"the value must be one number, not {_show(value)}: report a mean, say") from None
 
 
@@ -52,8 +52,8 @@ def _whole(given: Any) -> int | None:
 
 def _whole_float(step: Any) -> int:
     try:
-        number = math.nan if _is_bool(step) or isinstance(step, str) else float(step)
-    except (TypeError, ValueError, RuntimeError):
+        number = math.nan if _is_bool(step) or isinstance(step, str | bytes) else float(step)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         number = math.nan
     if not number.is_integer():
         raise InvalidReport(f"the step {_show(step)} is no whole number: {_ORDER}")
@@ -63,6 +63,11 @@ def _whole_float(step: Any) -> int:
 def _is_bool(given: object) -> bool:
     """Of Python, NumPy or torch: whether something is so, not how many steps."""
     return isinstance(given, bool) or str(getattr(given, "dtype", "")) in ("bool", "torch.bool")
+
+
+def _show_number(number: int) -> str:
+    """A number of a few digits; Python refuses to print one of thousands."""
+    return str(number) if abs(number) < 10**20 else f"a number of {number.bit_length()} bits"
 
 
 def _show(given: object) -> str:

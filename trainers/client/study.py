@@ -4,7 +4,8 @@ import os
 import socket
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import Any
 from uuid import uuid4
 
@@ -78,6 +79,11 @@ class StudyHandle:
             stacklevel=2,
         )
         return self.leases(worker, **how)
+
+    def run(self, train: Callable[[LeasedTrial], Any], **how: Any) -> None:
+        """The old name of `lrtune.run(study, train)`; goes with the next release."""
+        warnings.warn("study.run(train) will go: call lrtune.run(study, train)", DeprecationWarning, stacklevel=2)
+        import_module("lrtune.trainers.worker.loop").run(self, train, **how)  # The worker is above the client.
 
     def list(self, *, state: wire.TrialState | None = None) -> Sequence[wire.Trial]:
         """All trials of the study (in that state), by number: what is known of each, its curve aside."""

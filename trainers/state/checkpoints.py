@@ -48,7 +48,7 @@ def load(where: str | Path, device: torch.device) -> dict[str, Any]:
     except Exception as error:
         raise TrainingError(f"{path} is no checkpoint of a training: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(state, dict) or "model" not in state:
-        raise TrainingError(f"{path} is no checkpoint of lrtune.trainers.training.fit.fit")
+        raise TrainingError(f"{path} is no checkpoint of lrtune.fit")
     return state
 
 

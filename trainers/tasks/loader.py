@@ -3,6 +3,8 @@ of a built-in one."""
 
 import importlib
 import importlib.util
+import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,10 @@ from lrtune.trainers.tasks import CATALOGUE, TASKS
 if TYPE_CHECKING:
     from lrtune.trainers.tasks.protocols import Task
 
+_log = logging.getLogger(__name__)
+
+_FORMER = re.compile(r"(?:lrtune\.)?trainers\.tasks\.(\w+):train")
+
 
 def load_task(name: str) -> Callable[[Any], Any]:
     """The function that `name` names; modules are looked up in the working directory, too.
@@ -22,11 +28,25 @@ def load_task(name: str) -> Callable[[Any], Any]:
     Raises TaskError, in one line.
     """
     where = f"{CATALOGUE[name].module}:train" if name in CATALOGUE else name
-    function = _load_named(where)
+    try:
+        function = _load_named(where)
+    except TaskError as error:
+        short = _moved(name)
+        if short is None or not isinstance(error.__cause__, ModuleNotFoundError):
+            raise
+        _log.warning("task %s is named %s now", name, short)
+        return load_task(short)
     if not callable(function):
         where, _, function_name = where.rpartition(":")
         raise TaskError(f"{function_name!r} in {where} is a {type(function).__name__}, not a function")
     return function  # type: ignore[no-any-return]
+
+
+def _moved(name: str) -> str | None:
+    """The short name of a built-in task that is named by where it once was, as `trainers.tasks.digits:train`."""
+    found = _FORMER.fullmatch(name)
+    short = found[1].replace("_", "-") if found else None
+    return short if short in CATALOGUE else None
 
 
 def load_whole_task(name: str) -> "Task":

@@ -114,6 +114,9 @@ class Training:
 
         Raises KeyError, RuntimeError, TypeError or ValueError, half loaded.
         """
+        if "scheduler" not in state:  # As 0.1.0's first checkpoints were, without clipping.
+            clipper = self.learner.step.clipper.state_dict()
+            state = {**state, "scheduler": state["schedule"], "scaler": None, "clipper": clipper}
         self.learner.load_state_dict(state)
         self._batches.generator.set_state(state["order"])
         self.epoch, self.value, self._random = int(state["epoch"]), float(state["value"]), state["random"]

@@ -27,14 +27,17 @@ from lrtune.service.wire.studies import StudySpec, Suggestion
 _BEST, _LATEST = 100, 150
 """How many of the trials are looked at, however many there are."""
 
+Priors = tuple[Any, Any]
+"""A study's priors: the one that was chosen, and what was remembered."""
+
 
 @dataclass
 class _Kept:
     """The suggestion that was worked out last, the work under way, and the stability model of the finished trials."""
 
     suggestion: tuple[Known, Suggestion] | None = None
-    prior: tuple[Any, Any] = (None, None)
-    """The study's priors, chosen and remembered, when this was last looked at."""
+    priors: Priors = (None, None)
+    """Those that it was worked out with."""
     under_way: asyncio.Task[None] | None = None
     stability: tuple[Known, StabilityModel | None] | None = None
 
@@ -82,7 +85,7 @@ def suggest(study: StudyMirror) -> Suggestion:
     kept = _kept(study)
     if kept is None or kept[0] != _known(study):
         seen = look(study)
-        kept = study.derived(_Kept).suggestion = (seen.known, work_out(seen))
+        kept = _keep(study, seen.known, work_out(seen), _priors(study))
     return kept[1]
 
 
@@ -107,25 +110,32 @@ async def prepare(engine: Engine, study: StudyMirror, *, behind: float = 0.0) ->
             keeper = study.derived(_Kept)
             task = keeper.under_way
             if task is None or task.done():
-                work = _work(engine, study, look(study))
+                work = _work(engine, study, look(study), _priors(study))
                 task = keeper.under_way = asyncio.get_running_loop().create_task(work)
         await asyncio.shield(task)
 
 
-async def _work(engine: Engine, study: StudyMirror, seen: Seen) -> None:
+async def _work(engine: Engine, study: StudyMirror, seen: Seen, priors: Priors) -> None:
     found = await asyncio.to_thread(work_out, seen)
     with engine.lock:
-        study.derived(_Kept).suggestion = (seen.known, found)
+        _keep(study, seen.known, found, priors)
+
+
+def _keep(study: StudyMirror, known: Known, found: Suggestion, priors: Priors) -> tuple[Known, Suggestion]:
+    kept = study.derived(_Kept)
+    kept.suggestion, kept.priors = (known, found), priors
+    return known, found
+
+
+def _priors(study: StudyMirror) -> Priors:
+    """The study's priors, chosen and remembered."""
+    return study.system_attrs.get(CHOSEN_PRIOR_ATTR), study.system_attrs.get(PRIOR_ATTR)
 
 
 def _kept(study: StudyMirror) -> tuple[Known, Suggestion] | None:
     """The suggestion that was worked out last, unless another prior was chosen since."""
     kept = study.derived(_Kept)
-    prior = study.system_attrs.get(CHOSEN_PRIOR_ATTR), study.system_attrs.get(PRIOR_ATTR)
-    if kept.suggestion is not None and kept.prior != prior:
-        kept.suggestion = None
-    kept.prior = prior
-    return kept.suggestion
+    return kept.suggestion if kept.priors == _priors(study) else None
 
 
 def _covers(kept: Known, known: Known, behind: float) -> bool:

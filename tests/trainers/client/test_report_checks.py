@@ -69,7 +69,7 @@ def test_a_step_that_is_none_is_refused_with_the_right_order(
     assert service.bodies("/result")[0]["state"] == "failed"
 
 
-@pytest.mark.parametrize("step", [-1, 2**31, -3.0])
+@pytest.mark.parametrize("step", [-1, 2**31, -3.0, pytest.param(10**5000, id="huge")])
 def test_a_step_out_of_bounds_is_refused(client: Client, service: FakeService, step: float) -> None:
     trial = next(client.study("s").leases())
     with pytest.raises(InvalidReport, match="must be between 0 and 2147483647, not"), trial:
@@ -77,7 +77,7 @@ def test_a_step_out_of_bounds_is_refused(client: Client, service: FakeService, s
     assert service.bodies("/reports") == []
 
 
-@pytest.mark.parametrize("value", [None, "high", torch.ones(3), [0.5]])
+@pytest.mark.parametrize("value", [None, "high", torch.ones(3), [0.5], pytest.param(10**400, id="huge")])
 def test_a_value_that_is_no_number_is_refused(client: Client, service: FakeService, value: Any) -> None:
     trial = next(client.study("s").leases())
     with pytest.raises(InvalidReport, match="the value must be one number, not"), trial:

@@ -14,6 +14,13 @@ def test_the_old_name_of_leases_still_works_and_says_what_to_call(client: Client
     assert service.bodies("/trials")[0]["anneals"] is True
 
 
+def test_the_old_way_to_run_a_study_still_works_and_says_what_to_call(client: Client, service: FakeService) -> None:
+    with pytest.warns(DeprecationWarning, match=r"call lrtune\.run\(study, train\)") as warned:
+        client.study("s").run(lambda trial: 0.5)
+    assert warned[0].filename == __file__
+    assert service.bodies("/result")[0]["value"] == 0.5
+
+
 def test_list_is_every_trial_page_after_page(client: Client, service: FakeService) -> None:
     asked: list[dict[str, str]] = []
 

@@ -99,3 +99,10 @@ def test_a_script_that_breaks_is_explained_in_one_line(tmp_path: Path, source: s
         load_task(f"{script}:train")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_built_in_task_is_found_by_where_it_once_was(caplog: pytest.LogCaptureFixture) -> None:
+    assert load_task("trainers.tasks.decision_tree:train") is load_task("decision-tree")
+    assert "task trainers.tasks.decision_tree:train is named decision-tree now" in caplog.text
+    with pytest.raises(TaskError, match=r"there is no module 'trainers\.tasks\.mine'"):
+        load_task("trainers.tasks.mine:train")

@@ -63,6 +63,20 @@ def test_a_training_that_was_interrupted_comes_to_the_same_bit_for_bit(
     assert second.value == whole
 
 
+def test_a_checkpoint_of_the_first_form_is_gone_on_from() -> None:
+    params = {**PARAMS, "optimizer": "sgd"}
+    whole = DIGITS.fit(params, 2, 5)
+    first = Training(DIGITS, params, 2, 5)
+    first.train_epoch()
+    state = first.state_dict()
+    state["schedule"] = state.pop("scheduler")
+    del state["scaler"], state["clipper"]
+    second = Training(DIGITS, params, 2, 5)
+    second.load_state_dict(state)
+    second.train_epoch()
+    assert second.value == whole
+
+
 def test_a_training_that_goes_on_for_longer_anneals_to_its_new_end() -> None:
     short = Training(DIGITS, PARAMS, 2, 0)
     short.train_epoch()

@@ -7,7 +7,7 @@ import pytest
 
 from lrtune.service.tuning.history.plateau import Point, plateau
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare, suggest
-from lrtune.service.wire.studies import Suggestion
+from lrtune.service.wire.studies import StudyPatch, Suggestion
 from lrtune.service.wire.trials import Record
 from tests.support.tuning import Tuning
 
@@ -220,3 +220,33 @@ def test_a_reader_who_may_be_behind_gets_the_kept_suggestion_until_one_trial_in_
         assert tuning.run(shown_after(1, 0.01)) == 100
         assert tuning.run(shown_after(0, 0.0)) == 101
         assert tuning.run(shown_after(2, 0.01)) == 103
+
+
+def test_a_prior_that_is_chosen_while_a_suggestion_is_worked_out_is_in_the_next_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slowly(work: Any, *arguments: Any) -> Any:
+        result = work(*arguments)
+        begun.set()
+        await go_on.wait()
+        return result
+
+    async def scenario(tuning: Tuning) -> Suggestion:
+        study = await tuning.studies.get("s")
+        first = asyncio.create_task(prepare(tuning.engine, study))
+        await begun.wait()
+        await tuning.studies.patch(
+            "s", StudyPatch.model_validate({"prior": {"learning_rate": {"median": 0.5, "spread_decades": 0.5}}})
+        )
+        second = asyncio.create_task(prepare(tuning.engine, study))
+        go_on.set()
+        await first
+        await second
+        return latest(study)
+
+    with Tuning(f"sqlite:///{tmp_path}/lrtune.db") as tuning:
+        tuning.create(name="s")
+        monkeypatch.setattr("lrtune.service.tuning.suggesting.suggestion.asyncio.to_thread", slowly)
+        assert tuning.run(scenario(tuning)).learning_rate == 0.5
