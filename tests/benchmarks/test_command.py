@@ -11,17 +11,17 @@ from tests.benchmarks.command import COMMANDS
 from tests.benchmarks.conftest import Bench
 
 PAGES = {
-    "storage": "benchmarks.md",
-    "faults": "faults.md",
-    "processor": "performance.md",
-    "search": "search.md",
-    "finder": "finder.md",
-    "suggestion": "suggestion.md",
-    "divergence": "divergence.md",
-    "pacing": "pausing.md",
-    "diagnosis": "diagnosis.md",
-    "ladder": "ladder.md",
-    "scaling": "scaling.md",
+    "storage": "reference/benchmarks.md",
+    "faults": "explanation/faults.md",
+    "processor": "explanation/performance.md",
+    "search": "explanation/search.md",
+    "finder": "explanation/range-tests.md",
+    "suggestion": "explanation/suggestion.md",
+    "divergence": "explanation/divergence.md",
+    "pacing": "explanation/pausing.md",
+    "diagnosis": "explanation/diagnosis.md",
+    "ladder": "explanation/ladder.md",
+    "scaling": "reference/scaling.md",
 }
 
 
