@@ -97,7 +97,7 @@ STATUS = {
 
 
 def problem(
-    status: int, kind: str = "about:blank", *, headers: dict[str, str] | None = None, **more: Any
+    status: int, kind: str = "refused", *, headers: dict[str, str] | None = None, **more: Any
 ) -> httpx2.Response:
     body = {"type": kind, "title": "Refused", "status": status, "detail": "do better", **more}
     headers = {"content-type": "application/problem+json", **(headers or {})}
@@ -105,7 +105,7 @@ def problem(
 
 
 def lease_lost() -> httpx2.Response:
-    return problem(409, "https://lrtune/errors/lease-lost", detail="lease on trial 0 expired 12 s ago")
+    return problem(409, "lease-lost", detail="lease on trial 0 expired 12 s ago")
 
 
 @dataclass
@@ -151,7 +151,7 @@ class FakeService:
             case "POST", ["s", "trials", _, "reports" | "heartbeat"]:
                 return httpx2.Response(200, json={"lease_ttl_seconds": 60.0, **self.verdict})
             case "POST", ["s", "trials", _, "result" | "release"]:
-                return httpx2.Response(200, json={})
+                return httpx2.Response(200, json=TRIAL)
         return problem(404, detail=f"there is nothing at {path}: lrtune study list shows what there is")
 
     def _lease(self, request_id: str) -> httpx2.Response:
@@ -182,6 +182,7 @@ def listening(service: Callable[[httpx2.Request], httpx2.Response]) -> Iterator[
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             response = service(httpx2.Request(self.command, f"http://service{self.path}", content=content))
             self.send_response(response.status_code)
+            self.send_header("Content-Type", response.headers.get("Content-Type", "application/json"))
             self.send_header("Content-Length", str(len(response.content)))
             self.end_headers()
             self.wfile.write(response.content)

@@ -2,6 +2,7 @@
 
     LrtuneError
     ├── ServiceUnreachable      nothing answers at the address
+    │   └── ForeignAnswer       something else than lrtune answers there: a proxy, a login page
     ├── ServiceError            the service refused; `.problem` is its RFC 9457 answer
     │   ├── NotFound            404: no such study or trial
     │   ├── TokenRefused        401, 403: no token, or not one for this
@@ -22,6 +23,8 @@ from collections.abc import Sequence
 
 from lrtune.service.wire.trials import Problem, Verdict
 
+_OF_THE_BODY = (400, 413, 422)
+
 
 class LrtuneError(Exception):
     """The root of everything this package raises on purpose."""
@@ -36,6 +39,23 @@ class ServiceUnreachable(LrtuneError):
             "or point --server or LRTUNE_SERVER at yours"
         )
         self.url = url
+
+
+class ForeignAnswer(ServiceUnreachable):
+    """What answered is not lrtune. `heard`: lrtune itself did before, at the same address."""
+
+    def __init__(
+        self, url: str, told: str, *, status: int, heard: bool, retry_after_seconds: float | None = None
+    ) -> None:
+        LrtuneError.__init__(
+            self,
+            f"{url} does not answer like an lrtune service ({told}): check --server or LRTUNE_SERVER, "
+            "and any proxy on the way",
+        )
+        self.url = url
+        self.status = status
+        self.heard = heard
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ServiceError(LrtuneError):
@@ -113,6 +133,16 @@ class TaskKeepsFailing(LrtuneError):
         super().__init__(
             f"the task failed {failures} times in a row, the last time with {cause}: fix it and start again"
         )
+
+
+def is_of_the_service(error: BaseException) -> bool:
+    """Whether the service, or the way to it, is at fault: nothing that a training did.
+
+    True for what never arrived and for every refusal but those of a body: 400, 413 and 422.
+    """
+    if isinstance(error, ServiceError):
+        return error.problem.status not in _OF_THE_BODY
+    return isinstance(error, ServiceUnreachable)
 
 
 def describe(problem: Problem) -> str:

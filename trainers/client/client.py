@@ -14,7 +14,9 @@ from lrtune.service.wire.range_tests import KeptRangeTestWithCurve, NewRangeTest
 from lrtune.service.wire.replays import Replay, ReplayPage
 from lrtune.service.wire.responses import LearningRateResponse
 from lrtune.service.wire.studies import Study, StudyPage, StudyStatus, Suggestion
+from lrtune.trainers.client.bodies import valid
 from lrtune.trainers.client.connection import Connection, study_path
+from lrtune.trainers.client.report_checks import read_report, read_value
 from lrtune.trainers.client.retry import Retry
 from lrtune.trainers.client.study import StudyHandle
 
@@ -25,7 +27,8 @@ class Client:
     `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token`, else LRTUNE_TOKEN, is sent as a bearer
     token, for a proxy that asks for one: the service itself knows none. What fails for a passing reason is tried again
     for `retry_seconds`. Every method raises ServiceError where the service refuses, ServiceUnreachable where none
-    answers. `stopping` set: waits end, retries are cut short.
+    answers. `stopping` set: waits end, retries are cut short. It may be used in forked children, which open connections
+    of their own, and be pickled for spawned ones, unless it has a `transport` of yours.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class Client:
 
     def delete_study(self, name: str) -> None:
         """Deletes a study with all its trials."""
-        self._connection.send("DELETE", study_path(name))
+        self._connection.delete(study_path(name))
 
     def status(self, name: str, *, wait_seconds: float | None = None, after: int | None = None) -> StudyStatus:
         """Where the study stands. With both arguments, waits for a version later than `after`."""
@@ -114,7 +117,7 @@ class Client:
         family: str | None = None,
     ) -> Suggestion:
         """What to train with where there is no study: from the history of past studies, else what is usual."""
-        body = SuggestionBody(optimizer=optimizer, batch_size=batch_size, total_steps=total_steps, family=family)
+        body = valid(SuggestionBody, optimizer=optimizer, batch_size=batch_size, total_steps=total_steps, family=family)
         return self._connection.post(Suggestion, "/v1/suggestions", body)
 
     def response(self, name: str) -> LearningRateResponse:
@@ -152,11 +155,15 @@ class Client:
         state: wire.Outcome = "complete",
     ) -> wire.Trial:
         """A training done elsewhere: its parameters, its final value, its curve, or both."""
-        curve = [
-            report if isinstance(report, wire.Report) else wire.Report(step=report[0], value=float(report[1]))
-            for report in reports
-        ]
-        body = wire.Record(params=dict(params), state=state, value=value, reports=curve, request_id=str(uuid4()))
+        curve = [report if isinstance(report, wire.Report) else read_report(*report) for report in reports]
+        body = valid(
+            wire.Record,
+            params=dict(params),
+            state=state,
+            value=None if value is None else read_value(value),
+            reports=curve,
+            request_id=str(uuid4()),
+        )
         return self._connection.post(wire.Trial, f"{study_path(name)}/trials/record", body)
 
     def add_range_test(
@@ -170,7 +177,8 @@ class Client:
     ) -> KeptRangeTestWithCurve:
         """Keeps a range test with a study: the losses of each seed, as far as its test went."""
         longest, *others = sorted((list(curve) for curve in losses), key=len, reverse=True)
-        body = NewRangeTest(
+        body = valid(
+            NewRangeTest,
             learning_rates=list(learning_rates[: len(longest)]),
             losses=longest,
             other_seeds=others,

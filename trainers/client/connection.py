@@ -1,7 +1,7 @@
 """One connection to a service: sends requests with retries, turns problems into errors."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self, TypeVar
@@ -9,10 +9,11 @@ from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
 
 from lrtune.service.wire.base import Page
-from lrtune.service.wire.trials import Problem
+from lrtune.trainers.client.answers import foreign, own_problem
+from lrtune.trainers.client.bodies import as_json
+from lrtune.trainers.client.pool import Pool
 from lrtune.trainers.client.retry import Retry, retry_after_seconds
 from lrtune.trainers.errors import LrtuneError, ServiceUnreachable, error_for
 
@@ -25,6 +26,7 @@ PAGE_ITEMS = 200
 
 Model = TypeVar("Model", bound=BaseModel)
 Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 def server_address(server: str | None) -> str:
@@ -43,7 +45,11 @@ def server_address(server: str | None) -> str:
 
 
 class Connection:
-    """A pool of connections to `server`. Safe to use from several threads; close it, or use `with`."""
+    """A pool of connections to `server`. Safe to use from several threads; close it, or use `with`.
+
+    A forked child opens connections of its own. A pickled copy does too; it has the server, the token and the time
+    for retries, and no transport of the caller's.
+    """
 
     def __init__(
         self,
@@ -55,16 +61,28 @@ class Connection:
     ) -> None:
         self.server = server_address(server)
         self.retry = retry or Retry()
+        self._token = token or os.environ.get("LRTUNE_TOKEN")
+        self._transport = transport
+        self._heard = False
+        self._pool = Pool(self._open)
+
+    def _open(self) -> httpx2.Client:
         headers = {"User-Agent": f"lrtune/{_own_version()}", "Accept": "application/json"}
-        token = token or os.environ.get("LRTUNE_TOKEN")
-        if token:
-            headers["Authorization"] = f"Bearer {token}"
-        self._http = httpx2.Client(
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return httpx2.Client(
             headers=headers,
-            transport=transport,
+            transport=self._transport,
             trust_env=httpx2.URL(self.server).host not in ("127.0.0.1", "localhost", "::1"),
             timeout=httpx2.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._transport is not None:
+            raise LrtuneError(
+                "a Client with a transport of its own cannot be sent to another process: make one there, Client(server)"
+            )
+        return _reopened, (self.server, self._token, self.retry.total_seconds)
 
     def __enter__(self) -> Self:
         return self
@@ -74,10 +92,11 @@ class Connection:
 
     def close(self) -> None:
         """Closes the sockets."""
-        self._http.close()
+        self._pool.close()
 
     def send(
         self,
+        read: Callable[[httpx2.Response], Answer],
         method: str,
         path: str,
         *,
@@ -86,42 +105,67 @@ class Connection:
         repeatable: bool = True,
         timeout_seconds: float | None = None,
         retry: Retry | None = None,
-    ) -> httpx2.Response:
-        """The successful answer. `repeatable`: a copy of this request does no harm (see `client.retry`).
+    ) -> Answer:
+        """The successful answer, as `read` reads it; `read` raises ValueError for what the service never answers.
 
-        Raises ServiceError, or ServiceUnreachable once the retries are used up.
+        `repeatable`: a copy of this request does no harm (see `client.retry`). Raises LrtuneError for a body that
+        cannot be sent, ServiceError, or ServiceUnreachable once the retries are used up.
         """
-        request = self._http.build_request(
-            method,
-            f"{self.server}{path}",
-            params={key: str(value) for key, value in (query or {}).items() if value is not None},
-            content=None if body is None else to_json(body),
-            headers={} if body is None else {"Content-Type": "application/json"},
-            timeout=httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
-        )
+        content = None if body is None else as_json(body)
+
+        def send_once() -> Answer:
+            http = self._pool.client()
+            request = http.build_request(
+                method,
+                f"{self.server}{path}",
+                params={key: str(value) for key, value in (query or {}).items() if value is not None},
+                content=content,
+                headers={} if body is None else {"Content-Type": "application/json"},
+                timeout=httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
+            )
+            return self._understood(self._sent(http, request), read)
+
         try:
-            return (retry or self.retry)(lambda: self._send_once(request), repeatable=repeatable)
+            return (retry or self.retry)(send_once, repeatable=repeatable, server=self.server)
         except httpx2.TransportError as error:
             raise ServiceUnreachable(self.server, _cause(error)) from error
 
-    def _send_once(self, request: httpx2.Request) -> httpx2.Response:
-        response = self._http.send(request)
-        if response.is_success:
-            return response
+    def _sent(self, http: httpx2.Client, request: httpx2.Request) -> httpx2.Response:
+        try:
+            return http.send(request)
+        except httpx2.DecodingError as error:  # Compressed by whoever stands in between, and broken.
+            raise httpx2.RemoteProtocolError(str(error), request=request) from error
+
+    def _understood(self, response: httpx2.Response, read: Callable[[httpx2.Response], Answer]) -> Answer:
         after = retry_after_seconds(response.headers.get("Retry-After"), now=datetime.now(UTC))
-        raise error_for(_problem(request, response), retry_after_seconds=after)
+        if not response.is_success:
+            problem = own_problem(response)
+            if problem is None:
+                raise foreign(self.server, response, heard=self._heard, after=after)
+            self._heard = True
+            raise error_for(problem, retry_after_seconds=after)
+        try:
+            answer = read(response)
+        except ValueError as error:
+            raise foreign(self.server, response, heard=self._heard, why=_misread(error)) from error
+        self._heard = True
+        return answer
 
     def get(self, model: type[Model], path: str, **how: Any) -> Model:
         """GET `path`, read as `model`."""
-        return self.read(model, self.send("GET", path, **how))
+        return self.send(_reading(model), "GET", path, **how)
 
     def post(self, model: type[Model], path: str, body: object, **how: Any) -> Model:
         """POST `body` to `path`, the answer read as `model`."""
-        return self.read(model, self.send("POST", path, body=body, **how))
+        return self.send(_reading(model), "POST", path, body=body, **how)
 
     def patch(self, model: type[Model], path: str, changes: object) -> Model:
         """PATCH `path` with `changes`, the answer read as `model`."""
-        return self.read(model, self.send("PATCH", path, body=changes))
+        return self.send(_reading(model), "PATCH", path, body=changes)
+
+    def delete(self, path: str) -> None:
+        """DELETE `path`."""
+        self.send(_nothing, "DELETE", path)
 
     def items(self, page: type[Page[Item]], path: str, **query: object) -> Iterator[Item]:
         """Everything in the list at `path`, which comes in pages of the model `page`."""
@@ -133,30 +177,34 @@ class Connection:
             if cursor is None:
                 return
 
-    def read(self, model: type[Model], response: httpx2.Response) -> Model:
-        """The answer's body as `model`. Raises LrtuneError where it is something else."""
-        try:
-            return model.model_validate_json(response.content)
-        except ValidationError as error:
-            raise LrtuneError(
-                f"{self.server} does not answer like an lrtune service of this version "
-                f"({error.error_count()} unexpected fields in a {model.__name__}): check the address, "
-                "and that service and trainer have the same version"
-            ) from error
-
 
 def study_path(name: str) -> str:
     """`/v1/studies/NAME`, quoted."""
     return f"/v1/studies/{quote(name, safe='')}"
 
 
-def _problem(request: httpx2.Request, response: httpx2.Response) -> Problem:
-    try:
-        return Problem.model_validate_json(response.content)
-    except ValidationError:
-        text = " ".join(response.text.split())[:200]
-        detail = f"{request.method} {request.url} answered {response.status_code} {text}".rstrip()
-        return Problem(type="about:blank", title=response.reason_phrase, status=response.status_code, detail=detail)
+def _reopened(server: str, token: str | None, total_seconds: float) -> Connection:
+    return Connection(server, token=token, retry=Retry(total_seconds=total_seconds))
+
+
+def _reading(model: type[Model]) -> Callable[[httpx2.Response], Model]:
+    """Reads an answer as that model."""
+    return lambda response: model.model_validate_json(response.content)
+
+
+def _nothing(response: httpx2.Response) -> None:
+    if response.status_code != 204:
+        raise ValueError(f"{response.status_code}, not 204")
+
+
+def _misread(error: ValueError) -> str:
+    """What to do about an answer that is JSON but not the expected one; nothing where it is no JSON at all."""
+    if not isinstance(error, ValidationError) or error.errors()[0]["type"] == "json_invalid":
+        return ""
+    return (
+        f"{error.error_count()} unexpected fields in a {error.title}; check the address, "
+        "and that service and trainer have the same version"
+    )
 
 
 def _cause(error: httpx2.TransportError) -> str:

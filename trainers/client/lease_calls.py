@@ -1,10 +1,18 @@
 """The calls about one leased trial; each carries its lease."""
 
 from lrtune.service.wire import trials as wire
+from lrtune.service.wire.base import Reply
 from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.retry import Retry
 
 HEARTBEAT_TIMEOUT_SECONDS = 5.0
+
+
+class _Told(Reply):
+    """As much of a trial as shows that it is lrtune's answer, of whatever version."""
+
+    number: int
+    state: str
 
 
 class LeaseCalls:
@@ -43,9 +51,10 @@ class LeaseCalls:
     ) -> None:
         """Ends the trial."""
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
-        self._connection.send("POST", f"{self._path}/result", body=body)
+        self._connection.post(_Told, f"{self._path}/result", body)
 
-    def release(self, checkpoint: wire.Checkpoint | None) -> None:
-        """Gives the trial back unharmed."""
+    def release(self, checkpoint: wire.Checkpoint | None, *, once: bool = False) -> None:
+        """Gives the trial back unharmed. `once`: without retries."""
+        how = {"retry": Retry(total_seconds=0)} if once else {}
         body = wire.Release(lease=self._lease, checkpoint=checkpoint)
-        self._connection.send("POST", f"{self._path}/release", body=body)
+        self._connection.post(_Told, f"{self._path}/release", body, **how)

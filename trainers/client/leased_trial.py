@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
+from lrtune.trainers.client.bodies import as_json, shown_text, valid
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_step, read_value
@@ -14,10 +15,10 @@ from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
     NothingReported,
-    ServiceUnreachable,
     TrialNotOpen,
     TrialPaused,
     TrialStopped,
+    is_of_the_service,
 )
 
 LONGEST_ERROR = 20_000
@@ -33,6 +34,8 @@ class LeasedTrial:
     - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
       checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
     - The process is to end (KeyboardInterrupt, SystemExit): the trial is given back with its last checkpoint.
+    - The service cannot be reached, or is broken, for longer than the client tries again: the trial is given back
+      where that can still be told, and never fails for it. The exception goes on.
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 
@@ -61,6 +64,12 @@ class LeasedTrial:
 
     def __repr__(self) -> str:
         return f"LeasedTrial(number={self.number}, attempt={self.attempt}, params={self.params})"
+
+    def __reduce__(self) -> str:
+        raise LrtuneError(
+            f"trial {self.number} is on lease to this process and cannot be sent to another: send trial.params, "
+            "and report here"
+        )
 
     @property
     def curve(self) -> list[tuple[int, float]]:
@@ -97,9 +106,13 @@ class LeasedTrial:
             raise kind(keeper.verdict)
 
     def checkpoint(self, where: str | wire.Checkpoint, step: StepLike) -> None:
-        """Notes where the training can be resumed after `step`; sent with the next report or on release."""
+        """Notes where the training can be resumed after `step`; sent with the next report or on release.
+
+        Raises LrtuneError where the place cannot be written in UTF-8, as JSON is.
+        """
         if not isinstance(where, wire.Checkpoint):
-            where = wire.Checkpoint(uri=where, step=read_step(step))
+            where = valid(wire.Checkpoint, uri=where, step=read_step(step))
+        as_json(where)
         self._checkpoint, self._checkpoint_is_new = where, True
 
     def complete(self, value: SupportsFloat, standard_error: SupportsFloat | None = None) -> None:
@@ -151,10 +164,10 @@ class LeasedTrial:
         self._end(outcome, lambda: self._calls.result("complete", value=value, standard_error=error))
 
     def _fail(self, error: Exception) -> None:
-        if isinstance(error, ServiceUnreachable):
-            self.outcome = "left behind: the service is gone"
+        if is_of_the_service(error):
+            self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
-        text = "".join(traceback.format_exception(error)).encode(errors="replace").decode()
+        text = shown_text("".join(traceback.format_exception(error)))
         self._end_beside_error("failed", lambda: self._calls.result("failed", error=text[-LONGEST_ERROR:]))
 
     def _end(self, outcome: str, call: Any) -> None:
@@ -163,13 +176,16 @@ class LeasedTrial:
             call()
         except LeaseLost as loss:
             self._lost(loss)
+        except LrtuneError:
+            self.outcome = f"left behind: {outcome} could not be told to the service"
+            raise
 
     def _end_beside_error(self, outcome: str, call: Any) -> None:
         """As `_end`, but an error on its way out is not replaced by one of the service."""
         try:
             self._end(outcome, call)
         except LrtuneError as error:
-            logger.warning("trial %d: %s could not be told to the service: %s", self.number, outcome, error)
+            logger.warning("trial %d: %s: %s", self.number, self.outcome, error)
 
     def _lost(self, loss: LeaseLost) -> None:
         self.outcome = "lease lost"

@@ -4,9 +4,11 @@ import math
 import operator
 from typing import Any, SupportsFloat, SupportsIndex
 
+from lrtune.service.wire.trials import Report
 from lrtune.trainers.errors import InvalidReport
 
 MOST_STEPS = 2**31 - 1
+_COUNT = "count what was trained, optimizer steps or whole epochs, from 1"
 _ORDER = "report(step, value): the step comes first; or write report(value=…, step=…)"
 
 StepLike = SupportsIndex | SupportsFloat
@@ -33,11 +35,18 @@ def read_step(step: StepLike, value: object = None) -> int:
 
 
 def read_value(value: SupportsFloat) -> float:
-    """The metric, which may be non-finite. Raises InvalidReport where it isn't one number."""
+    """The metric, which may be non-finite. Raises InvalidReport where it isn't one number: a bool is none."""
     try:
+        if _is_bool(value) or isinstance(value, str | bytes | bytearray):
+            raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InvalidReport(f"the value must be one number, not {_show(value)}: report a mean, say") from None
+
+
+def read_report(step: StepLike, value: SupportsFloat) -> Report:
+    """One point of a curve. Raises InvalidReport."""
+    return Report(step=read_step(step, value), value=read_value(value))
 
 
 def _whole(given: Any) -> int | None:
@@ -56,7 +65,7 @@ def _whole_float(step: Any) -> int:
     except (TypeError, ValueError, RuntimeError, OverflowError):
         number = math.nan
     if not number.is_integer():
-        raise InvalidReport(f"the step {_show(step)} is no whole number: {_ORDER}")
+        raise InvalidReport(f"the step {_show(step)} is no whole number: {_COUNT}; {_ORDER}")
     return int(number)
 
 

@@ -1,23 +1,26 @@
 """Which failures are worth another try, and how long to wait before it.
 
-Retried: a connection that fails or breaks off, and the answers 429, 502, 503 and 504. Never: any other 4xx;
-a 409 means that the lease is gone, and repeating the question does not bring it back.
+Retried: a connection that fails or breaks off, an answer that is not lrtune's own (see `answers`), and of lrtune's the
+statuses 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and repeating
+the question does not bring it back.
 """
 
 import logging
+import math
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import httpx2
 import tenacity
 
-from lrtune.trainers.errors import ServiceError
+from lrtune.trainers.errors import ForeignAnswer, ServiceError
 
 Answer = TypeVar("Answer")
 
@@ -27,10 +30,17 @@ LONGEST_RETRY_AFTER_SECONDS = 30.0
 SHUTDOWN_SECONDS = 5.0
 """What is left for retries once the process has been told to end."""
 
-_PASSING_STATUSES = frozenset({429, 502, 503, 504})
+BROKEN_SERVICE_SECONDS = 30.0
+"""How long a service that answers 500 is asked again: a fault of its own may be there to stay."""
+UNKNOWN_ADDRESS_SECONDS = 10.0
+"""How long something else is asked again where lrtune never answered: the address may be wrong."""
+SILENT_SECONDS = 3.0
+"""A script that waits longer than that for its service says so, once."""
+
+_PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
 _NOT_PROCESSED_STATUSES = frozenset({429, 503})
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
-_BROKEN = (*_NOT_SENT, httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError)
+_BROKEN = (*_NOT_SENT, httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError)
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +51,8 @@ def may_retry(error: BaseException, *, repeatable: bool = True) -> bool:
     `repeatable` says that the service takes a second copy of this request for the first; where it does not,
     only a request that was certainly not processed is sent again.
     """
+    if isinstance(error, ForeignAnswer):
+        return repeatable or error.status in _NOT_PROCESSED_STATUSES
     if isinstance(error, ServiceError):
         return error.problem.status in (_PASSING_STATUSES if repeatable else _NOT_PROCESSED_STATUSES)
     return isinstance(error, _BROKEN if repeatable else _NOT_SENT)
@@ -65,19 +77,26 @@ def retry_after_seconds(header: str | None, *, now: datetime) -> float | None:
     except ValueError:
         try:
             date = parsedate_to_datetime(header)
-        except ValueError:
+            seconds = ((date if date.tzinfo else date.replace(tzinfo=UTC)) - now).total_seconds()
+        except (ValueError, OverflowError):
             return None
-        if date.tzinfo is None:
-            date = date.replace(tzinfo=UTC)
-        seconds = (date - now).total_seconds()
-    return max(0.0, seconds) if seconds == seconds else None
+    return None if math.isnan(seconds) else max(0.0, seconds)
 
 
 def wait_seconds(attempt: int, error: BaseException | None, *, jitter: float) -> float:
-    """What the service asked for, capped at 30 s; else `backoff_seconds`."""
-    if isinstance(error, ServiceError) and error.retry_after_seconds is not None:
-        return min(error.retry_after_seconds, LONGEST_RETRY_AFTER_SECONDS)
-    return backoff_seconds(attempt, jitter=jitter)
+    """`backoff_seconds`, or longer where the service asked for it, up to 30 s."""
+    asked = error.retry_after_seconds if isinstance(error, ServiceError | ForeignAnswer) else None
+    backoff = backoff_seconds(attempt, jitter=jitter)
+    return backoff if asked is None else max(backoff, min(asked, LONGEST_RETRY_AFTER_SECONDS))
+
+
+def patience_seconds(error: BaseException | None) -> float:
+    """How long such a failure is worth further tries, at most."""
+    if isinstance(error, ForeignAnswer) and not error.heard and error.status not in _PASSING_STATUSES:
+        return UNKNOWN_ADDRESS_SECONDS
+    if isinstance(error, ServiceError) and error.problem.status == 500:
+        return BROKEN_SERVICE_SECONDS
+    return math.inf
 
 
 @dataclass(frozen=True)
@@ -93,18 +112,28 @@ class Retry:
     jitter: Callable[[], float] = random.random
     sleep: Callable[[float], None] | None = None
 
-    def __call__(self, send: Callable[[], Answer], *, repeatable: bool = True) -> Answer:
-        """What `send` returns. Its last error passes through."""
+    def __call__(self, send: Callable[[], Answer], *, repeatable: bool = True, server: str = "") -> Answer:
+        """What `send` returns. Its last error passes through. `server` is named where somebody waits for it."""
         started = self.clock()
+        told = False
 
         def enough(state: tenacity.RetryCallState) -> bool:
-            return self.clock() - started + state.upcoming_sleep > self._budget_seconds()
+            budget = min(self._budget_seconds(), patience_seconds(_error(state)))
+            return self.clock() - started + state.upcoming_sleep > budget
 
         def wait(state: tenacity.RetryCallState) -> float:
             return wait_seconds(state.attempt_number, _error(state), jitter=self.jitter())
 
         def log(state: tenacity.RetryCallState) -> None:
-            logger.warning("%s; trying again in %.1f s", _error(state), state.upcoming_sleep)
+            nonlocal told
+            error = _error(state)
+            logger.warning("%s; trying again in %.1f s", error, state.upcoming_sleep)
+            waited = self.clock() - started
+            if not told and waited + state.upcoming_sleep > SILENT_SECONDS and not _heard_by_a_handler():
+                left = min(self._budget_seconds(), patience_seconds(error)) - waited
+                until = datetime.now() + timedelta(seconds=left)
+                sys.stderr.write(f"lrtune: no answer from {server} ({error}); trying until {until:%H:%M:%S}\n")
+                told = True
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: may_retry(error, repeatable=repeatable)),
@@ -128,3 +157,13 @@ class Retry:
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
+
+
+def _heard_by_a_handler() -> bool:
+    """Whether anyone reads what `logger` says: a script that has not set up logging does not."""
+    at: logging.Logger | None = logger
+    while at is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in at.handlers):
+            return True
+        at = at.parent if at.propagate else None
+    return False

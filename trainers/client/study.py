@@ -13,10 +13,12 @@ from pydantic import TypeAdapter
 
 from lrtune.service.wire import trials as wire
 from lrtune.service.wire.studies import Study, StudyStatus, Suggestion
+from lrtune.trainers.client.bodies import shown_text, valid
 from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
-from lrtune.trainers.errors import LrtuneError, ServiceError, ServiceUnreachable, TrialNotOpen
+from lrtune.trainers.client.retry import FIRST_WAIT_SECONDS
+from lrtune.trainers.errors import ServiceError, ServiceUnreachable, TrialNotOpen
 
 _ANSWER: TypeAdapter[wire.LeasedTrial | wire.NoTrial] = TypeAdapter(wire.LeasedTrial | wire.NoTrial)
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
@@ -69,7 +71,7 @@ class StudyHandle:
             elif answer.done:
                 return
             else:
-                stop.wait(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS)
+                stop.wait(max(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS, FIRST_WAIT_SECONDS))
 
     def trials(self, worker: str | None = None, **how: Any) -> Iterator[LeasedTrial]:
         """The old name of `leases`; goes with the next release. What Optuna's `study.trials` does is `list` here."""
@@ -99,12 +101,10 @@ class StudyHandle:
         return self.spec
 
     def _ask(self, worker: str, *, anneals: bool, resumable: bool) -> wire.LeasedTrial | wire.NoTrial:
-        ask = wire.Ask(worker=worker, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
-        response = self._connection.send("POST", f"{study_path(self.name)}/trials", body=ask)
-        try:
-            return _ANSWER.validate_json(response.content)
-        except ValueError as error:
-            raise LrtuneError(f"{self._connection.server} does not answer like an lrtune service") from error
+        name = shown_text(worker)
+        ask = valid(wire.Ask, worker=name, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
+        path = f"{study_path(self.name)}/trials"
+        return self._connection.send(lambda answer: _ANSWER.validate_json(answer.content), "POST", path, body=ask)
 
     def suggestion(self) -> Suggestion:
         """What to train with, on all that is known so far; costs no trial."""

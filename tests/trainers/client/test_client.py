@@ -18,9 +18,10 @@ def test_the_fields_at_fault_are_named_in_one_line(client: Client, service: Fake
     assert caught.value.problem.status == 422
 
 
-def test_an_error_that_is_no_problem_json_still_reads_well(client: Client, service: FakeService) -> None:
+def test_an_answer_of_someone_else_reads_well(client: Client, service: FakeService) -> None:
     service.fault = lambda _: httpx2.Response(400, text="<html>\nBad Gateway of someone else</html>")
-    with pytest.raises(ServiceError, match="GET http://service/v1/studies/s answered 400 <html> Bad"):
+    told = r"http://service does not answer like .*GET /v1/studies/s was answered 400 .*'<html> Bad.*check --server"
+    with pytest.raises(ServiceUnreachable, match=told):
         client.study("s")
 
 

@@ -69,6 +69,14 @@ def test_a_step_that_is_none_is_refused_with_the_right_order(
     assert service.bodies("/result")[0]["state"] == "failed"
 
 
+@pytest.mark.parametrize("epoch", [0.25, np.float32(0.5), torch.tensor(1.5)])
+def test_a_fraction_of_an_epoch_is_refused_with_the_remedy(client: Client, service: FakeService, epoch: Any) -> None:
+    trial = next(client.study("s").leases())
+    with pytest.raises(InvalidReport, match="count what was trained, optimizer steps or whole epochs"), trial:
+        trial.report(epoch, 0.5)
+    assert service.bodies("/reports") == []
+
+
 @pytest.mark.parametrize("step", [-1, 2**31, -3.0, pytest.param(10**5000, id="huge")])
 def test_a_step_out_of_bounds_is_refused(client: Client, service: FakeService, step: float) -> None:
     trial = next(client.study("s").leases())
@@ -77,12 +85,30 @@ def test_a_step_out_of_bounds_is_refused(client: Client, service: FakeService, s
     assert service.bodies("/reports") == []
 
 
-@pytest.mark.parametrize("value", [None, "high", torch.ones(3), [0.5], pytest.param(10**400, id="huge")])
+BOOLS = [True, False, np.bool_(True), torch.tensor(False)]
+NO_NUMBERS = [None, "high", "0.5", b"0.5", *BOOLS, torch.ones(3), [0.5], pytest.param(10**400, id="huge")]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS)
 def test_a_value_that_is_no_number_is_refused(client: Client, service: FakeService, value: Any) -> None:
     trial = next(client.study("s").leases())
     with pytest.raises(InvalidReport, match="the value must be one number, not"), trial:
         trial.report(1, value)
     assert trial.curve == []
+
+
+@pytest.mark.parametrize("value", [True, np.bool_(False), "0.5"])
+def test_what_is_no_loss_is_none_at_the_end_and_of_a_recorded_training_either(
+    client: Client, service: FakeService, value: Any
+) -> None:
+    trial = next(client.study("s").leases())
+    with pytest.raises(InvalidReport, match="the value must be one number"), trial:
+        trial.complete(value)
+    with pytest.raises(InvalidReport, match="the value must be one number"):
+        client.record("s", {"learning_rate": 0.1}, value=value)
+    with pytest.raises(InvalidReport, match="the value must be one number"):
+        client.record("s", {"learning_rate": 0.1}, reports=[(1, value)])
+    assert service.bodies("/record") == []
 
 
 def test_a_checkpoint_is_of_a_whole_step_too(client: Client, service: FakeService) -> None:

@@ -67,7 +67,7 @@ def test_a_passing_refusal_is_retried(client: Client, service: FakeService, slep
     assert slept == [0.2, 0.4, 0.8]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 500])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422])
 def test_a_lasting_refusal_is_not_retried(
     client: Client, service: FakeService, slept: list[float], status: int
 ) -> None:
@@ -88,8 +88,20 @@ def test_a_409_is_never_retried(client: Client, service: FakeService, slept: lis
     assert slept == []
 
 
-@pytest.mark.parametrize(("header", "waited"), [("7", 7.0), ("0", 0.0), ("3600", 30.0)])
-def test_retry_after_is_honoured_and_capped(
+@pytest.mark.parametrize(
+    ("header", "waited"),
+    [
+        ("7", 7.0),
+        ("3600", 30.0),
+        ("inf", 30.0),
+        ("0", 0.2),
+        ("-5", 0.2),
+        ("nan", 0.2),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.2),
+        ("Thu, 01 Jan 9999999 00:00:00 GMT", 0.2),
+    ],
+)
+def test_retry_after_is_honoured_within_the_backoff_and_30_seconds(
     client: Client, service: FakeService, slept: list[float], header: str, waited: float
 ) -> None:
     def busy() -> httpx2.Response:
@@ -138,3 +150,35 @@ def test_what_cannot_be_repeated_is_sent_again_where_it_did_not_arrive(client: C
     service.fault = times(2, refused)
     client.create_study("t")
     assert len(service.calls) == 3
+
+
+def test_a_broken_service_is_asked_again_for_30_seconds(
+    client: Client, service: FakeService, slept: list[float]
+) -> None:
+    service.fault = lambda _: problem(500, "internal-error")
+    with pytest.raises(ServiceError, match="do better"):
+        client.study("s")
+    assert 20 < sum(slept) <= 30
+
+
+def test_a_script_without_logging_is_told_once_what_it_waits_for(
+    client: Client, service: FakeService, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for heard, lines in ((False, 1), (True, 0)):
+        monkeypatch.setattr("lrtune.trainers.client.retry._heard_by_a_handler", lambda heard=heard: heard)
+        service.fault = lambda _: refused()
+        with pytest.raises(ServiceUnreachable):
+            client.study("s")
+        said = capsys.readouterr().err.splitlines()
+        assert len(said) == lines
+        for line in said:
+            assert line.startswith("lrtune: no answer from http://service ([Errno 111] Connection refused); trying")
+
+
+def test_a_short_wait_is_not_worth_a_word(
+    client: Client, service: FakeService, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lrtune.trainers.client.retry._heard_by_a_handler", lambda: False)
+    service.fault = times(3, refused)
+    client.study("s")
+    assert capsys.readouterr().err == ""

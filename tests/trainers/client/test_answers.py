@@ -1,0 +1,156 @@
+"""What a proxy, a gateway or a login page answers in the service's place costs time, and never a training."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx2
+import pytest
+
+from lrtune import Client, LeasedTrial, ServiceError, ServiceUnreachable
+from tests.fake_service import TRIAL, FakeService, problem
+
+HTML = {"content-type": "text/html"}
+PROBLEM = {"content-type": "application/problem+json"}
+
+
+def rfc9457(status: int, **members: Any) -> bytes:
+    return json.dumps({"type": "not-found", "title": "t", "status": status, "detail": "d", **members}).encode()
+
+
+FOREIGN = {
+    "a page at 500": lambda: httpx2.Response(500, text="<html>oops"),
+    "a page at 404": lambda: httpx2.Response(404, text="<html>no backend"),
+    "a page at 403": lambda: httpx2.Response(403, text="<html>blocked"),
+    "a page at 401": lambda: httpx2.Response(401, text="<html>sign in"),
+    "a page at 409": lambda: httpx2.Response(409, text="<html>conflict"),
+    "a page at 413": lambda: httpx2.Response(413, text="<html>too large"),
+    "a page at 520": lambda: httpx2.Response(520, text="<html>origin is down"),
+    "a status nobody knows": lambda: httpx2.Response(799, text=""),
+    "a redirect": lambda: httpx2.Response(302, headers={"Location": "https://login.example/"}),
+    "not modified": lambda: httpx2.Response(304),
+    "a page at 200": lambda: httpx2.Response(200, text="<html>welcome", headers=HTML),
+    "nothing at 200": lambda: httpx2.Response(200),
+    "no content": lambda: httpx2.Response(204),
+    "half an answer": lambda: httpx2.Response(200, content=b'{"verdict": "cont'),
+    "an answer of something else": lambda: httpx2.Response(200, json={"error": "maintenance"}),
+    "a list": lambda: httpx2.Response(201, json=[1, 2]),
+    "text that is not UTF-8": lambda: httpx2.Response(200, content=b"\xff\xfe{}"),
+    "broken compression": lambda: httpx2.Response(200, content=b"{}", headers={"content-encoding": "gzip"}),
+    "a gateway's problem": lambda: httpx2.Response(404, content=rfc9457(404, type="about:blank"), headers=PROBLEM),
+    "a problem by URL": lambda: httpx2.Response(
+        409, content=rfc9457(409, type="https://gateway/lease-lost"), headers=PROBLEM
+    ),
+    "a problem of another status": lambda: httpx2.Response(502, content=rfc9457(404), headers=PROBLEM),
+    "our problem as a page": lambda: httpx2.Response(404, content=rfc9457(404), headers=HTML),
+}
+
+
+def first(count: int, answer: Callable[[], httpx2.Response], *, ending: str) -> Callable[[httpx2.Request], Any]:
+    """Answers the first `count` requests whose path ends so."""
+    left = iter(range(count))
+
+    def fault(request: httpx2.Request) -> httpx2.Response | None:
+        return answer() if request.url.path.endswith(ending) and next(left, None) is not None else None
+
+    return fault
+
+
+def train(trial: LeasedTrial) -> None:
+    with trial:
+        trial.report(1, 0.5, checkpoint="file:///w")
+        trial.report(2, 0.25)
+
+
+@pytest.mark.parametrize("ending", ["/trials", "/reports", "/result"])
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_training_goes_on_once_the_service_itself_answers(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response], ending: str
+) -> None:
+    study = client.study("s")
+    service.fault = first(3, answer, ending=ending)
+    train(next(study.leases()))
+    assert len(service.bodies(ending)) > 3
+    assert [(body["state"], body["value"]) for body in service.bodies("/result")][-1] == ("complete", 0.25)
+
+
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_training_whose_service_stays_away_is_given_back_and_never_failed(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response]
+) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, answer, ending="/reports")
+    with pytest.raises(ServiceUnreachable):
+        train(trial)
+    assert trial.outcome == "given back"
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///w", "step": 1}}]
+    assert service.bodies("/result") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (lambda: problem(500, "internal-error"), ServiceError),
+        (lambda: problem(503, "standby"), ServiceError),
+        (lambda: problem(429, "too-many-requests"), ServiceError),
+        (lambda: problem(404, "study-not-found"), ServiceError),
+        (lambda: problem(403, "forbidden"), ServiceError),
+    ],
+)
+def test_a_trouble_of_the_service_is_no_failure_of_the_training(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response], error: type[Exception]
+) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, answer, ending="/reports")
+    with pytest.raises(error):
+        train(trial)
+    assert (trial.outcome, service.bodies("/result")) == ("given back", [])
+
+
+def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, FOREIGN["a page at 200"], ending="/result")
+    with pytest.raises(ServiceUnreachable):
+        train(trial)
+    assert trial.outcome == "left behind: complete, 0.25 could not be told to the service"
+
+
+def test_an_address_where_lrtune_never_answered_is_given_up_soon(
+    client: Client, service: FakeService, slept: list[float]
+) -> None:
+    service.fault = lambda _: httpx2.Response(200, text="<html>a router's page", headers=HTML)
+    with pytest.raises(ServiceUnreachable, match="a router's page"):
+        client.study("s")
+    assert 5 < sum(slept) <= 10
+
+
+def test_a_newer_service_may_say_more_about_a_trial_that_is_over(client: Client, service: FakeService) -> None:
+    service.fault = first(9, lambda: httpx2.Response(200, json={**TRIAL, "colour": "red"}), ending="/result")
+    train(next(client.study("s").leases()))
+    assert len(service.bodies("/result")) == 1
+
+
+CALLS: dict[str, Callable[[Client], object]] = {
+    "a study": lambda client: client.study("s"),
+    "studies": lambda client: list(client.studies()),
+    "status": lambda client: client.status("s"),
+    "a suggestion": lambda client: client.suggestion("s"),
+    "a suggestion without a study": lambda client: client.suggest(optimizer="adam"),
+    "a response": lambda client: client.response("s"),
+    "a trial": lambda client: client.trial("s", 0),
+    "enqueue": lambda client: client.enqueue("s", {"learning_rate": 0.1}),
+    "record": lambda client: client.record("s", {"learning_rate": 0.1}, value=1.0),
+    "delete": lambda client: client.delete_study("s"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_call_outlives_every_foreign_answer(client: Client, service: FakeService, name: str) -> None:
+    client.study("s")
+    for what, answer in FOREIGN.items():
+        if (name, what) == ("delete", "no content"):
+            continue  # That is how the service itself answers.
+        service.fault = first(2, answer, ending="")
+        before = len(service.calls)
+        CALLS[name](client)
+        assert len(service.calls) == before + 3, what
