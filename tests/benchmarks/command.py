@@ -11,6 +11,7 @@ COMMANDS = {
         "Reports, asks, loading, takeover, beside stock Optuna.",
     ),
     "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
+    "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "search": ("tests.benchmarks.search.command", "search", "Search methods on learning curves, bowls or trainings."),
     "finder": ("tests.benchmarks.finder.command", "finder", "Range tests beside whole trainings."),

@@ -63,7 +63,7 @@ class PostgresServer:
         url = make_url(self._server.get_uri()).set(drivername="postgresql+psycopg")
         self._sockets = str(url.query["host"])
         self.url = url.render_as_string(hide_password=False)
-        self._plain_url = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.plain_url = url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def _pg_ctl(self, *arguments: str) -> int:
         # Output to nowhere: the server would inherit a pipe and keep it open.
@@ -97,7 +97,7 @@ class PostgresServer:
 
     def cut_connections(self) -> int:
         """End every connection of the service, whatever it is doing; how many there were."""
-        with psycopg.connect(self._plain_url, autocommit=True) as admin:
+        with psycopg.connect(self.plain_url, autocommit=True) as admin:
             return admin.execute(
                 "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'lrtune'"
             ).rowcount

@@ -28,6 +28,8 @@ class _Process(Server):
 class Service:
     """`lrtune serve` on one loopback port, whichever process that is at the time. Ends with the block."""
 
+    module = "lrtune.service.cli.main"
+
     def __init__(self, url: str, log: Path, **settings: str) -> None:
         self.log = log
         self._environment = {"LRTUNE_STORAGE": url, **{f"LRTUNE_{name.upper()}": v for name, v in settings.items()}}
@@ -47,7 +49,7 @@ class Service:
 
     def _begin(self) -> _Process:
         options = ("serve", "--host", "127.0.0.1", "--port", str(self._port), "--log-level", "warning")
-        return _Process("lrtune.service.cli.main", *options, log=self.log, environment=self._environment)
+        return _Process(self.module, *options, log=self.log, environment=self._environment)
 
     def _wait(self) -> None:
         try:
@@ -60,6 +62,11 @@ class Service:
     def address(self) -> str:
         """Where it listens."""
         return self._process.address
+
+    @property
+    def pid(self) -> int:
+        """Of the process that serves now."""
+        return self._process.pid
 
     def kill(self) -> None:
         """kill −9."""
