@@ -12,6 +12,7 @@ from tests.benchmarks.conftest import Bench
 
 PAGES = {
     "storage": "reference/benchmarks.md",
+    "abuse": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "search": "explanation/search.md",

@@ -41,7 +41,7 @@ def measure_abuse(
     Prints, for each, what the stranger got, and in milliseconds how long the heartbeats waited: the longest also as a
     ratio to the longest with nobody else there. Ends with code 1 where a lease was lost, an answer was wrong or, in the
     long form, a heartbeat waited longer than 250 ms (or twice the calm longest, on a machine that is busy otherwise).
-    Everything is on loopback, and ends with the command.
+    Everything is on loopback, and ends with the command. docs/reference/benchmarks.md says more.
     """
     from dataclasses import replace
 

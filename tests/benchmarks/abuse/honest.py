@@ -1,4 +1,4 @@
-"""Honest workers, a process of their own: each holds a lease, and every 50 ms sends a heartbeat or a report, by turns."""
+"""Honest workers, a process of their own: each holds a lease, and sends a heartbeat or a report every 50 ms."""
 
 import asyncio
 import threading
