@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol, with bounds on what a peer may send and on how long it may take."""
 
 import asyncio
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -82,15 +82,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def _add_part(self, begun: int, received: int) -> None:
         """Count a chunk that did not end its request: the parser keeps what it has of an unfinished header.
 
-        It counts where all of it was of this request, the one that was `begun`, and none of it of the body, of which
-        so much had been `received`.
+        All of it counts where all of it was of this request, the one that was `begun`, and none of it of the body, of
+        which so much had been `received`; else whole headers do.
         """
         if self._begun != begun or (self._in_body and self._received != received):
-            self._part = 0
+            self._part = self._size()
         else:
             self._part += self._chunk
         if self._part > self._limits.head_bytes:
-            raise _Refused(refusals.head_too_large(self._limits.head_bytes))
+            self._refuse_size()
+
+    def _size(self) -> int:
+        """Bytes of the head, or of the trailers, as far as they are whole."""
+        line = len(self.url) if self._in_head else 0
+        return line + sum(len(name) + len(value) + 4 for name, value in self.headers)
+
+    def _refuse_size(self) -> NoReturn:
+        raise _Refused(refusals.head_too_large(self._limits.head_bytes))
 
     # The parser's callbacks
 
@@ -104,8 +112,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The parser's: the head is there."""
-        if self._part or self._chunk > self._limits.head_bytes:
-            self._check_size(len(self.url))
+        most = self._limits.head_bytes
+        if (self._part or self._chunk > most) and self._size() > most:
+            self._refuse_size()
         if len(self.pipeline) >= _MOST_PIPELINED:
             raise _Refused(refusals.NOT_HTTP)
         super().on_headers_complete()
@@ -113,12 +122,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head, self._in_body = False, True
         self._part = self._received = 0
         self._since = self._heard = self._registry.tick
-
-    def _check_size(self, size: int) -> None:
-        """Refuse headers, or trailers, that together with `size` bytes before them are too large."""
-        most = self._limits.head_bytes
-        if size + sum(len(name) + len(value) + 4 for name, value in self.headers) > most:
-            raise _Refused(refusals.head_too_large(most))
 
     def on_body(self, body: bytes) -> None:
         """The parser's: a piece of the body."""
@@ -128,8 +131,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The parser's: the request is there."""
-        if self.headers:
-            self._check_size(0)
+        if self.headers and self._size() > self._limits.head_bytes:
+            self._refuse_size()
         self._in_body = False
         super().on_message_complete()
 

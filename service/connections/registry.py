@@ -118,7 +118,7 @@ class Connections:
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Look at all connections once a second from now on."""
         if self._timer is None:
-            self._timer = loop.call_later(1.0, self._look, loop)
+            self._timer = loop.call_later(1.0, self._go_on, loop)
 
     def stop(self) -> None:
         """Look no more."""
@@ -126,8 +126,12 @@ class Connections:
             self._timer.cancel()
             self._timer = None
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._timer = loop.call_later(1.0, self._look, loop)
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(1.0, self._go_on, loop)
+        self.look()
+
+    def look(self) -> None:
+        """Look at all connections: a second has gone by."""
         self.tick += 1
         for connection in [*self._open, *self._leaving]:
             connection.look_over()
