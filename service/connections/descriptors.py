@@ -1,5 +1,6 @@
 """File descriptors: what the system lets the process have."""
 
+import contextlib
 import errno
 import os
 
@@ -19,8 +20,9 @@ def raise_limit() -> int | None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
+        with contextlib.suppress(OSError, ValueError):  # macOS has another limit besides.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
     return None if soft == resource.RLIM_INFINITY else soft
 
 

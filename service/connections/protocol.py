@@ -154,8 +154,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def waiting_since(self) -> int | None:
         """See registry.Connection."""
-        waits = not (self._answering or self._in_body or self._refused or self.transport.is_closing())
-        return self._since if waits else None
+        busy = self._answering or self._in_body or self._refused or self.transport.is_closing()
+        return None if busy or self.transport.get_write_buffer_size() else self._since
 
     def close(self) -> None:
         """See registry.Connection."""
@@ -165,20 +165,23 @@ class BoundedProtocol(HttpToolsProtocol):
     def look_over(self) -> None:
         """See registry.Connection."""
         waited, limits = self._registry.tick - self._since, self._limits
-        if self._refused and waited > _LINGER_TICKS:
-            self.transport.abort()
-        elif self.transport.is_closing() or self.flow.write_paused:
-            self._check_reader()
+        unread = self.transport.get_write_buffer_size()
+        if unread:
+            self._check_reader(unread)
+        elif self._refused:
+            if waited > _LINGER_TICKS:
+                self.transport.abort()
         elif self._in_body:
             self._check_body(waited)
         elif self._answering:
-            self._heard, self._unread = self._registry.tick, 0
+            self._heard = self._registry.tick
         elif self._in_head and waited > limits.head_seconds:
             self._registry.note("head")
             self._turn_away(refusals.too_slow("head", limits.head_seconds))
         elif not self._in_head and waited > limits.idle_seconds:
             self._registry.note("idle")
             self.close()
+        self._unread = unread
 
     def _check_body(self, waited: int) -> None:
         tick, allowed = self._registry.tick, self._limits.body_seconds
@@ -191,12 +194,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._registry.note("body")
             self._turn_away(refusals.too_slow("body", allowed))
 
-    def _check_reader(self) -> None:
-        """Give up who does not read its answer."""
-        unread = self.transport.get_write_buffer_size()
+    def _check_reader(self, unread: int) -> None:
+        """Give up who does not read its answer; nobody else is awaited before that is read."""
+        tick, allowed = self._registry.tick, 1 if self._registry.ending else self._limits.body_seconds
         if unread != self._unread:
-            self._unread, self._heard = unread, self._registry.tick
-        elif self._registry.tick - self._heard > (1 if self._registry.ending else self._limits.body_seconds):
+            self._heard = self._since = tick
+        elif tick - self._heard > allowed:
             self._registry.note("answer")
             self.transport.abort()
 

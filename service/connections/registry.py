@@ -108,7 +108,7 @@ class Connections:
             idle = self._spare.pop()
             since = idle.waiting_since() if idle in self._open else None
             if since is not None and self.tick - since > _SPARED_SECONDS:
-                self._open.discard(idle)
+                self.forget(idle)
                 idle.close()
                 return True
         return False
