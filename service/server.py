@@ -79,6 +79,7 @@ def _connections(settings: Settings, app: FastAPI) -> Connections:
     limits = HttpLimits(
         connections=granted,
         head_bytes=settings.max_head_bytes,
+        bodies_bytes=settings.max_bodies_bytes,
         head_seconds=settings.head_timeout_seconds,
         body_seconds=settings.body_timeout_seconds,
         idle_seconds=settings.idle_timeout_seconds,

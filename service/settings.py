@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     """The port to listen on; 0 takes a free one."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     """Larger request bodies are refused with 413."""
+    max_bodies_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    """The bodies of all requests under way may come to so much; beyond it one over 64 KiB is refused with 503."""
     max_head_bytes: Annotated[int, Field(ge=1024)] = 65_536
     """Larger heads (request line and headers), and larger trailers, are refused with 431."""
     max_connections: Annotated[int, Field(ge=16)] = 4096

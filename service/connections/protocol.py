@@ -14,6 +14,8 @@ _LINGER_TICKS = 2
 _LEAST_BYTES_PER_SECOND = 100
 """A body that keeps coming at this rate is never too slow."""
 _MOST_PIPELINED = 16
+_SMALL_BYTES = 65_536
+"""A body up to here is taken whatever others send: a heartbeat always gets through."""
 
 
 class _Refused(Exception):
@@ -43,6 +45,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._chunk = 0  # Bytes that came last.
         self._part = 0  # Bytes of an unfinished head, or of what stands between two pieces of a body.
         self._received = 0
+        self._held = 0  # Bytes of bodies that are not answered yet.
         self._unread = 0
         self._refused = False
 
@@ -58,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio's: closed, by whichever side."""
         self._registry.forget(self)
+        self._let_go()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -125,8 +129,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """The parser's: a piece of the body."""
-        self._heard = self._registry.tick
-        self._received += len(body)
+        if self.cycle.response_complete:  # Thrown away.
+            return
+        registry, size = self._registry, len(body)
+        self._heard = registry.tick
+        self._received += size
+        self._held += size
+        registry.bodies_bytes += size
+        if self._received > _SMALL_BYTES and registry.bodies_bytes > self._limits.bodies_bytes:
+            raise _Refused(refusals.too_much(self._limits.bodies_bytes))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -139,6 +150,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """uvicorn's: the answer is written. As uvicorn's own, without a timer: the registry looks for idle ones."""
         self.server_state.total_requests += 1
+        if self._held:
+            self._let_go()
         if self.transport.is_closing():
             return
         self._since = self._registry.tick
@@ -203,11 +216,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._registry.note("answer")
             self.transport.abort()
 
+    def _let_go(self) -> None:
+        self._registry.bodies_bytes -= self._held
+        self._held = 0
+
     # Turning away
 
     def _turn_away(self, refusal: Refusal) -> None:
         """Answer and close; where the answer would be taken for that to an earlier request, close only."""
         self._refused, self._since = True, self._registry.tick
+        self._let_go()
         awaited = self._answering
         answered = self._in_body if not awaited else not self._in_body or self.cycle.response_started
         if answered or self.pipeline:

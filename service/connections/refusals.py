@@ -69,6 +69,12 @@ def too_many(limit: int) -> Refusal:
     return Refusal(503, "too-many-connections", "Too many connections", detail, retry_after_seconds=5)
 
 
+def too_much(max_bytes: int) -> Refusal:
+    """503: the bodies of all requests under way are as much as is kept at a time."""
+    detail = f"the bodies of all requests under way are more than {max_bytes} bytes; try again, or send less at once"
+    return Refusal(503, "too-many-bodies", "Too much is sent at once", detail, retry_after_seconds=5)
+
+
 SHUTTING_DOWN = Refusal(
     503, "shutting-down", "The service is shutting down", "the service is shutting down; try again", 1
 )

@@ -28,6 +28,8 @@ class HttpLimits:
     connections: int = 4096
     head_bytes: int = 65_536
     """Of request line and headers; of trailers as well."""
+    bodies_bytes: int = 268_435_456
+    """Of all bodies under way together; beyond it small ones are still taken."""
     head_seconds: float = 15.0
     """From the first byte of a request to the end of its head."""
     body_seconds: float = 30.0
@@ -65,6 +67,8 @@ class Connections:
     ) -> None:
         self.limits = limits or HttpLimits()
         self.tick = 0
+        self.bodies_bytes = 0
+        """Of the bodies under way: sent, and not answered yet."""
         self.ending = False
         """Whether the process is about to end, and waits for nobody who does not read."""
         self._open: set[Connection] = set()

@@ -1,12 +1,14 @@
 """Heads and trailers end somewhere: 431, and nothing of them is kept."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.benchmarks.processes import resident_bytes
-from tests.connections.conftest import HEAD, Served, one_answer, post
+from tests.connections.conftest import HEAD, Serve, Served, one_answer, post
 from tests.support.processes import Programs
 
 KIB = 1024
@@ -101,6 +103,24 @@ def test_fifty_megabytes_of_headers_cost_the_service_no_memory(served: Served) -
             assert sent > 64 * KIB
     assert resident_bytes(served.program.pid) - before < 20_000_000
     assert served.say(HEAD, b"\r\n").startswith(b"HTTP/1.1 200 ")
+
+
+def test_all_bodies_under_way_together_are_bounded_and_small_ones_get_through(serve: Serve) -> None:
+    served = serve(max_bodies_bytes=KIB * KIB)
+    half = post("/v1/studies", f"Content-Length: {KIB * KIB}") + b" " * 400 * KIB
+    with ExitStack() as stack:
+        opened = [stack.enter_context(served.connect()) for _ in range(2)]
+        for one in opened:
+            one.sendall(half)
+        path = served.new_study("in-between")
+        refused = served.say(half)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: " in refused
+        assert b'"too-many-bodies"' in refused
+        assert httpx2.get(served.address + path).status_code == 200
+    for _ in range(3):
+        whole = served.say(half + b" " * 624 * KIB + HEAD + b"\r\n")
+        assert whole.startswith(b"HTTP/1.1 4"), "those that have gone, and those that are answered, count no more"
 
 
 @pytest.mark.parametrize("sent", [b"\x16\x03\x01\x02\x00\x01", b"hello\r\n\r\n", b"GET  HTTP/1.1\r\n\r\n"])
