@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.connections.conftest import HEAD, Served, everything, long_poll, one_answer, post
+from tests.connections.conftest import HEAD, Serve, Served, everything, long_poll, one_answer, post
 from tests.support.processes import Programs
 
 LIMIT = 2
@@ -119,7 +119,8 @@ def test_who_does_not_read_the_answers_is_closed(served: Served) -> None:
     assert served.metric(series) == before + 1
 
 
-def test_the_log_tells_once_a_minute_at_most(served: Served) -> None:
-    for _ in range(2):
-        served.say(b"GET /")
+def test_the_log_tells_once_a_minute_at_most(serve: Serve) -> None:
+    served = serve(head_timeout_seconds=1)
+    for _ in range(3):
+        assert served.say(b"GET /").startswith(b"HTTP/1.1 408 ")
     assert served.program.stderr.count("kept the service waiting") == 1
