@@ -172,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def close(self) -> None:
         """See registry.Connection."""
-        self._refused = True  # What comes now is not to be begun any more.
+        self._refused, self._since = True, self._registry.tick  # What comes now is not to be begun any more.
         self.transport.close()
 
     def look_over(self) -> None:
