@@ -61,8 +61,8 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         engine.start()
         with ThreadPoolExecutor(_DRAWERS, thread_name_prefix="lrtune-draw") as drawers:
-            app.state.container = Container.over(engine, drawers, metrics)
-            sweeper = asyncio.create_task(_sweep(app.state.container), name="lrtune-sweeper")
+            parts = app.state.container = Container.over(engine, drawers, metrics)
+            sweeper = asyncio.create_task(_sweep(parts), name="lrtune-sweeper")
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
@@ -70,6 +70,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
                     app.state.optuna_address = address
                     yield
             finally:
+                parts.watchers.close()
                 sweeper.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await sweeper
@@ -84,6 +85,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
     )
+    app.state.metrics, app.state.version = metrics, app.version
     for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
         app.include_router(noun.router)
     if settings.dashboard:

@@ -6,20 +6,30 @@ import errno
 import logging
 import signal
 import socket
+import time
 from collections.abc import Iterator
 
-import structlog
 import uvicorn
-from starlette.datastructures import State
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lrtune.service import log_lines
 from lrtune.service.app import create_app
+from lrtune.service.collector import Collector
+from lrtune.service.connections import descriptors
+from lrtune.service.connections.refusals import SHUTTING_DOWN
+from lrtune.service.connections.registry import Connections, HttpLimits
 from lrtune.service.settings import Settings
 from lrtune.service.storage.maintenance.upgrade import check_can_open
-from lrtune.service.uvicorn_options import UVICORN_OPTIONS
+from lrtune.service.uvicorn_options import uvicorn_options
 
-_LEVELS = ("debug", "info", "warning", "error")
+_log = logging.getLogger(__name__)
+
 _DRAIN_SECONDS = 10
 _DEPOSED_DRAIN_SECONDS = 1
+_OTHER_DESCRIPTORS = 128
+"""Kept for the database, files and Optuna's connections."""
+_FEWEST_CONNECTIONS = 16
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
@@ -37,32 +47,80 @@ def run(settings: Settings) -> None:
     Raises StorageError where the storage cannot be opened; CannotServe where the port is taken, and with exit code 75
     where another process has become the writer in place of this one.
     """
-    if settings.log_level not in _LEVELS:
-        raise CannotServe(f"log level {settings.log_level!r}: use one of {', '.join(_LEVELS)}", 2)
+    if settings.log_level not in log_lines.LEVELS:
+        raise CannotServe(f"log level {settings.log_level!r}: use one of {', '.join(log_lines.LEVELS)}", 2)
     check_can_open(settings.storage)
     app = create_app(settings, on_deposed=lambda reason: server.end_deposed(reason))
     bound = _bind(settings.host, settings.port)
     if settings.optuna_port:
         _bind(settings.host, settings.optuna_port, option="--optuna-port").close()
-    _configure_logging(settings.log_level)
-    config = uvicorn.Config(app, timeout_graceful_shutdown=_DRAIN_SECONDS, **UVICORN_OPTIONS)
-    server = _Server(config)
+    log_lines.configure(settings.log_level)
+    server = _Server(app, _connections(settings, app))
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server.address = f"http://{shown}:{port}"
-    server.state = app.state
     with contextlib.closing(bound):
         server.run(sockets=[bound])
     if server.deposed:
         raise CannotServe(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
 
 
+def _connections(settings: Settings, app: FastAPI) -> Connections:
+    """What is granted to HTTP clients: no more connections than there are descriptors for."""
+    limit = descriptors.raise_limit()
+    granted = settings.max_connections
+    if limit is not None and granted > limit - _OTHER_DESCRIPTORS:
+        granted = max(_FEWEST_CONNECTIONS, limit - _OTHER_DESCRIPTORS)
+        _log.warning(
+            "fewer connections are taken than LRTUNE_MAX_CONNECTIONS says, the process may not open as many files: "
+            "raise its hard limit (ulimit -Hn)",
+            extra={"connections": granted, "descriptors": limit},
+        )
+    limits = HttpLimits(
+        connections=granted,
+        head_bytes=settings.max_head_bytes,
+        bodies_bytes=settings.max_bodies_bytes,
+        head_seconds=settings.head_timeout_seconds,
+        body_seconds=settings.body_timeout_seconds,
+        idle_seconds=settings.idle_timeout_seconds,
+    )
+    connections = Connections(limits, on_closed=app.state.metrics.connection_closed)
+    app.state.metrics.connections.set_function(connections.__len__)
+    return connections
+
+
+class _UntilCancelled:
+    """ASGI middleware: a request that is still under way when the drain is over is answered with 503, not with a
+    traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if scope["type"] != "http":
+                raise
+            with contextlib.suppress(RuntimeError):  # It has begun to answer.
+                await SHUTTING_DOWN.send(send)
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server; says when it serves, and ends with exit code 0 when it is asked to end."""
 
     address = ""
-    state = State()
     deposed = ""
+
+    def __init__(self, app: FastAPI, connections: Connections) -> None:
+        options = uvicorn_options(connections)
+        super().__init__(
+            uvicorn.Config(_UntilCancelled(app), timeout_graceful_shutdown=_DRAIN_SECONDS, **options),
+        )
+        self._state = app.state
+        self._connections = connections
+        self._collector = Collector(app.state.metrics.collected)
 
     def end_deposed(self, reason: str) -> None:
         """End soon, without waiting long for requests: nothing can be committed here any more. From any thread."""
@@ -72,10 +130,31 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self.started:
-            print(f"lrtune serving on {self.address}", flush=True)
-            if (optuna_address := getattr(self.state, "optuna_address", None)) is not None:
-                print(f"lrtune serving Optuna's gRPC protocol on {optuna_address}", flush=True)
+        if not self.started:
+            return
+        loop = asyncio.get_running_loop()
+        self._collector.start(loop)
+        self._connections.start(loop)
+        optuna_address = getattr(self._state, "optuna_address", None)
+        _log.info("started", extra={"address": self.address, "optuna": optuna_address, "version": self._state.version})
+        print(f"lrtune serving on {self.address}", flush=True)
+        if optuna_address is not None:
+            print(f"lrtune serving Optuna's gRPC protocol on {optuna_address}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        begun = time.monotonic()
+        _log.info("shutting down", extra={"why": self._why, "connections": len(self._connections)})
+        self._connections.ending = True
+        self._state.container.watchers.close()
+        await super().shutdown(sockets)
+        self._connections.stop()
+        self._collector.stop()
+        _log.info("ended", extra={"seconds": round(time.monotonic() - begun, 2)})
+
+    @property
+    def _why(self) -> str:
+        signals = [signal.Signals(number).name for number in self._captured_signals]
+        return self.deposed or ", ".join(signals) or "asked to"
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,24 +181,3 @@ def _bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
         ) from error
     bound.set_inheritable(False)
     return bound
-
-
-def _configure_logging(level: str) -> None:
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "logger", "event"]),
-        ],
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("alembic", "uvicorn.error", "a2wsgi"):
-        logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -19,6 +19,18 @@ class Settings(BaseSettings):
     """The port to listen on; 0 takes a free one."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 1_048_576
     """Larger request bodies are refused with 413."""
+    max_bodies_bytes: Annotated[int, Field(ge=1_048_576)] = 268_435_456
+    """The bodies of all requests under way may come to so much; beyond it one over 64 KiB is refused with 503."""
+    max_head_bytes: Annotated[int, Field(ge=1024)] = 65_536
+    """Larger heads (request line and headers), and larger trailers, are refused with 431."""
+    max_connections: Annotated[int, Field(ge=16)] = 4096
+    """So many connections are open at most. A new one takes the place of one that idles, or is refused with 503."""
+    head_timeout_seconds: Annotated[float, Field(ge=1)] = 15.0
+    """A request's head must be there so long after its first byte; else 408."""
+    body_timeout_seconds: Annotated[float, Field(ge=1)] = 30.0
+    """A request's body may stand still for so long, and so may an answer that is read; else 408, and closed."""
+    idle_timeout_seconds: Annotated[float, Field(ge=1)] = 75.0
+    """A connection without a request is closed after so long."""
     log_level: str = "info"
     """debug, info, warning or error."""
     dashboard: bool = True

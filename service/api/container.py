@@ -43,4 +43,9 @@ async def _container(request: Request) -> Container:
     return container
 
 
+def client_of(request: Request) -> str | None:
+    """The address that a request came from, for the log; None where it came from none."""
+    return request.client.host if request.client is not None else None
+
+
 Parts = Annotated[Container, Depends(_container)]

@@ -6,9 +6,11 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lrtune.service.connections.registry import Cause
 from lrtune.service.wire.trials import Verdict
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_COLLECTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -50,6 +52,31 @@ class Metrics:
             "Leases taken back because nobody renewed them.",
             registry=self.registry,
         )
+        self.collection_seconds = Histogram(
+            "lrtune_collection_seconds",
+            "Seconds for which everything stood still while garbage was collected.",
+            ["generation"],
+            buckets=_COLLECTION_SECONDS,
+            registry=self.registry,
+        )
+        self._collected = [self.collection_seconds.labels(str(generation)) for generation in range(3)]
+        self.connections = Gauge("lrtune_connections", "HTTP connections that are open.", registry=self.registry)
+        self.connections_refused = Counter(
+            "lrtune_connections_refused_total",
+            "HTTP connections refused since too many were open.",
+            registry=self.registry,
+        )
+        self.connections_timed_out = Counter(
+            "lrtune_connections_timed_out_total",
+            "HTTP connections closed that kept the service waiting.",
+            ["part"],
+            registry=self.registry,
+        )
+        self.without_descriptors = Counter(
+            "lrtune_seconds_without_descriptors_total",
+            "Seconds in which the process had no file descriptor left.",
+            registry=self.registry,
+        )
         self.writer = Gauge(
             "lrtune_writer", "1 while this process writes the database, else 0.", registry=self.registry
         )
@@ -78,6 +105,19 @@ class Metrics:
         """Count one commit."""
         self.commit_changes.observe(changes)
         self.commit_seconds.observe(seconds)
+
+    def collected(self, generation: int, seconds: float) -> None:
+        """Time one collection of garbage."""
+        self._collected[generation].observe(seconds)
+
+    def connection_closed(self, cause: Cause) -> None:
+        """Count one connection that was refused or given up; or a second without descriptors."""
+        if cause == "limit":
+            self.connections_refused.inc()
+        elif cause == "descriptors":
+            self.without_descriptors.inc()
+        else:
+            self.connections_timed_out.labels(cause).inc()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Response
+from fastapi import APIRouter, Body, Request, Response
 
-from lrtune.service.api.container import Parts
+from lrtune.service.api.container import Parts, client_of
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.studies import study_view
 from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
@@ -13,9 +13,9 @@ router = APIRouter(tags=["studies"])
 
 
 @router.post("/v1/studies", status_code=201, responses={200: {"model": Study}})
-async def create_study(body: Annotated[NewStudy, Body()], parts: Parts, response: Response) -> Study:
+async def create_study(body: Annotated[NewStudy, Body()], parts: Parts, request: Request, response: Response) -> Study:
     """Create a study; 200 where it exists and `if_exists` is `load`."""
-    study, new = await parts.studies.create(body)
+    study, new = await parts.studies.create(body, by=client_of(request))
     response.status_code = 201 if new else 200
     with parts.engine.lock:
         return study_view(study)
@@ -39,14 +39,14 @@ async def get_study(study: str, parts: Parts) -> Study:
 
 
 @router.patch("/v1/studies/{study}")
-async def patch_study(study: str, body: Annotated[StudyPatch, Body()], parts: Parts) -> Study:
+async def patch_study(study: str, body: Annotated[StudyPatch, Body()], parts: Parts, request: Request) -> Study:
     """Change the budget, pause or stop a study, describe it."""
-    found = await parts.studies.patch(study, body)
+    found = await parts.studies.patch(study, body, by=client_of(request))
     with parts.engine.lock:
         return study_view(found)
 
 
 @router.delete("/v1/studies/{study}", status_code=204)
-async def delete_study(study: str, parts: Parts) -> None:
+async def delete_study(study: str, parts: Parts, request: Request) -> None:
     """Delete a study with all its trials."""
-    await parts.studies.delete(study)
+    await parts.studies.delete(study, by=client_of(request))

@@ -1,6 +1,7 @@
 """The engine as an Optuna storage: every Optuna sampler, visualisation and dashboard works on it unchanged."""
 
 import copy
+import logging
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -96,7 +99,9 @@ class OptunaStorage(BaseStorage):
         return study.study_id
 
     def delete_study(self, study_id: int) -> None:
-        self.engine.delete(self._study(study_id)).wait()
+        study = self._study(study_id)
+        self.engine.delete(study).wait()
+        _log.info("study deleted", extra={"study": study.name, "trials": len(study.trials), "by": "Optuna's interface"})
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         with self._changed(self._study(study_id)) as change:

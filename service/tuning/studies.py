@@ -1,6 +1,7 @@
 """Studies: creating, finding, changing, listing and deleting them."""
 
 import asyncio
+import logging
 from typing import Any
 
 from optuna.study import StudyDirection
@@ -16,6 +17,8 @@ from lrtune.service.tuning.sampling.samplers import check_sampler
 from lrtune.service.tuning.state.rate_prior import prior_of
 from lrtune.service.tuning.state.spec_differences import differences_text
 from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
+
+_log = logging.getLogger(__name__)
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 _NOT_COMPARED = {"name", "description", "if_exists"}
@@ -48,8 +51,11 @@ class Studies:
             self._engine.check_active()
             raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
 
-    async def create(self, body: NewStudy) -> tuple[StudyMirror, bool]:
-        """Create a study; return it and whether it is new. Raises StudyExists, InvalidField."""
+    async def create(self, body: NewStudy, *, by: str | None = None) -> tuple[StudyMirror, bool]:
+        """Create a study; return it and whether it is new. The log tells who it was `by`.
+
+        Raises StudyExists, InvalidField.
+        """
         spec = StudySpec.model_validate(body.model_dump(exclude={"if_exists"}))
         check_sampler(spec)
         remembered = await asyncio.to_thread(remember, self._engine, spec)
@@ -63,6 +69,7 @@ class Studies:
         except StudyNameTaken:
             return await self._existing(body), False
         await change.on_disk()
+        _log.info("study created", extra={"study": study.name, "by": by})
         return study, True
 
     async def _existing(self, body: NewStudy) -> StudyMirror:
@@ -82,8 +89,9 @@ class Studies:
         await self.settled(study)
         return study
 
-    async def patch(self, name: str, body: StudyPatch) -> StudyMirror:
-        """Change what is given of budget, pause, stop, prior, short trainings and description. Raises InvalidField."""
+    async def patch(self, name: str, body: StudyPatch, *, by: str | None = None) -> StudyMirror:
+        """Change what is given of budget, pause, stop, prior, short trainings and description. The log tells who it
+        was `by`. Raises InvalidField."""
         study = await self.get(name)
         settings: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
         spec = study.spec
@@ -104,12 +112,16 @@ class Studies:
             if short_trainings is not None:
                 change.set_study_attr(CHOSEN_SHORT_TRAININGS_ATTR, short_trainings, system=True)
         await change.on_disk()
+        changed = body.model_dump(mode="json", exclude_unset=True, exclude={"description"})
+        described = {"description": "…"} if "description" in body.model_fields_set else {}
+        _log.info("study changed", extra={"study": name, "changed": changed | described, "by": by})
         return study
 
-    async def delete(self, name: str) -> None:
-        """Delete a study with its trials. Workers that hold one get 404 from then on."""
+    async def delete(self, name: str, *, by: str | None = None) -> None:
+        """Delete a study with its trials. Workers that hold one get 404 from then on. The log tells who it was `by`."""
         study = await self.get(name)
         await self._engine.delete(study).on_disk()
+        _log.info("study deleted", extra={"study": name, "trials": len(study.trials), "by": by})
 
     async def page(self, after: str | None, limit: int) -> tuple[list[StudyMirror], str | None]:
         """Up to `limit` studies by name, those after `after`, and the name to go on after."""

@@ -131,23 +131,20 @@ def sampling_order(space: Mapping[str, Parameter]) -> list[str]:
 
     Raises ValueError where conditions go in a circle.
     """
-    order: list[str] = []
-    done: set[str] = set()
-
-    def visit(name: str, path: tuple[str, ...]) -> None:
-        if name in done:
-            return
-        if name in path:
-            circle = " -> ".join((*path[path.index(name) :], name))
-            raise ValueError(f"{name}: when goes in a circle ({circle}): remove one of the conditions")
-        for parent in space[name].when or {}:
-            visit(parent, (*path, name))
-        done.add(name)
-        order.append(name)
-
+    order: dict[str, None] = {}
     for name in space:
-        visit(name, ())
-    return order
+        path = [name] if name not in order else []
+        while path:
+            parents = space[path[-1]].when or {}
+            missing = next((parent for parent in parents if parent not in order), None)
+            if missing is None:
+                order[path.pop()] = None
+            elif missing in path:
+                circle = " -> ".join((*path[path.index(missing) :], missing))
+                raise ValueError(f"{missing}: when goes in a circle ({circle}): remove one of the conditions")
+            else:
+                path.append(missing)
+    return list(order)
 
 
 def is_active(parameter: Parameter, params: Mapping[str, object]) -> bool:

@@ -148,10 +148,18 @@ class JsonLinesProcess(Process):
         return self.receive()
 
 
+_SERVE = ("serve", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
+
+
 def service_process(url: str, log: Path) -> Server:
     """`lrtune serve` on a free loopback port and the database at `url`."""
-    options = ("serve", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
-    return Server("lrtune.service.cli.main", *options, log=log, environment={"LRTUNE_STORAGE": url})
+    return Server("lrtune.service.cli.main", *_SERVE, log=log, environment={"LRTUNE_STORAGE": url})
+
+
+def timed_service_process(url: str, timings: Path, log: Path) -> Server:
+    """The same; once it has ended, `timings` holds its collections: see `tests.benchmarks.storage.timed_service`."""
+    module = "tests.benchmarks.storage.timed_service"
+    return Server(module, str(timings), *_SERVE, log=log, environment={"LRTUNE_STORAGE": url})
 
 
 def resident_bytes(pid: int) -> int:

@@ -35,6 +35,8 @@ class Batch(Completion):
         for batch in self._absorbed:
             batch.end()
         super().end()
+        # Each change knows its batch: without this they would be garbage for the collector, a cycle for each commit.
+        self.changes, self._absorbed = [], []
 
 
 def rows_of(changes: Sequence[Change]) -> list[Row]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from lrtune.service.collector import loading
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql import conflicts
-from lrtune.service.storage.sql.gc_pause import gc_paused
 from lrtune.service.storage.sql.range_tests import read_range_tests
 from lrtune.service.storage.sql.trials import read_trials
 from lrtune.service.wire.studies import StudySpec
@@ -50,7 +50,7 @@ def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror
     Leases found in the database are renewed at `now` for the study's whole time to live: how long the service was
     away is not held against its workers.
     """
-    with gc_paused():
+    with loading():
         return _load(connection, study_id, now)
 
 

@@ -10,6 +10,7 @@ class Watchers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._events: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
+        self._closed = False
 
     def notify(self, study_ids: set[int]) -> None:
         """These studies have changed, on disk."""
@@ -21,8 +22,18 @@ class Watchers:
             for event in self._events[study_id]:
                 event.set()
 
+    def close(self) -> None:
+        """Wake all who wait, as if their time were over, and let nobody wait any more: the service is shutting down.
+
+        In the event loop.
+        """
+        self._closed = True
+        self._wake(set(self._events))
+
     async def wait(self, study_id: int, timeout_seconds: float) -> bool:
-        """Wait for the next change of a study; False after the timeout."""
+        """Wait for the next change of a study; False after the timeout, and where the service shuts down."""
+        if self._closed:
+            return False
         event = asyncio.Event()
         self._events[study_id].add(event)
         try:
@@ -34,4 +45,4 @@ class Watchers:
             self._events[study_id].discard(event)
             if not self._events[study_id]:
                 del self._events[study_id]
-        return True
+        return not self._closed

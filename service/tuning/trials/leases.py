@@ -11,6 +11,7 @@
 Every function here alters one trial within a change, under the engine's lock.
 """
 
+import logging
 import math
 import secrets
 from dataclasses import replace
@@ -25,6 +26,8 @@ from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial
+
+_log = logging.getLogger(__name__)
 
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -160,6 +163,8 @@ def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
         finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
     else:
         requeue(change, trial, lost=lost)
+    seen = {"study": change.study.name, "trial": trial.number, "attempt": work.attempt, "worker": work.worker}
+    _log.info("lease expired", extra=seen | {"became": "paused" if trial.paused else trial.outcome})
 
 
 def leased_view(trial: TrialMirror, ttl_seconds: float) -> LeasedTrial:

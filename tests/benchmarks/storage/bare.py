@@ -6,7 +6,8 @@ from typing import Annotated
 import uvicorn
 from fastapi import Body, FastAPI
 
-from lrtune.service.uvicorn_options import UVICORN_OPTIONS
+from lrtune.service.connections.registry import Connections
+from lrtune.service.uvicorn_options import uvicorn_options
 from lrtune.service.wire.trials import Reports, Verdict
 from lrtune.trainers.worker.parent_watch import end_with_owner
 
@@ -24,7 +25,7 @@ def serve() -> None:
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     print(f"bare endpoint serving on http://127.0.0.1:{bound.getsockname()[1]}", flush=True)
-    uvicorn.Server(uvicorn.Config(app, **UVICORN_OPTIONS)).run(sockets=[bound])
+    uvicorn.Server(uvicorn.Config(app, **uvicorn_options(Connections()))).run(sockets=[bound])
 
 
 if __name__ == "__main__":

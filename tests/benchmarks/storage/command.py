@@ -19,6 +19,7 @@ ROWS = (
     "ask-tpe",
     "ask-auto",
     "status",
+    "pauses",
     "memory",
     "load",
     "takeover",

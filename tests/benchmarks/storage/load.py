@@ -98,6 +98,38 @@ def status(address: str, study: str, workers: int, seconds: float) -> dict[str, 
     return _run(measure)
 
 
+def pauses(address: str, study: str, connections: int, seconds: float) -> dict[str, float]:
+    """How long reports take while so many connections train without a pause: seconds of the slowest one, and of all
+    but the slowest thousandth; with how many reports and trainings there were."""
+    requests = Study(study)
+
+    async def train(one: Connection, deadline: float, took: list[float]) -> int:
+        trained = 0
+        while trained == 0 or time.perf_counter() < deadline:
+            trial = await requests.ask(one)
+            for step in _steps():
+                began = time.perf_counter()
+                await one.call(requests.report(trial, step), 200)
+                took.append(time.perf_counter() - began)
+            await requests.finish(one, trial)
+            trained += 1
+        return trained
+
+    async def measure() -> dict[str, float]:
+        async with _connected(address, connections) as opened:
+            took: list[float] = []
+            deadline = time.perf_counter() + seconds
+            trained = sum(await asyncio.gather(*(train(one, deadline, took) for one in opened)))
+            return {
+                "p999": quantile(took, 0.999),
+                "longest": max(took),
+                "reports": len(took),
+                "trainings": trained,
+            }
+
+    return _run(measure)
+
+
 def touch(address: str, study: str) -> dict[str, float]:
     """Seconds until the service has answered one GET of the study, which it may have to load."""
 
@@ -236,4 +268,4 @@ def _run(measure: Callable[[], Coroutine[Any, Any, dict[str, Any]]]) -> dict[str
 
 
 if __name__ == "__main__":
-    answer_lines({f.__name__: f for f in (reports, bare, work, asks, status, touch, lease, resume)})
+    answer_lines({f.__name__: f for f in (reports, bare, work, asks, status, pauses, touch, lease, resume)})

@@ -27,6 +27,7 @@ class Plan:
     work_seconds: float = 5.0
     stock_seconds: float = 6.0
     status_seconds: float = 10.0
+    pause_seconds: float = 60.0
     asks: int = 60
     short: bool = False
 
@@ -43,6 +44,7 @@ class Plan:
             work_seconds=0.7,
             stock_seconds=0.7,
             status_seconds=1.0,
+            pause_seconds=3.0,
             asks=10,
             workers=2,
             short=True,

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.benchmarks.databases import databases_of
 from tests.benchmarks.machine import describe
 from tests.benchmarks.processes import JsonLinesProcess
-from tests.benchmarks.storage import latencies, takeover, throughput
+from tests.benchmarks.storage import latencies, pauses, takeover, throughput
 from tests.benchmarks.storage.figures import Figure, Findings
 from tests.benchmarks.storage.plan import Plan
 from tests.benchmarks.storage.testbed import Testbed
@@ -47,6 +47,7 @@ def _rows(plan: Plan) -> Iterator[Row]:
         "ask-tpe": latencies.asks("tpe"),
         "ask-auto": latencies.asks("auto"),
         "status": latencies.status,
+        "pauses": pauses.pauses,
     }
     for name, row in own.items():
         if name in plan.rows:

@@ -20,6 +20,7 @@ SECONDS = 240
 SIDES = {
     "report": {"bare endpoint", "lrtune", "stock in-process"},
     "ask-random": {"100 trials", "300 trials"},
+    "pauses": {"longest collection", "report, p99.9", "slowest report"},
     "load": {"lrtune", "stock in-process"},
     "takeover": {"lrtune"},
 }
