@@ -35,7 +35,8 @@ async def readyz(parts: Parts) -> JSONResponse:
     parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
     if storage == "reachable" and schema == "current" and writer == "held":
         return JSONResponse({"ready": True, **parts_of_it})
-    detail = str(engine.failure or "the storage is not ready yet; try again")
+    storage = engine.database.concealed(storage)
+    detail = engine.database.concealed(str(engine.failure or "the storage is not ready yet; try again"))
     kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
     more = {"ready": False, **parts_of_it}
     return problem(503, kind, "Not ready", detail, more=more, headers={"Retry-After": "1"})

@@ -3,25 +3,29 @@
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
-from lrtune.service.storage.database.connections import BUSY_TIMEOUT_SECONDS, discard, raw_postgres
+from lrtune.service.storage.database import postgres_session
+from lrtune.service.storage.database.connections import BUSY_TIMEOUT_SECONDS, discard, parse_url, raw_postgres
 from lrtune.service.storage.database.driver_errors import (
-    Cause,
     DatabaseBusy,
+    HeldUp,
     RowsRefused,
-    cause_of,
+    RowsUnstorable,
     first_line,
+    is_held_up,
     is_refusal,
-    unavailable,
+    is_unstorable,
 )
 from lrtune.service.storage.database.postgres_pipeline import Pipeline
 from lrtune.service.storage.database.postgres_transaction import PostgresTransaction
 from lrtune.service.storage.database.readable import ReadableDatabase
-from lrtune.service.storage.database.writer_lock import AdvisoryLock, LockFile
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.database.sqlite_file import FileMoved, SqliteFile
+from lrtune.service.storage.database.writer_lock import AdvisoryLock
+from lrtune.service.storage.errors import StorageError, StorageUnavailable
 from lrtune.service.storage.schema import tables
 from lrtune.service.storage.sql.execution import execute_on
 from lrtune.service.storage.sql.statements import Row, Statements
@@ -46,32 +50,45 @@ class Database(ReadableDatabase):
         self._writer: Connection | None = None
         self._pipeline: Pipeline | None = None
         self._patient = True
-        sqlite = self.dialect == "sqlite"
-        self._file_lock = LockFile(str(self._url.database)) if sqlite else None
-        self._advisory_lock = None if sqlite else AdvisoryLock(self.shown_url, shard, depose_after_seconds)
+        self._file: SqliteFile | None = None
+        self._advisory_lock: AdvisoryLock | None = None
+        if self.dialect == "sqlite":
+            named, real = str(parse_url(url).database), str(self._url.database)
+            self._file = SqliteFile(Path(named).absolute(), Path(real))
+        else:
+            self._advisory_lock = AdvisoryLock(self.shown_url, shard, depose_after_seconds)
 
     def acquire(self) -> None:
-        """Become the writer. Raises WriterBusy where another process is, StorageUnavailable where none can."""
+        """Become the writer. Raises WriterBusy where another process is, StorageUnavailable where none can,
+        StorageUnsuitable."""
         if self._writer is not None:
             return
-        held = self._file_lock is not None and self._file_lock.held
-        if self._file_lock is not None and not held:
-            self._file_lock.take()
+        held = self._file is not None and self._file.held
+        if self._file is not None:
+            self._file.take()
         connection: Connection | None = None
         try:
+            if self._advisory_lock is not None:
+                postgres_session.check(self._engine)
             connection = self._engine.connect()
             if self._advisory_lock is not None:
                 self._advisory_lock.take(connection)
+                limit = postgres_session.BATCH_LOCK_TIMEOUT_MILLISECONDS
+                connection.exec_driver_sql(f"SET lock_timeout = {limit}")
+                connection.commit()
             else:
                 connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_AT_MOST}")
                 connection.rollback()
+            if self._file is not None:
+                self._file.opened()
+                self._may_create = False
         except BaseException as error:
             if connection is not None:
                 discard(connection)
             if not held:
                 self._release_file()
             if isinstance(error, SQLAlchemyError):
-                raise unavailable(error, self.shown_url) from error
+                raise self.unavailable(error) from error
             raise
         self._writer = connection
         self._patient = True
@@ -95,30 +112,32 @@ class Database(ReadableDatabase):
         self._release_file()
 
     def _release_file(self) -> None:
-        if self._file_lock is not None:
-            self._file_lock.give_up()
+        if self._file is not None:
+            self._file.give_up()
 
     # Writing a batch
 
-    def write(self, rows: Iterable[Row], *, patient: bool = True) -> None:
+    def write(self, rows: Iterable[Row], *, patient: bool = True, lock_seconds: float | None = None) -> None:
         """Write `rows` in one transaction; on return they are on disk.
 
         Raises RowsRefused where the database says that a row is wrong; then none is written and the lock is still
         held. Raises StorageUnavailable where the database does not answer; then the lock is given up, and the rows may
         be on disk all the same where only the answer was lost. On SQLite, a `patient` writer waits for another
-        process's transaction; else DatabaseBusy is raised, nothing written.
+        process's transaction; else DatabaseBusy is raised, nothing written. On PostgreSQL a row that another
+        transaction has locked is waited for as long as `lock_seconds` says; then HeldUp is raised, nothing written.
         """
         with self._using, self._writing() as writer, self._refusing(writer, patient):
             if self.dialect == "postgresql":
                 if not self._statements.reserved.known:
                     with writer.begin():
                         self._statements.reserved.look(writer)
-                self._send(writer, rows).wait()
+                self._send(writer, rows, lock_seconds).wait()
             else:
                 self._set_patience(writer, patient)
                 with writer.begin():
                     for check in self._statements.run(execute_on(writer), rows):
                         check()
+                    self._check_file()
 
     @property
     def writes_without_waiting(self) -> bool:
@@ -160,23 +179,31 @@ class Database(ReadableDatabase):
         seconds = transaction.limit_seconds
         return StorageUnavailable(f"the database {self.shown_url} has not answered for {seconds:.0f} s")
 
-    def _send(self, writer: Connection, rows: Iterable[Row]) -> PostgresTransaction:
+    def _send(self, writer: Connection, rows: Iterable[Row], lock_seconds: float | None = None) -> PostgresTransaction:
         connection = raw_postgres(writer)
         if self._pipeline is None:
             self._pipeline = Pipeline(connection)
         transaction = PostgresTransaction(connection, self._pipeline, writer.dialect)
-        transaction.send(self._statements, rows)
+        transaction.send(self._statements, rows, lock_seconds)
         return transaction
 
     @contextlib.contextmanager
     def _refusing(self, writer: Connection, patient: bool) -> Iterator[None]:
         try:
             yield
+        except StorageError:
+            raise
         except Exception as error:
             self._statements.reserved.forget()
-            if not patient and cause_of(error) is Cause.LOCKED:
-                raise DatabaseBusy from error
-            if is_refusal(error) and not writer.closed and not writer.invalidated:
+            if writer.closed or writer.invalidated:
+                raise
+            if is_held_up(error) and self.dialect == "postgresql":
+                raise HeldUp(first_line(error)) from error
+            if is_held_up(error) and not patient:
+                raise DatabaseBusy(first_line(error)) from error
+            if is_unstorable(error):
+                raise RowsUnstorable(first_line(error)) from error
+            if is_refusal(error):
                 raise RowsRefused(first_line(error)) from error
             raise
 
@@ -186,9 +213,28 @@ class Database(ReadableDatabase):
         writer = self._held()
         try:
             yield writer
+        except StorageUnavailable as error:
+            self._leave(writer, log_is_ours=isinstance(error, FileMoved) and error.log_is_ours)
+            raise
         except SQLAlchemyError as error:
             self.disconnect()
-            raise unavailable(error, self.shown_url) from error
+            raise self.unavailable(error) from error
+
+    def _check_file(self) -> None:
+        """Raise where a SQLite file is not the one that was opened, or no longer ours alone."""
+        if self._file is not None:
+            self._file.check()
+
+    def _leave(self, writer: Connection, *, log_is_ours: bool) -> None:
+        """Let go of all connections: a file was moved. What is in its log belongs into it, wherever it is now, and
+        must not be read into one that has taken its place."""
+        if log_is_ours:
+            with contextlib.suppress(SQLAlchemyError):
+                self._set_patience(writer, patient=False)
+                writer.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.disconnect()
+        self._engine.dispose()
+        self._release_file()
 
     def _set_patience(self, writer: Connection, patient: bool) -> None:
         if self.dialect == "sqlite" and self._patient is not patient:
@@ -210,13 +256,15 @@ class Database(ReadableDatabase):
         try:
             with writer.begin():
                 if self.dialect == "postgresql":
-                    writer.exec_driver_sql("SET LOCAL statement_timeout = 0")
+                    limit = postgres_session.UPKEEP_LOCK_TIMEOUT_MILLISECONDS
+                    writer.exec_driver_sql(f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {limit}")
                 else:  # The driver begins by itself at the first row written, too late for a table.
                     writer.exec_driver_sql("BEGIN IMMEDIATE")
                 yield writer
+                self._check_file()
         except OperationalError as error:
             self.release()
-            raise unavailable(error, self.shown_url) from error
+            raise self.unavailable(error) from error
 
     def checkpoint(self) -> None:
         """On SQLite, carry what the write-ahead log holds into the database, beside readers and the writer.
@@ -230,8 +278,24 @@ class Database(ReadableDatabase):
 
     def check_writer(self) -> None:
         """Raise StorageUnavailable where the connection that commits is dead. Tells the standbys that we are alive."""
-        with self._using, self._writing() as writer, writer.begin():
-            writer.execute(select(1))
+        with self._using, self._writing() as writer:
+            self._check_file()
+            try:
+                with writer.begin():
+                    if self._advisory_lock is not None:
+                        self._advisory_lock.check(writer)
+                    else:
+                        writer.execute(select(1))
+            except DBAPIError as error:
+                if not is_held_up(error):
+                    raise
+
+    def check_file(self) -> None:
+        """Raise StorageUnavailable or StorageUnsuitable where the file of a SQLite database was moved, or has got a
+        second name. Costs microseconds, where no batch is under way."""
+        if self._file is not None and self._writer is not None:
+            with self._using, self._writing():
+                self._check_file()
 
     def probe(self) -> None:
         """Raise StorageUnavailable where the database takes no writes now: disk full, read-only, locked by others."""
@@ -240,6 +304,7 @@ class Database(ReadableDatabase):
         with self._using, self._writing() as writer, writer.begin():
             writer.execute(insert(reports).values(row))
             writer.execute(delete(reports).where(reports.c.trial_id == -1))
+            self._check_file()
 
     def close(self) -> None:
         """Give up the lock and all connections."""
