@@ -19,9 +19,9 @@ from lrtune.service.storage.sql.unstorable import unstorable_value
 
 _log = logging.getLogger(__name__)
 
-_LOCK_SECONDS = 0.25
+_LOCK_SECONDS = 0.4
 """How long a change waits for another process's lock."""
-_LOCKS_SECONDS = 0.5
+_LOCKS_SECONDS = 0.6
 """How long all changes of a batch do, one after the other: the rest of the studies waits with them."""
 _LEAST_LOCK_SECONDS = 0.01
 
@@ -63,6 +63,7 @@ class ChangeByChange:
             for change in held_up.values():
                 new = any(op is Op.INSERT_STUDY for op, _ in change.rows)
                 self._queue.mirrors.take_back(change.study, exists=not new)
+                self._queue.locked.note(change.study.study_id)
         if refused:
             self._put_right(set(refused))
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lrtune.service.storage.commit.batch import Batch
 from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.commit.locked_studies import LockedStudies
 from lrtune.service.storage.commit.writer_state import WriterState
 from lrtune.service.storage.database.driver_errors import DatabaseBusy, HeldUp, RowsRefused
 from lrtune.service.storage.errors import StorageUnavailable
@@ -32,6 +33,7 @@ class CommitQueue:
         self.call: Callable[[], None] = self.wake.set
         self.on_commit: list[Callable[[set[int]], None]] = []
         self.on_batch: list[Callable[[int, float], None]] = []
+        self.locked = LockedStudies()
         self._forming = Batch()
         self._pending: dict[int, Batch] = {}
 

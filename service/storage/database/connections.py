@@ -85,6 +85,7 @@ def new_postgres(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
                 "application_name": "lrtune",
+                "client_encoding": "utf8",
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
                 "keepalives_count": 3,

@@ -68,8 +68,7 @@ class Database(ReadableDatabase):
             self._file.take()
         connection: Connection | None = None
         try:
-            if self._advisory_lock is not None:
-                postgres_session.check(self._engine)
+            self.check_suits()
             connection = self._engine.connect()
             if self._advisory_lock is not None:
                 self._advisory_lock.take(connection)
@@ -92,6 +91,12 @@ class Database(ReadableDatabase):
             raise
         self._writer = connection
         self._patient = True
+
+    def check_suits(self) -> None:
+        """Raise StorageUnsuitable where PostgreSQL, or a pooler before it, cannot serve us; StorageUnavailable."""
+        if self._advisory_lock is not None:
+            with self.told_as_unavailable():
+                postgres_session.check(self._engine)
 
     def _held(self) -> Connection:
         if self._writer is None:

@@ -164,7 +164,8 @@ def _scripts() -> ScriptDirectory:
 
 
 def check_can_open(url: str) -> None:
-    """Raise StorageUrlInvalid, StorageUnavailable or SchemaMismatch where `url` names nothing that can be served."""
+    """Raise StorageUrlInvalid, StorageUnavailable (or StorageUnsuitable) or SchemaMismatch where `url` names nothing that
+    can be served."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         folder = Path(parsed.database or "").absolute().parent
@@ -172,6 +173,7 @@ def check_can_open(url: str) -> None:
             raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
     database = Database(url)
     try:
+        database.check_suits()
         refuse_foreign(database)
     finally:
         database.close()
