@@ -119,7 +119,8 @@ async def _on_known(request: Request, error: Exception) -> JSONResponse:
 
 def _detail(request: Request, error: Exception) -> str:
     """What the error says; of the storage without its URL, which is nobody's affair who only talks to the service."""
-    container = getattr(request.app.state, "container", None)
+    app = request.scope.get("app")
+    container = None if app is None else getattr(app.state, "container", None)
     if container is None or not isinstance(error, StorageError):
         return str(error)
     return str(container.engine.database.concealed(str(error)))

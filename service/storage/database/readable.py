@@ -49,7 +49,7 @@ class ReadableDatabase:
 
     def concealed(self, text: str) -> str:
         """A text without this URL in any form, and without its secrets: for those who only talk to the service."""
-        for form in (self.url, self._url.render_as_string(), self.shown_url):
+        for form in (self.url, self.shown_url, without_secrets(self.shown_url, self._url)):
             text = text.replace(f"the database {form}", "the database").replace(form, "the database")
         return without_secrets(text, self._url)
 

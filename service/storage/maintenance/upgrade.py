@@ -164,8 +164,7 @@ def _scripts() -> ScriptDirectory:
 
 
 def check_can_open(url: str) -> None:
-    """Raise StorageUrlInvalid, StorageUnavailable (or StorageUnsuitable) or SchemaMismatch where `url` names nothing that
-    can be served."""
+    """Raise StorageUrlInvalid, StorageUnavailable or SchemaMismatch where `url` names nothing that can be served."""
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         folder = Path(parsed.database or "").absolute().parent

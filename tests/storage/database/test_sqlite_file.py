@@ -113,7 +113,7 @@ def test_with_its_lock_file_removed_a_writer_commits_nothing_beside_the_next_one
     successor = database(opened, path)
     successor.acquire()
     successor.probe()
-    with pytest.raises(StorageUnavailable, match="lock file .* was removed or replaced"):
+    with pytest.raises(StorageUnavailable, match=r"lock file .* was removed or replaced"):
         writer.probe()
     with pytest.raises(WriterBusy):
         writer.acquire()
