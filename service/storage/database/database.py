@@ -5,29 +5,24 @@ import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 
 from lrtune.service.storage.database import postgres_session
 from lrtune.service.storage.database.connections import BUSY_TIMEOUT_SECONDS, discard, parse_url, raw_postgres
 from lrtune.service.storage.database.driver_errors import (
     DatabaseBusy,
-    HeldUp,
-    RowsRefused,
-    RowsUnstorable,
-    first_line,
     is_held_up,
-    is_refusal,
-    is_unstorable,
+    nothing_written,
 )
 from lrtune.service.storage.database.postgres_pipeline import Pipeline
 from lrtune.service.storage.database.postgres_transaction import PostgresTransaction
 from lrtune.service.storage.database.readable import ReadableDatabase
-from lrtune.service.storage.database.sqlite_file import FileMoved, SqliteFile
+from lrtune.service.storage.database.sqlite_file import FileMoved, SqliteFile, carry_over_all
 from lrtune.service.storage.database.writer_lock import AdvisoryLock
 from lrtune.service.storage.errors import StorageError, StorageUnavailable
-from lrtune.service.storage.schema import tables
 from lrtune.service.storage.sql.execution import execute_on
+from lrtune.service.storage.sql.probe import write_and_remove
 from lrtune.service.storage.sql.statements import Row, Statements
 
 DEPOSE_AFTER_SECONDS = 20.0
@@ -72,9 +67,6 @@ class Database(ReadableDatabase):
             connection = self._engine.connect()
             if self._advisory_lock is not None:
                 self._advisory_lock.take(connection)
-                limit = postgres_session.BATCH_LOCK_TIMEOUT_MILLISECONDS
-                connection.exec_driver_sql(f"SET lock_timeout = {limit}")
-                connection.commit()
             else:
                 connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_AT_MOST}")
                 connection.rollback()
@@ -200,17 +192,10 @@ class Database(ReadableDatabase):
             raise
         except Exception as error:
             self._statements.reserved.forget()
-            if writer.closed or writer.invalidated:
+            told = None if writer.closed or writer.invalidated else nothing_written(error, patient=patient)
+            if told is None:
                 raise
-            if is_held_up(error) and self.dialect == "postgresql":
-                raise HeldUp(first_line(error)) from error
-            if is_held_up(error) and not patient:
-                raise DatabaseBusy(first_line(error)) from error
-            if is_unstorable(error):
-                raise RowsUnstorable(first_line(error)) from error
-            if is_refusal(error):
-                raise RowsRefused(first_line(error)) from error
-            raise
+            raise told from error
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -234,9 +219,7 @@ class Database(ReadableDatabase):
         """Let go of all connections: a file was moved. What is in its log belongs into it, wherever it is now, and
         must not be read into one that has taken its place."""
         if log_is_ours:
-            with contextlib.suppress(SQLAlchemyError):
-                self._set_patience(writer, patient=False)
-                writer.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            carry_over_all(writer)
         self.disconnect()
         self._engine.dispose()
         self._release_file()
@@ -304,11 +287,8 @@ class Database(ReadableDatabase):
 
     def probe(self) -> None:
         """Raise StorageUnavailable where the database takes no writes now: disk full, read-only, locked by others."""
-        reports = tables.superseded_reports
-        row = {"trial_id": -1, "lease_number": 0, "step": 0, "value_type": "FINITE"}
         with self._using, self._writing() as writer, writer.begin():
-            writer.execute(insert(reports).values(row))
-            writer.execute(delete(reports).where(reports.c.trial_id == -1))
+            write_and_remove(writer)
             self._check_file()
 
     def close(self) -> None:

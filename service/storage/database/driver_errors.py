@@ -124,6 +124,21 @@ def is_held_up(error: Exception) -> bool:
     return cause_of(error) is Cause.LOCKED
 
 
+def nothing_written(error: Exception, *, patient: bool) -> DatabaseBusy | RowsRefused | None:
+    """What to tell of a transaction that failed with this error and left the connection as before: HeldUp,
+    DatabaseBusy, RowsUnstorable or RowsRefused. None where the database is not there for us.
+
+    SQLite's lock is one for the whole database: a `patient` writer that has waited for it in vain cannot write at all.
+    """
+    if is_held_up(error):
+        if isinstance(_driver_error(error), psycopg.Error):
+            return HeldUp(first_line(error))
+        return None if patient else DatabaseBusy(first_line(error))
+    if is_unstorable(error):
+        return RowsUnstorable(first_line(error))
+    return RowsRefused(first_line(error)) if is_refusal(error) else None
+
+
 def _is_lost(error: Exception) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 

@@ -8,8 +8,12 @@ the transaction, when nobody else can write, and a new writer begins with a writ
 committed, and we commit nothing more.
 """
 
+import contextlib
 import os
 from pathlib import Path
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from lrtune.service.storage.database.writer_lock import LockFile
 from lrtune.service.storage.errors import StorageUnavailable, StorageUnsuitable
@@ -128,6 +132,14 @@ class SqliteFile:
                 )
             if found is not None:
                 self._beside[ending] = found
+
+
+def carry_over_all(connection: Connection) -> None:
+    """Carry the log that a connection has open over into the file that it has open, and empty it, as far as nobody
+    reads there. Never raises."""
+    with contextlib.suppress(SQLAlchemyError):
+        connection.exec_driver_sql("PRAGMA busy_timeout=0")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _identity(path: str | Path) -> _Identity | None:

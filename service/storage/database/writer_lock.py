@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lrtune.service.storage.database.driver_errors import first_line
-from lrtune.service.storage.database.postgres_session import SESSIONS_CHANGE
+from lrtune.service.storage.database.postgres_session import BATCH_LOCK_TIMEOUT_MILLISECONDS, SESSIONS_CHANGE
 from lrtune.service.storage.errors import StorageUnavailable, StorageUnsuitable, WriterBusy
 
 _log = logging.getLogger(__name__)
@@ -99,12 +99,14 @@ class AdvisoryLock:
         self._last: Backend | None = None
 
     def take(self, connection: Connection) -> None:
-        """Take it on this connection. Raises WriterBusy, SQLAlchemyError."""
+        """Take it on this connection, which commits batches from now on. Raises WriterBusy, SQLAlchemyError."""
         if not _try_lock(connection, self._shard) and not (
             self._free(connection) and _try_lock(connection, self._shard)
         ):
             raise _busy(self._shown_url)
         self._last = _own_backend(connection)
+        connection.exec_driver_sql(f"SET lock_timeout = {BATCH_LOCK_TIMEOUT_MILLISECONDS}")
+        connection.commit()
 
     def check(self, connection: Connection) -> None:
         """Raise StorageUnsuitable where the server's process behind the connection is not the one that has the lock."""
