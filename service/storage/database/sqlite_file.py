@@ -71,7 +71,7 @@ class SqliteFile:
     def check(self) -> None:
         """Raises FileMoved where the file, its log or the lock is not what it was, StorageUnsuitable for a second name.
 
-        Costs four looks at the file system, some microseconds.
+        Costs four looks at the file system, some 20 µs.
         """
         try:
             found = os.stat(self._named)
