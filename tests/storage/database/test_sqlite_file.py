@@ -18,6 +18,7 @@ from lrtune.service.storage.errors import (
     StorageUrlInvalid,
     WriterBusy,
 )
+from lrtune.service.storage.sql.statements import Op
 from tests.faults.conftest import until
 from tests.support.engines import add_trial, new_study
 
@@ -164,13 +165,16 @@ CHANGES = [remove, move, replace, move_folder, second_name]
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_no_commit_is_acknowledged_once_the_file_is_not_the_one_that_was_opened(
-    engine: Engine, path: Path, change: Callable[[Path], None]
+    opened: ExitStack, path: Path, change: Callable[[Path], None]
 ) -> None:
-    study = new_study(engine)
-    add_trial(engine, study).wait()
+    writer = database(opened, path)
+    writer.acquire()
+    writer.write([(Op.INSERT_STUDY, {"study_id": 1, "study_name": "before"})])
     change(path)
     with pytest.raises(StorageUnavailable, match=r"gone|taken the place|names"):
-        add_trial(engine, study).wait()
+        writer.write([(Op.INSERT_STUDY, {"study_id": 2, "study_name": "after"})])
+    with pytest.raises(StorageUnavailable):
+        writer.acquire()
 
 
 @pytest.mark.parametrize("change", CHANGES)
