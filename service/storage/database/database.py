@@ -85,7 +85,10 @@ class Database(ReadableDatabase):
         self._patient = True
 
     def check_suits(self) -> None:
-        """Raise StorageUnsuitable where PostgreSQL, or a pooler before it, cannot serve us; StorageUnavailable."""
+        """Raise StorageUnsuitable where PostgreSQL, a pooler before it, or SQLite's file as it lies there cannot serve
+        us; StorageUnavailable."""
+        if self._file is not None:
+            self._file.check_suits()
         if self._advisory_lock is not None:
             with self.told_as_unavailable():
                 postgres_session.check(self._engine)

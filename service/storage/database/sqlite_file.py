@@ -50,9 +50,31 @@ class SqliteFile:
         """Whether this process holds the lock."""
         return self._lock.held
 
+    def check_suits(self) -> None:
+        """Raise StorageUnsuitable where the file has a second name, of its own or by a mount; StorageUnavailable where
+        its name leads elsewhere by now. Opens nothing."""
+        if Path(os.path.realpath(self._named)) != self._real:
+            raise StorageUnavailable(
+                f"{self._named} leads to another file than {self._real} now: restart the service to serve that"
+            )
+        if _is_mounted_alone(self._real):
+            raise StorageUnsuitable(
+                f"the database's file {self._real} is mounted without its folder, and its log, which lies beside it, "
+                "would not be kept: mount the folder"
+            )
+        if self._real.exists():
+            self._refuse_names(self._real.stat().st_nlink)
+
+    def _refuse_names(self, count: int) -> None:
+        if count > 1:
+            raise StorageUnsuitable(
+                f"the database's file {self._named} has {count} names (hard links), each with a log of its own: remove "
+                "all names but one"
+            )
+
     def take(self) -> None:
         """Take the lock, where it is not held. Raises WriterBusy, StorageUnavailable, StorageUnsuitable."""
-        self._check_name()
+        self.check_suits()
         if not self._lock.held:
             self._lock.take()
             self._lock_file = _identity(self._lock.path)
@@ -87,11 +109,7 @@ class SqliteFile:
                     "restart the service to serve the other",
                     log_is_ours=True,
                 )
-            if found.st_nlink > 1:
-                raise StorageUnsuitable(
-                    f"the database's file {self._named} has {found.st_nlink} names (hard links), each with "
-                    "a log of its own: remove all names but one"
-                )
+            self._refuse_names(found.st_nlink)
         self._check_lock()
         self._check_beside()
 
@@ -99,17 +117,6 @@ class SqliteFile:
         """Release the lock. Nothing where it is not held."""
         self._lock.give_up()
         self._lock_file = None
-
-    def _check_name(self) -> None:
-        if Path(os.path.realpath(self._named)) != self._real:
-            raise StorageUnavailable(
-                f"{self._named} leads to another file than {self._real} now: restart the service to serve that"
-            )
-        if _is_mounted_alone(self._real):
-            raise StorageUnsuitable(
-                f"the database's file {self._real} is mounted without its folder, and its log, which lies beside it, "
-                "would not be kept: mount the folder"
-            )
 
     def _check_lock(self) -> None:
         if self._lock_file is not None and _identity(self._lock.path) != self._lock_file:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lrtune.service.storage.database import sqlite_file
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import (
@@ -18,6 +19,7 @@ from lrtune.service.storage.errors import (
     StorageUrlInvalid,
     WriterBusy,
 )
+from lrtune.service.storage.maintenance.upgrade import check_can_open
 from lrtune.service.storage.sql.statements import Op
 from tests.faults.conftest import until
 from tests.support.engines import add_trial, new_study
@@ -96,7 +98,23 @@ def test_a_file_with_a_second_name_is_refused_until_it_has_one(opened: ExitStack
     for name in (path, second):
         with pytest.raises(StorageUnsuitable, match=r"2 names \(hard links\).*remove"):
             database(opened, name).acquire()
+        with pytest.raises(StorageUnsuitable, match="hard links"):
+            check_can_open(f"sqlite:///{name}")
+    assert not Path(f"{second}-wal").exists()
     second.unlink()
+    database(opened, path).acquire()
+
+
+def test_a_file_that_is_mounted_without_its_folder_is_refused(
+    opened: ExitStack, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a container's runtime mounts a single file. The table of mounts is the system's, in a copy."""
+    mounts = path.with_name("mountinfo")
+    mounts.write_text(f"36 35 98:0 /srv/lrtune.db {path} rw,noatime master:1 - ext4 /dev/root rw\n")
+    monkeypatch.setattr(sqlite_file, "_MOUNTS", mounts)
+    with pytest.raises(StorageUnsuitable, match="mount the folder"):
+        check_can_open(f"sqlite:///{path}")
+    mounts.write_text(f"36 35 98:0 /srv {path.parent} rw,noatime master:1 - ext4 /dev/root rw\n")
     database(opened, path).acquire()
 
 
