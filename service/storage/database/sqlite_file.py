@@ -95,6 +95,12 @@ class SqliteFile:
 
         Costs four looks at the file system, some 20 µs.
         """
+        self.check_place()
+        self._check_lock()
+        self._check_beside()
+
+    def check_place(self) -> None:
+        """Raises FileMoved where the file is not the one that was opened, StorageUnsuitable for a second name."""
         try:
             found = os.stat(self._named)
         except OSError:
@@ -110,8 +116,6 @@ class SqliteFile:
                     log_is_ours=True,
                 )
             self._refuse_names(found.st_nlink)
-        self._check_lock()
-        self._check_beside()
 
     def give_up(self) -> None:
         """Release the lock. Nothing where it is not held."""
