@@ -57,7 +57,9 @@ def real_path(url: URL) -> Path:
 def connect_sqlite(path: Path, *, create: bool = False, **options: Any) -> sqlite3.Connection:
     """Connect to a SQLite file; one that is not there is made only where `create` says so."""
     # mode=rw, not ro: the last reader to leave may have to tidy up the write-ahead log.
-    return sqlite3.connect(f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}", uri=True, **options)
+    uri = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
+    connection: sqlite3.Connection = sqlite3.connect(uri, uri=True, **options)
+    return connection
 
 
 def new_sqlite(url: URL, may_create: Callable[[], bool]) -> Engine:

@@ -249,8 +249,7 @@ class Database(ReadableDatabase):
         try:
             with writer.begin():
                 if self.dialect == "postgresql":
-                    limit = postgres_session.UPKEEP_LOCK_TIMEOUT_MILLISECONDS
-                    writer.exec_driver_sql(f"SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = {limit}")
+                    writer.exec_driver_sql(postgres_session.FOR_UPKEEP)
                 else:  # The driver begins by itself at the first row written, too late for a table.
                     writer.exec_driver_sql("BEGIN IMMEDIATE")
                 yield writer

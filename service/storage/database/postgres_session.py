@@ -17,7 +17,8 @@ STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 READ_LOCK_TIMEOUT_MILLISECONDS = 5_000
 BATCH_LOCK_TIMEOUT_MILLISECONDS = 100
 """How long a batch waits for a row that another transaction has locked, before it is committed change by change."""
-UPKEEP_LOCK_TIMEOUT_MILLISECONDS = 10_000
+FOR_UPKEEP = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '10s'"
+"""For a transaction that may take as long as it likes, but does not queue for a table for ever."""
 
 _SETTINGS = {
     "client_encoding": "UTF8",
