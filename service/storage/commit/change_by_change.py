@@ -19,9 +19,9 @@ from lrtune.service.storage.sql.unstorable import unstorable_value
 
 _log = logging.getLogger(__name__)
 
-_LOCK_SECONDS = 0.4
+_LOCK_SECONDS = 0.15
 """How long a change waits for another process's lock."""
-_LOCKS_SECONDS = 0.6
+_LOCKS_SECONDS = 0.3
 """How long all changes of a batch do, one after the other: the rest of the studies waits with them."""
 _LEAST_LOCK_SECONDS = 0.01
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from lrtune.service.storage.errors import StorageUnavailable
 
 _FIRST_SECONDS = 1.0
-_MOST_SECONDS = 8.0
+_MOST_SECONDS = 4.0
 _FORGOTTEN_AFTER_SECONDS = 10.0
 
 
 class LockedStudies:
     """Each lock met costs all studies a moment. So one that was met leaves its study alone for a second, and each
-    further one twice as long, up to 8 s. Under the mirrors' lock."""
+    further one twice as long, up to 4 s. Under the mirrors' lock."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
