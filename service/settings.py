@@ -11,7 +11,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="LRTUNE_", frozen=True, use_attribute_docstrings=True)
 
-    storage: str = "sqlite:///lrtune.db"
+    storage: Annotated[str, Field(repr=False)] = "sqlite:///lrtune.db"
     """Where studies live: a SQLite file, or postgresql+psycopg://user:password@host/database."""
     host: str = "127.0.0.1"
     """The address to listen on."""

@@ -29,13 +29,14 @@ async def readyz(parts: Parts) -> JSONResponse:
         async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
             schema = "current" if await asyncio.to_thread(is_current, parts.engine.database) else "outdated"
     except (StorageError, TimeoutError) as error:
-        storage = f"away: {error}" if str(error) else "away: it does not answer in time"
+        why = parts.engine.database.concealed(str(error))
+        storage = f"away: {why}" if why else "away: it does not answer in time"
     engine = parts.engine
     writer = "held" if engine.state == "active" else engine.state
     parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
     if storage == "reachable" and schema == "current" and writer == "held":
         return JSONResponse({"ready": True, **parts_of_it})
-    detail = str(engine.failure or "the storage is not ready yet; try again")
+    detail = engine.database.concealed(str(engine.failure or "the storage is not ready yet; try again"))
     kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
     more = {"ready": False, **parts_of_it}
     return problem(503, kind, "Not ready", detail, more=more, headers={"Retry-After": "1"})

@@ -18,7 +18,7 @@ from optuna.storages._grpc.auto_generated import api_pb2_grpc
 from optuna.storages._grpc.servicer import OptunaStorageProxyService
 
 from lrtune.service.storage import OptunaStorage
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.errors import NotStorable, StorageUnavailable
 
 _THREADS = 32
 """Calls under way at a time; each mostly waits for the commit it shares with the others."""
@@ -43,7 +43,7 @@ async def optuna_served(storage: OptunaStorage, host: str, port: int | None) -> 
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="lrtune-optuna")
     server = grpc.server(
         pool,
-        interceptors=[_Patience(closing)],
+        interceptors=[_Patience(closing, storage.engine.database.concealed)],
         options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES)],
     )
     api_pb2_grpc.add_StorageServiceServicer_to_server(OptunaStorageProxyService(storage), server)  # type: ignore[no-untyped-call]
@@ -67,8 +67,9 @@ class _Patience(grpc.ServerInterceptor):  # type: ignore[misc]
     there twice, of which one stays `running`.
     """
 
-    def __init__(self, closing: threading.Event) -> None:
+    def __init__(self, closing: threading.Event, concealed: Callable[[str], str]) -> None:
         self._closing = closing
+        self._concealed = concealed
 
     def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
         handler = continuation(details)
@@ -84,7 +85,9 @@ class _Patience(grpc.ServerInterceptor):  # type: ignore[misc]
                 except StorageUnavailable as error:
                     over = time.monotonic() > deadline or not context.is_active()
                     if over or self._closing.wait(error.retry_after_seconds):
-                        context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+                        context.abort(grpc.StatusCode.UNAVAILABLE, self._concealed(str(error)))
+                except NotStorable as error:
+                    context.abort(grpc.StatusCode.INVALID_ARGUMENT, self._concealed(str(error)))
 
         return grpc.unary_unary_rpc_method_handler(
             patient,

@@ -9,7 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
+from lrtune.service.storage.errors import (
+    NotStorable,
+    SchemaMismatch,
+    StorageError,
+    StorageUnavailable,
+    StorageUnsuitable,
+    StorageUrlInvalid,
+    WriterBusy,
+)
 from lrtune.service.tuning.errors import (
     BudgetSpent,
     InvalidField,
@@ -32,8 +40,10 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
     RequestIdTaken: (409, "request-id-taken", "The request id came before with another body"),
     InvalidField: (422, "invalid-body", "The request body is not valid"),
+    NotStorable: (422, "not-storable", "The database cannot keep this"),
     WriterBusy: (503, "standby", "This instance is a standby"),
     StorageUnavailable: (503, "storage-unavailable", "The storage is away"),
+    StorageUnsuitable: (503, "storage-unsuitable", "The database does not suit"),
     SchemaMismatch: (503, "schema-mismatch", "The database has another schema"),
     StorageUrlInvalid: (503, "storage-unavailable", "The storage is away"),
 }
@@ -45,8 +55,8 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         (404, "study-not-found, trial-not-found, range-test-not-found"),
         (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
         (413, "body-too-large"),
-        (422, "invalid-body"),
-        (503, "storage-unavailable, standby, schema-mismatch, not-ready"),
+        (422, "invalid-body, not-storable"),
+        (503, "storage-unavailable, storage-unsuitable, standby, schema-mismatch, not-ready"),
     )
     for schema in ({"$ref": "#/components/schemas/Problem"},)
 }
@@ -93,7 +103,7 @@ def _nearest(kind: type[Exception]) -> type[Exception] | None:
     return next((known for known in kind.__mro__ if known in PROBLEMS), None)
 
 
-async def _on_known(_request: Request, error: Exception) -> JSONResponse:
+async def _on_known(request: Request, error: Exception) -> JSONResponse:
     nearest = _nearest(type(error))
     assert nearest is not None
     status, kind, title = PROBLEMS[nearest]
@@ -104,7 +114,16 @@ async def _on_known(_request: Request, error: Exception) -> JSONResponse:
     errors = None
     if isinstance(error, InvalidField):
         errors = [{"loc": list(error.loc), "msg": error.message}]
-    return problem(status, kind, title, str(error), errors=errors, headers=headers)
+    return problem(status, kind, title, _detail(request, error), errors=errors, headers=headers)
+
+
+def _detail(request: Request, error: Exception) -> str:
+    """What the error says; of the storage without its URL, which is nobody's affair who only talks to the service."""
+    app = request.scope.get("app")
+    container = None if app is None else getattr(app.state, "container", None)
+    if container is None or not isinstance(error, StorageError):
+        return str(error)
+    return str(container.engine.database.concealed(str(error)))
 
 
 async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:

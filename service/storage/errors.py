@@ -2,7 +2,9 @@
 
 StorageError
 ├── StorageUnavailable   the database cannot be reached or written now; try again later
-│   └── WriterBusy       another process holds the writer lock of this database
+│   ├── WriterBusy       another process holds the writer lock of this database
+│   └── StorageUnsuitable    the database, or what stands before it, does not do what lrtune relies on
+├── NotStorable          a value cannot be kept in this database; send another
 ├── SchemaMismatch       the database's schema is not the one this version works with
 ├── StorageUrlInvalid    the URL names no database we can open
 ├── StudyNameTaken       a study of that name exists
@@ -30,6 +32,15 @@ class StorageUnavailable(StorageError):
 
 class WriterBusy(StorageUnavailable):
     """Another process writes this database; this one is a standby."""
+
+
+class NotStorable(StorageError):
+    """A value cannot be kept in this database, however often it is sent: nothing of its request is kept."""
+
+
+class StorageUnsuitable(StorageUnavailable):
+    """The database, or what stands between it and lrtune, does not do what lrtune relies on, until somebody sets it
+    right; the text says how."""
 
 
 class SchemaMismatch(StorageError):

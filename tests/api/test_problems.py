@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 
 from lrtune.service.api import problems
-from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
+from lrtune.service.storage.errors import NotStorable, StorageUnavailable, StorageUnsuitable, WriterBusy
 from lrtune.service.tuning.errors import LeaseLost
 
 
@@ -31,6 +31,8 @@ Answered = Callable[[Exception], tuple[int, dict[str, object], str | None]]
 ERRORS = [
     (LeaseRevoked("the lease was revoked; stop training"), 409, "lease-lost", None),
     (DiskFull("no space is left", retry_after_seconds=7.0), 503, "storage-unavailable", "7"),
+    (NotStorable("a name holds a NUL character; send another"), 422, "not-storable", None),
+    (StorageUnsuitable("a pooler is in between", retry_after_seconds=2.0), 503, "storage-unsuitable", "2"),
     (WriterDeposed("another process took over", retry_after_seconds=3.0), 503, "standby", "3"),
 ]
 

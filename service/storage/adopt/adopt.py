@@ -79,13 +79,14 @@ def plan(url: str, wanted: Wanted, now: float) -> Outcome:
 
 def adopt(url: str, wanted: Wanted, now: float) -> Outcome:
     """Take the database over. Raises StorageError; what was begun is finished by the next call."""
-    planned = plan(url, wanted, now)
+    plan(url, wanted, now)  # What would be refused is refused before a file or a lock is made.
     database = Database(url)
     try:
         try:
             database.acquire()
         except WriterBusy:
             raise WriterBusy(f"a service writes {shown(url)}: stop it, then adopt") from None
+        planned = plan(url, wanted, now)  # Another may have adopted it meanwhile; under the lock nobody does.
         with database.transaction() as connection:
             upgrade.upgrade_ours(connection)
             if not planned.already_converted:

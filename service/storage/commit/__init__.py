@@ -8,6 +8,7 @@ the next one forms. The `committer`'s thread does it where no loop runs, and wha
 end of a batch wakes all who wait: so an answer means "on disk", and requests that come together share one fsync.
 
 If the commit fails, every change of the batch and of the one forming behind it fails, all mirrors are thrown away and
-the `writer_state` is `away`. If the database refuses a row, the batch is committed change by change and only the bad
-one fails, with what was decided on top of it.
+the `writer_state` is `away`. If the database refuses a row, or another process has locked it, the batch is committed
+`change_by_change` and only the bad one fails, with what was decided on top of it; `locked_studies` are left alone for a
+while.
 """

@@ -13,6 +13,8 @@ class Batch(Completion):
     def __init__(self) -> None:
         super().__init__()
         self.changes: list[Change] = []
+        self.singly = False
+        """Whether it failed as a whole, and is to be committed change by change."""
         self._absorbed: list[Batch] = []
 
     def rows(self) -> list[Row]:

@@ -10,13 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from lrtune.service.storage.commit.batch import Batch, rows_of
+from lrtune.service.storage.commit.batch import Batch
+from lrtune.service.storage.commit.change_by_change import ChangeByChange
 from lrtune.service.storage.commit.event_loop import LoopCommits
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.database.driver_errors import RowsRefused
-from lrtune.service.storage.errors import StorageUnavailable
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.database.driver_errors import DatabaseBusy, RowsRefused
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ class Committer:
     def __init__(self, database: Database, queue: CommitQueue, *, on_refused: Callable[[], None]) -> None:
         self._database = database
         self._queue = queue
-        self._on_refused = on_refused
+        self._singly = ChangeByChange(database, queue, on_refused=on_refused)
         self._in_loop: LoopCommits | None = None
 
     @property
@@ -65,11 +64,8 @@ class Committer:
             if not batch.changes:
                 return
             try:
-                self._database.write(batch.rows(), patient=True)
-            except RowsRefused as refusal:
-                _log.warning("a batch of %d changes was refused: %s", len(batch.changes), refusal)
-                if self._commit_singly(batch):
-                    self._queue.settled(batch, begun)
+                if batch.singly or not self._commit_whole(batch):
+                    self._singly.commit(batch)
             except Exception as error:
                 self._queue.lost(batch, error)
             else:
@@ -82,45 +78,11 @@ class Committer:
         with self._queue.committing:
             yield
 
-    def _commit_singly(self, batch: Batch) -> bool:
-        """Commit change by change, so that a bad row fails alone, with what was decided on top of it.
-
-        False where the database went away meanwhile.
-        """
-        refused: set[int] = set()
-        for change in batch.changes:
-            study = change.study
-            if study.study_id in refused:
-                change.error = _try_again(f"an earlier change of study {study.name} was refused")
-                continue
-            try:
-                self._database.write(rows_of([change]), patient=True)
-            except RowsRefused as refusal:
-                change.error = _try_again(f"the database refused the change ({refusal})")
-                refused.add(study.study_id)
-            except StorageUnavailable as error:
-                self._queue.fail([batch], error)
-                return False
-        with self._queue.mirrors.lock:
-            for change in self._queue.forming_of(refused):
-                change.error = _try_again(f"study {change.study.name} changed meanwhile")
+    def _commit_whole(self, batch: Batch) -> bool:
+        """Whether the batch is on disk; where not, the database has refused it, or another process is in its way."""
         try:
-            self._put_right(refused)
-        except StorageUnavailable as error:
-            self._queue.fail([batch], error)
+            self._database.write(batch.rows(), patient=True)
+        except (RowsRefused, DatabaseBusy) as why:
+            _log.warning("a batch of %d changes is committed one by one: %s", len(batch.changes), why)
             return False
         return True
-
-    def _put_right(self, refused: set[int]) -> None:
-        """Some studies' changes were refused: read them anew, and choose ids past those in use."""
-        self._on_refused()
-        with self._database.read() as connection:
-            names = studies.study_names(connection)
-            last_ids = studies.largest_ids(connection)
-        mirrors = self._queue.mirrors
-        with mirrors.lock:
-            mirrors.put_right(refused, names, last_ids, in_use=self._queue.pending)
-
-
-def _try_again(why: str) -> StorageUnavailable:
-    return StorageUnavailable(f"{why}; try again", retry_after_seconds=0.1)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from lrtune.service.storage.commit.batch import Batch
 from lrtune.service.storage.commit.changes import Change
+from lrtune.service.storage.commit.locked_studies import LockedStudies
 from lrtune.service.storage.commit.writer_state import WriterState
-from lrtune.service.storage.database.driver_errors import DatabaseBusy, RowsRefused
+from lrtune.service.storage.database.driver_errors import DatabaseBusy, HeldUp, RowsRefused
 from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.mirrors import Mirrors
 
@@ -32,6 +33,7 @@ class CommitQueue:
         self.call: Callable[[], None] = self.wake.set
         self.on_commit: list[Callable[[set[int]], None]] = []
         self.on_batch: list[Callable[[int, float], None]] = []
+        self.locked = LockedStudies()
         self._forming = Batch()
         self._pending: dict[int, Batch] = {}
 
@@ -95,6 +97,7 @@ class CommitQueue:
     def failed(self, batch: Batch, error: Exception) -> None:
         """Committing the batch without waiting has failed: leave it to the thread where waiting helps."""
         if isinstance(error, DatabaseBusy | RowsRefused):  # Change by change takes longer than a batch may.
+            batch.singly = isinstance(error, HeldUp | RowsRefused)
             self._put_back(batch)
             self.wake.set()
         else:

@@ -1,19 +1,23 @@
 """How databases are named, and connected to."""
 
 import contextlib
+import os
 import sqlite3
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from lrtune.service.storage.database import postgres_session
 from lrtune.service.storage.errors import StorageUrlInvalid
 
 BUSY_TIMEOUT_SECONDS = 10
 _CONNECT_TIMEOUT_SECONDS = 5
-_STATEMENT_TIMEOUT_MILLISECONDS = 30_000
 _EXAMPLES = "sqlite:///lrtune.db or postgresql+psycopg://user:password@host/database"
 
 
@@ -32,6 +36,8 @@ def parse_url(text: str) -> URL:
         raise StorageUrlInvalid(f"lrtune stores in SQLite or PostgreSQL, not in {backend}; use {_EXAMPLES}")
     if not url.database or url.database == ":memory:":
         raise StorageUrlInvalid("the storage must outlast the service: name a file, as in sqlite:///lrtune.db")
+    if url.database.startswith("file:") or "uri" in url.query:
+        raise StorageUrlInvalid("name the file by its path, as in sqlite:///lrtune.db, not by a URI of its own")
     return url.set(drivername="sqlite")
 
 
@@ -43,14 +49,36 @@ def discard(connection: Connection) -> None:
         connection.close()
 
 
-def new_engine(url: URL) -> Engine:
-    """SQLAlchemy's engine for a database, which connects when it is first used. Raises StorageUrlInvalid."""
+def real_path(url: URL) -> Path:
+    """Where the file of a SQLite URL really lies: links followed."""
+    return Path(os.path.realpath(url.database or ""))
+
+
+def connect_sqlite(path: Path, *, create: bool = False, **options: Any) -> sqlite3.Connection:
+    """Connect to a SQLite file; one that is not there is made only where `create` says so."""
+    # mode=rw, not ro: the last reader to leave may have to tidy up the write-ahead log.
+    uri = f"file:{quote(str(path))}?mode={'rwc' if create else 'rw'}"
+    connection: sqlite3.Connection = sqlite3.connect(uri, uri=True, **options)
+    return connection
+
+
+def new_sqlite(url: URL, may_create: Callable[[], bool]) -> Engine:
+    """SQLAlchemy's engine for a SQLite file, which connects when it is first used; `may_create` is asked each time."""
+    path = real_path(url)
+    engine = create_engine(url.set(database=str(path)), connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
+
+    def connect(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> sqlite3.Connection:
+        return connect_sqlite(path, create=may_create(), **options)
+
+    event.listen(engine, "do_connect", connect)
+    event.listen(engine, "connect", _set_up_sqlite)
+    return engine
+
+
+def new_postgres(url: URL) -> Engine:
+    """SQLAlchemy's engine for PostgreSQL, which connects when it is first used. Raises StorageUrlInvalid."""
     try:
-        if url.get_backend_name() == "sqlite":
-            engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS})
-            event.listen(engine, "connect", _set_up_sqlite)
-            return engine
-        return create_engine(
+        engine = create_engine(
             url,
             pool_pre_ping=True,
             pool_size=5,
@@ -59,15 +87,17 @@ def new_engine(url: URL) -> Engine:
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_SECONDS,
                 "application_name": "lrtune",
+                "client_encoding": "utf8",
                 "keepalives_idle": 5,
                 "keepalives_interval": 2,
                 "keepalives_count": 3,
                 "tcp_user_timeout": 10_000,
-                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MILLISECONDS} -c synchronous_commit=on",
             },
         )
     except (NoSuchModuleError, ImportError) as error:
         raise StorageUrlInvalid(f"no driver for {url.drivername}: pip install 'lrtune[service]'") from error
+    event.listen(engine, "connect", postgres_session.set_up)
+    return engine
 
 
 def _set_up_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -43,12 +43,17 @@ class PostgresTransaction:
         """A connection that does not answer for longer counts as lost; statements have a shorter limit of their own."""
         return _LIMIT_SECONDS
 
-    def send(self, statements: Statements, rows: Iterable[Row]) -> None:
-        """Send the rows. Raises DBAPIError where the connection is lost; what else fails, `advance` tells."""
+    def send(self, statements: Statements, rows: Iterable[Row], lock_seconds: float | None = None) -> None:
+        """Send the rows; locks of others are waited for as long as `lock_seconds` says, or the connection.
+
+        Raises DBAPIError where the connection is lost; what else fails, `advance` tells.
+        """
         try:
             self.socket = self._pipeline.socket
             self._pipeline.begin()
             self._pipeline.send(b"BEGIN")
+            if lock_seconds is not None:
+                self._pipeline.send(b"SET LOCAL lock_timeout = %d" % max(1, round(1000 * lock_seconds)))
             try:
                 self._checks = statements.run(self._pipeline.execute, rows)
             except Exception as error:

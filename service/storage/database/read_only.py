@@ -4,12 +4,12 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
-from lrtune.service.storage.database.connections import parse_url
+from lrtune.service.storage.database import shown as masks
+from lrtune.service.storage.database.connections import connect_sqlite, parse_url, real_path
 from lrtune.service.storage.database.driver_errors import told_as_unavailable
 from lrtune.service.storage.database.readable import ReadableDatabase
 from lrtune.service.storage.errors import StorageUnavailable
@@ -18,24 +18,21 @@ _BUSY_TIMEOUT_SECONDS = 10
 
 
 def sqlite_path(url: str) -> Path | None:
-    """The file of a SQLite URL; None for PostgreSQL. Raises StorageUrlInvalid."""
+    """The real path of a SQLite URL's file; None for PostgreSQL. Raises StorageUrlInvalid."""
     parsed = parse_url(url)
-    return Path(parsed.database or "").absolute() if parsed.get_backend_name() == "sqlite" else None
+    return real_path(parsed) if parsed.get_backend_name() == "sqlite" else None
 
 
 def shown(url: str) -> str:
-    """The URL for people: its password is hidden."""
-    return parse_url(url).render_as_string(hide_password=True)
+    """The URL for people: its secrets are masked."""
+    return masks.shown(parse_url(url))
 
 
 def open_sqlite(path: Path) -> sqlite3.Connection:
     """An existing SQLite file, for reading. Raises StorageUnavailable where there is none."""
     if not path.is_file():
         raise StorageUnavailable(f"there is no database {path}: name the file that the service writes")
-    # mode=rw, not ro: the last reader to leave may have to tidy up the write-ahead log.
-    connection = sqlite3.connect(
-        f"file:{quote(str(path))}?mode=rw", uri=True, timeout=_BUSY_TIMEOUT_SECONDS, check_same_thread=False
-    )
+    connection = connect_sqlite(path, timeout=_BUSY_TIMEOUT_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA query_only = ON")
     return connection
 

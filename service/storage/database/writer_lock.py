@@ -15,7 +15,8 @@ from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from lrtune.service.storage.database.driver_errors import first_line
-from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
+from lrtune.service.storage.database.postgres_session import BATCH_LOCK_TIMEOUT_MILLISECONDS, SESSIONS_CHANGE
+from lrtune.service.storage.errors import StorageUnavailable, StorageUnsuitable, WriterBusy
 
 _log = logging.getLogger(__name__)
 
@@ -57,11 +58,12 @@ class Holder:
 
 
 class LockFile:
-    """The lock file beside a SQLite database."""
+    """The lock file beside a SQLite database, `database` being the real path of its file."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: Path) -> None:
         self._database = database
-        self._lock = FileLock(f"{database}.lock", thread_local=False)
+        self.path = Path(f"{database}.lock")
+        self._lock = FileLock(self.path, thread_local=False)
 
     @property
     def held(self) -> bool:
@@ -70,16 +72,16 @@ class LockFile:
 
     def take(self) -> None:
         """Raises WriterBusy where another process holds it, StorageUnavailable where it cannot be made."""
-        folder = Path(self._lock.lock_file).absolute().parent
+        folder = self.path.parent
         if not folder.is_dir():  # The lock would create it.
             raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise _busy(self._database) from None
+            raise _busy(str(self._database)) from None
         except OSError as error:
             raise StorageUnavailable(
-                f"cannot create {self._lock.lock_file}: {error.strerror}; check that the folder exists and is writable"
+                f"cannot create {self.path}: {error.strerror}; check that the folder exists and is writable"
             ) from error
 
     def give_up(self) -> None:
@@ -97,12 +99,20 @@ class AdvisoryLock:
         self._last: Backend | None = None
 
     def take(self, connection: Connection) -> None:
-        """Take it on this connection. Raises WriterBusy, SQLAlchemyError."""
+        """Take it on this connection, which commits batches from now on. Raises WriterBusy, SQLAlchemyError."""
         if not _try_lock(connection, self._shard) and not (
             self._free(connection) and _try_lock(connection, self._shard)
         ):
             raise _busy(self._shown_url)
         self._last = _own_backend(connection)
+        connection.exec_driver_sql(f"SET lock_timeout = {BATCH_LOCK_TIMEOUT_MILLISECONDS}")
+        connection.commit()
+
+    def check(self, connection: Connection) -> None:
+        """Raise StorageUnsuitable where the server's process behind the connection is not the one that has the lock."""
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+        if self._last is not None and pid != self._last.pid:
+            raise StorageUnsuitable(SESSIONS_CHANGE)
 
     def _free(self, connection: Connection) -> bool:
         """Whether the lock may be free now: its holder is gone, was our own lost connection, or silent for too long."""

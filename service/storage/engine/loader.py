@@ -30,6 +30,7 @@ class StudyLoader:
             study = mirrors.in_memory(study_id)
             if study is not None:
                 return study
+            self._queue.locked.check(study_id)
             gate = self._gates.setdefault(study_id, threading.Lock())
             generation = mirrors.generation
         with gate:

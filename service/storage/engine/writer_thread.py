@@ -71,6 +71,7 @@ class WriterThread:
                 if not closing:
                     self._queue.wake.wait(_RETRY_SECONDS)
                 self._queue.wake.clear()
+                self._check_file()
                 self._commit()
                 if time.monotonic() - last_ping > _PING_SECONDS:
                     last_ping = time.monotonic()
@@ -88,6 +89,13 @@ class WriterThread:
             self._committer.commit()
         except Exception:  # Of who is told of commits. This thread must not end: nothing would be committed any more.
             _log.exception("after a commit")
+
+    def _check_file(self) -> None:
+        """Notice that a SQLite file is not the one that was opened, while nothing is written."""
+        try:
+            self._database.check_file()
+        except StorageUnavailable as error:
+            self._queue.fail([], error)
 
     def _checkpoint(self) -> None:
         try:
@@ -126,7 +134,7 @@ class WriterThread:
                 self._note_deposed()
         except Exception as error:
             _log.exception("cannot become the writer")
-            self._note("away", StorageUnavailable(f"cannot open the storage: {error}"))
+            self._note("away", StorageUnavailable(self._database.concealed(f"cannot open the storage: {error}")))
         else:
             with self._mirrors.lock:
                 self._mirrors.begin(names, last_ids)
@@ -140,10 +148,10 @@ class WriterThread:
         self._database.acquire()
         try:
             upgrade.upgrade(self._database)
+            self._database.probe()  # By writing: what a writer before us has committed until now is read below.
             with self._database.read() as connection:
                 names = studies.study_names(connection)
                 last_ids = studies.largest_ids(connection)
-            self._database.probe()
         except BaseException as error:
             if was_active and isinstance(error, StorageUnavailable):
                 self._database.disconnect()

@@ -172,6 +172,7 @@ def check_can_open(url: str) -> None:
             raise StorageUnavailable(f"the folder {folder} does not exist: create it, or name another file")
     database = Database(url)
     try:
+        database.check_suits()
         refuse_foreign(database)
     finally:
         database.close()

@@ -102,6 +102,14 @@ class Mirrors:
         self.drop(study)
         self._names.pop(study.name, None)
 
+    def take_back(self, study: StudyMirror, *, exists: bool) -> None:
+        """A change of the study was not kept: drop the mirror. `exists`: whether the database has the study."""
+        self.drop(study)
+        if exists:
+            self._names.setdefault(study.name, study.study_id)
+        elif self._names.get(study.name) == study.study_id:
+            del self._names[study.name]
+
     def rename(self, names: Mapping[str, int]) -> None:
         """The studies are now these: another process has made or deleted some."""
         for study in list(self._resident.values()):

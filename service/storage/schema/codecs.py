@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -26,6 +27,7 @@ _shown: dict[int, tuple[distributions.BaseDistribution, str]] = {}
 
 
 _MOST_SHOWN = 4096
+_NO_CHARACTERS = re.compile("[\0\ud800-\udfff]")
 
 
 def show_distribution(distribution: distributions.BaseDistribution) -> str:
@@ -66,6 +68,11 @@ def show_intermediate_text(value: float) -> tuple[float | None, str]:
 def read_intermediate(value: float | None, kind: Any) -> float:
     """The inverse of `show_intermediate`."""
     return models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
+
+
+def storable_text(text: str | None) -> str | None:
+    """A text as every database can hold it: what is no character there, NUL or half of a surrogate pair, as U+FFFD."""
+    return None if text is None else _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def show_time(epoch: float | None) -> datetime | None:

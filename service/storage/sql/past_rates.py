@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
 
-from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.storage.schema import codecs, optuna_tables, tables
 
 _MOST_ROWS = 200
 
@@ -29,6 +29,7 @@ def read_past(
 ) -> Sequence[PastRate]:
     """What up to 200 studies found, the latest first: those with this optimizer and of this family, where given, that
     have `at_least` so many complete trials."""
+    optimizer, family = codecs.storable_text(optimizer), codecs.storable_text(family)
     columns = tables.history.c
     query = select(*(columns[name] for name in PastRate.__slots__)).where(
         columns.learning_rate.is_not(None), columns.trials >= at_least

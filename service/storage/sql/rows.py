@@ -63,6 +63,7 @@ def range_test_row(study: StudyMirror, test: StoredRangeTest, curve_json: str) -
 def past_rate_row(study: StudyMirror, found: PastRate, now: float) -> Row:
     """What it found with one optimizer, for later studies."""
     row: dict[str, Any] = {name: getattr(found, name) for name in PastRate.__slots__}
+    row |= {name: codecs.storable_text(row[name]) for name in ("optimizer", "family")}
     return Op.SET_HISTORY, row | {"study_id": study.study_id, "updated_at": now}
 
 

@@ -16,6 +16,7 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+import lrtune.service.storage.adopt.adopt as adopt_module
 from lrtune.service.storage.adopt.adopt import Outcome, Wanted, adopt, plan
 from lrtune.service.storage.adopt.zones import Converter, Zones, parse_zones
 from lrtune.service.storage.database.database import Database
@@ -377,3 +378,17 @@ def test_an_adopted_database_says_so(old_url: str) -> None:
         note = adoption_record.read(connection)
     database.close()
     assert note == adoption_record.Adoption("4.9.0", "local", {"": "Europe/Berlin"}, 13, NOW, NOW)
+
+
+def test_two_adoptions_at_once_shift_times_once(old_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one begins and ends after this one has looked, and before it has the lock."""
+
+    class OtherIsFaster(Database):
+        def acquire(self) -> None:
+            monkeypatch.setattr(adopt_module, "Database", Database)
+            adopt(old_url, BERLIN, NOW)
+            super().acquire()
+
+    monkeypatch.setattr(adopt_module, "Database", OtherIsFaster)
+    assert adopt(old_url, BERLIN, NOW).already_converted
+    assert_times_are_true(old_url)

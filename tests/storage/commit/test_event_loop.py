@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.database import postgres_transaction
 from lrtune.service.storage.engine.engine import Engine, open_engine
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.errors import NotStorable, StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.statements import Row
 from tests.support.engines import add_trial, new_study
@@ -128,7 +128,7 @@ def test_text_that_postgresql_cannot_hold_fails_alone(engine: Engine, neighbour:
             second.update_study(description="nothing follows\0")
         results = await asyncio.gather(first.on_disk(), second.on_disk(), return_exceptions=True)
         assert results[0] is None
-        assert isinstance(results[1], StorageUnavailable)
+        assert isinstance(results[1], NotStorable), "told once: no try again helps"
         assert "NUL" in str(results[1])
 
     in_loop(engine, scenario)
@@ -251,7 +251,7 @@ def test_a_refused_batch_is_left_to_the_thread_and_not_sent_again_and_again(
             waiting.append(asyncio.create_task(set_attr(engine, good, value).on_disk()))
             await asyncio.sleep(0)
         results = await asyncio.gather(*waiting, return_exceptions=True)
-        assert isinstance(results[0], StorageUnavailable)
+        assert isinstance(results[0], NotStorable)
         assert not any(results[1:])
 
     in_loop(engine, scenario)

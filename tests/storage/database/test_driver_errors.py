@@ -14,7 +14,9 @@ from lrtune.service.storage.database.driver_errors import (
     Cause,
     cause_of,
     first_line,
+    is_held_up,
     is_refusal,
+    is_unstorable,
     told_as_unavailable,
     unavailable,
 )
@@ -95,18 +97,78 @@ def test_a_row_that_postgresql_refuses(filled_postgres_url: str, values: tuple[i
     with connected(filled_postgres_url) as connection:
         error = raised_by(connection, INSERT.format(*values))
     assert is_refusal(error)
+    assert is_unstorable(error) is (values[0] == 99), "a name that is taken may be free again"
     assert "INSERT" not in first_line(error), "without the statement and its parameters"
 
 
 def test_a_row_that_sqlite_refuses(filled_sqlite_url: str) -> None:
     with connected(filled_sqlite_url) as connection:
-        assert is_refusal(raised_by(connection, INSERT.format(1, "'another'")))
+        taken = raised_by(connection, INSERT.format(1, "'another'"))
+        connection.rollback()
+        empty = raised_by(connection, INSERT.format(99, "NULL"))
+    assert is_refusal(taken)
+    assert not is_unstorable(taken)
+    assert is_unstorable(empty)
 
 
 def test_a_row_that_cannot_even_be_sent_is_to_blame(filled_sqlite_url: str) -> None:
     with connected(filled_sqlite_url) as connection, pytest.raises(OverflowError) as caught:
         connection.exec_driver_sql("DELETE FROM studies WHERE study_id = ?", (2**70,))
     assert is_refusal(caught.value)
+    assert is_unstorable(caught.value)
+
+
+UNSTORABLE_IN_POSTGRESQL = [
+    "SELECT 3000000000::integer",
+    "SELECT chr(0)",
+    "SELECT 'x'::integer",
+    "SELECT convert_from('\\xff', 'UTF8')",
+    "INSERT INTO study_user_attributes (study_id, key) SELECT 1, repeat('x', 600)",
+    "CREATE TABLE narrow (t text UNIQUE); INSERT INTO narrow SELECT string_agg(random()::text, '') FROM "
+    "generate_series(1, 2000)",
+]
+
+
+@pytest.mark.parametrize("statement", UNSTORABLE_IN_POSTGRESQL)
+def test_what_postgresql_can_never_keep_is_no_collision_and_no_lost_database(
+    filled_postgres_url: str, statement: str
+) -> None:
+    with connected(filled_postgres_url) as connection:
+        error = raised_by(connection, statement)
+    assert is_unstorable(error)
+    assert is_refusal(error)
+    assert not is_held_up(error)
+
+
+@pytest.mark.parametrize("setting", ["statement_timeout", "lock_timeout"])
+def test_a_time_limit_holds_up_and_the_connection_is_as_before(filled_postgres_url: str, setting: str) -> None:
+    with connected(filled_postgres_url) as connection, connected(filled_postgres_url) as neighbour:
+        neighbour.exec_driver_sql("LOCK TABLE studies")
+        connection.exec_driver_sql(f"SET {setting} = 20")
+        error = raised_by(connection, "SELECT * FROM studies")
+        assert is_held_up(error)
+        assert not is_refusal(error)
+        assert cause_of(error) in (Cause.LIMITED, Cause.LOCKED)
+        connection.rollback()
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+def test_a_serialization_failure_holds_up(filled_postgres_url: str) -> None:
+    with connected(filled_postgres_url) as one, connected(filled_postgres_url) as other:
+        for connection in (one, other):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.exec_driver_sql("SELECT * FROM studies")
+        other.exec_driver_sql("UPDATE studies SET study_name = study_name || 'x'")
+        other.commit()
+        assert is_held_up(raised_by(one, "UPDATE studies SET study_name = study_name || 'y'"))
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM no_such_table", "SELECT no_such_column FROM studies"])
+def test_a_database_that_is_not_as_we_left_it_refuses_no_row(filled_postgres_url: str, statement: str) -> None:
+    with connected(filled_postgres_url) as connection:
+        error = raised_by(connection, statement)
+    assert not is_refusal(error)
+    assert not is_held_up(error)
 
 
 def test_a_connection_that_is_gone_refuses_no_row(filled_postgres_url: str, postgres_admin_url: str) -> None:

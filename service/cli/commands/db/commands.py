@@ -43,7 +43,7 @@ def _group() -> None:
 @app.command("upgrade")
 def upgrade(storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
     """Create the tables, or bring them up to this version. `lrtune serve` does the same when it starts."""
-    with _one_line_errors():
+    with _one_line_errors(storage):
         from lrtune.service.storage.database.database import Database
         from lrtune.service.storage.maintenance import upgrade
 
@@ -71,7 +71,7 @@ def check(storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
     Only reads, on one snapshot, and so may run beside the service. Exit code 0: all is well; 1: it is not, and each
     finding says what to do; 2: the database cannot be read.
     """
-    with _one_line_errors(code=2):
+    with _one_line_errors(storage, code=2):
         from lrtune.service.storage.maintenance import check
 
         checked = check.check(storage)
@@ -95,7 +95,7 @@ def backup(
     The backup is one moment of the whole database, and a SQLite file whatever the database is. It appears under its
     name when it is complete; until then, and if it fails, a file that had the name stays.
     """
-    with _one_line_errors(), _ends_tidily():
+    with _one_line_errors(storage), _ends_tidily():
         from lrtune.service.storage.maintenance.backup import backup as save
 
         saved = save(storage, file, force=force)
@@ -117,7 +117,7 @@ def restore(
     All of it is restored, or nothing. A database that has studies is refused; a backup of an older lrtune is brought
     up to this version.
     """
-    with _one_line_errors(), _ends_tidily():
+    with _one_line_errors(storage), _ends_tidily():
         from lrtune.service.storage.database.read_only import shown
         from lrtune.service.storage.maintenance.restore import restore as put
 
@@ -169,7 +169,7 @@ def adopt(
     can express can be used over HTTP. All others stay as they are, for Optuna. Stop the scripts that write it first,
     and save it: `lrtune db backup FILE`.
     """
-    with _one_line_errors(), _ends_tidily():
+    with _one_line_errors(url), _ends_tidily():
         from lrtune.service.cli.commands.db.adopt_view import outcome_json, show_outcome
         from lrtune.service.storage.adopt import adopt as adopting
         from lrtune.service.storage.adopt.zones import parse_zones
@@ -225,8 +225,8 @@ def _show_check(checked: "Checked") -> None:
 
 
 @contextlib.contextmanager
-def _one_line_errors(code: int = 1) -> Iterator[None]:
-    """Whatever a database or a disk may answer, as one line that holds no password."""
+def _one_line_errors(storage: str, code: int = 1) -> Iterator[None]:
+    """Whatever a database or a disk may answer, as one line that holds no secret of the storage URL."""
     from lrtune.service.storage.errors import StorageError
 
     try:
@@ -238,11 +238,13 @@ def _one_line_errors(code: int = 1) -> Iterator[None]:
         from optuna.exceptions import OptunaError
         from sqlalchemy.exc import SQLAlchemyError
 
+        from lrtune.service.storage.database.connections import parse_url
         from lrtune.service.storage.database.driver_errors import DRIVER_ERRORS, first_line
+        from lrtune.service.storage.database.shown import without_secrets
 
         if not isinstance(error, (*DRIVER_ERRORS, SQLAlchemyError, OptunaError, CommandError)):
             raise
-        fail(f"the database answered: {first_line(error)}", code)
+        fail(f"the database answered: {without_secrets(first_line(error), parse_url(storage))}", code)
 
 
 @contextlib.contextmanager
