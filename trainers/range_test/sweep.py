@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtune.service.rates.range_test import RangeTestAnalysis, StopRule, analyse, combine
+from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
+from lrtune.service.rates.stop_rule import StopRule
 from lrtune.trainers.checks import at_least, positive, trainable
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper

@@ -384,3 +384,18 @@ def test_optimizers_that_cannot_be_tested_are_refused() -> None:
     model = nn.Linear(4, 1)
     refused("LBFGS several", model=model, optimizer=torch.optim.LBFGS(model.parameters()))
     refused("learning rates must be finite and > 0", model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
+
+
+def test_one_outlier_batch_does_not_end_the_test() -> None:
+    calls = iter(range(1000))
+
+    def mostly_squared(model: nn.Module, batch: Any) -> Tensor:
+        return squared(model, batch) + (50.0 if next(calls) == 12 else 0.0)
+
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    tested = range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), loader(), mostly_squared, seeds=1, steps=60)
+    assert tested.losses[0][12] > 50
+    assert len(tested.losses[0]) > 40
+    assert tested.analysis.recommended is not None
+    assert 1e-3 < tested.analysis.recommended < 1
