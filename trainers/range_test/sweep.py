@@ -22,6 +22,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state.random_state import seed_everything
 from lrtune.trainers.state.snapshots import preserved, reseed
+from lrtune.trainers.training.lr_scheduler import set_rates
 from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -164,8 +165,7 @@ def _raise_rate(step: OptimizerStep, stream: Iterator[Any], rates: Sequence[floa
 
 def _ratios(optimizer: torch.optim.Optimizer) -> list[float]:
     """Each group's rate over the base."""
-    scheduled = all("initial_lr" in group for group in optimizer.param_groups)
-    rates = [float(group["initial_lr" if scheduled else "lr"]) for group in optimizer.param_groups]
+    rates = set_rates(optimizer.param_groups)
     default = optimizer.defaults.get("lr")
     base = float(default) if default is not None and float(default) in rates else max(rates)
     if not all(math.isfinite(rate) and rate >= 0 for rate in rates) or base <= 0:

@@ -17,6 +17,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import build_optimizer
 from lrtune.trainers.range_test.sweep import exponential, range_test, sweep
 from lrtune.trainers.state.snapshots import preserved
+from lrtune.trainers.training.lr_scheduler import ScheduledLR
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -399,3 +400,19 @@ def test_one_outlier_batch_does_not_end_the_test() -> None:
     assert len(tested.losses[0]) > 40
     assert tested.analysis.recommended is not None
     assert 1e-3 < tested.analysis.recommended < 1
+
+
+def test_a_group_that_was_frozen_since_a_schedule_began_is_not_trained() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD([{"params": part.parameters()} for part in model], lr=0.1)
+    ScheduledLR(optimizer, "constant", total_steps=10)
+    optimizer.param_groups[0]["lr"] = 0.0
+    kept = model[0].weight.clone()
+    seen = []
+
+    def watched(model: nn.Module, batch: Any) -> Tensor:
+        seen.append(torch.equal(model[0].weight, kept))  # type: ignore[index]
+        return squared(model, batch)
+
+    sweep(model, optimizer, loader(), watched, learning_rates=exponential(1e-3, 1e-1, 10))
+    assert all(seen)
