@@ -2,8 +2,8 @@
 
 A loss is far off where it is more than `FAR` standard deviations from the median of the nine before it, by their
 median absolute deviation or by the noise of all so far, the larger (Hampel 1974, "The influence curve and its role in
-robust estimation"). It is a spike where most of the nine losses after it are back: not where they stay up, and not
-where they are a little higher, as on the way to a divergence. The numbers are those with which the answers of
+robust estimation"). It is a spike where the first loss after it is back, and most of nine are: not where they stay up,
+not where they come down slowly, and not where they are a little higher, as on the way to a divergence. The numbers are those with which the answers of
 docs/explanation/range-tests.md, on curves without a spike, stay as good as they are without this filter.
 """
 
@@ -18,6 +18,8 @@ BACK = 2.0
 """Standard deviations, the noise of the losses around it included, within which a loss counts as back …"""
 AFTER = 9
 """So many losses after it are looked at, until most of them agree."""
+NEXT = 0.2
+"""The first of them is within this share of how far off the loss was: an outlier ends at once, an instability dies down."""
 HEAD = 10
 """The first losses are judged together: there is nothing before them."""
 
@@ -81,10 +83,12 @@ class SpikeFilter:
             self._changed = off
             return loss
         after = self._losses[place + 1 : place + 1 + looked_at]
-        spread = max(spread, noise([*self._given[-2 * HEAD :], *after]))
-        within = max(BACK * spread, abs(off) * (BACK_FROM_ABOVE if off > 0 else BACK_FROM_BELOW))
-        back = sum((one - middle) * math.copysign(1.0, off) <= within for one in after)
-        if len(after) - back >= looked_at / 2:
+        level = max(spread, noise([*self._given[-2 * HEAD :], *after]))
+        within = max(BACK * level, abs(off) * (BACK_FROM_ABOVE if off > 0 else BACK_FROM_BELOW))
+        beyond = [(one - middle) * math.copysign(1.0, off) for one in after]
+        back = sum(one <= within for one in beyond)
+        next_one = next((one for one in beyond if abs(one) <= FAR * spread), 0.0)
+        if len(after) - back >= looked_at / 2 or next_one > NEXT * abs(off):
             self._changed = off
             return loss
         return (middle + median(after)) / 2 if back > looked_at / 2 else None
