@@ -22,6 +22,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state.random_state import seed_everything
 from lrtune.trainers.state.snapshots import preserved, reseed
+from lrtune.trainers.training.data import with_new_workers
 from lrtune.trainers.training.lr_scheduler import set_rates
 from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
 
@@ -134,6 +135,7 @@ def sweep(
     """
     trainable(model)
     _check_optimizer(optimizer)
+    batches = with_new_workers(batches)
     at_least("accumulate", accumulate, 1)
     clipper = Clipper(norm=clip_norm, value=clip_value)
     step = OptimizerStep(model, optimizer, loss_function, precision=precision, scaler=scaler, clipper=clipper)

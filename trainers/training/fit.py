@@ -24,6 +24,7 @@ from lrtune.trainers.state.random_state import random_state, random_state_kept, 
 from lrtune.trainers.training.data import Stream, as_batches
 from lrtune.trainers.training.learner import Learner
 from lrtune.trainers.training.optimizer_step import LossFunction
+from lrtune.trainers.training.resuming import check_settings, settings_of
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
 
@@ -74,7 +75,8 @@ def fit(
     - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
     - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
     - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to the
-      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit.
+      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit, with the same settings; the length and
+      the device may be others.
     - `trial`: a leased trial, open. Evaluation n is reported as step n; `trial.max_steps` evaluations are the length of
       the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through.
 
@@ -115,6 +117,7 @@ class _Training:
             precision=how["precision"],
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
+        self.settings = settings_of(how, self.stream)
         self.taken = self.position = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
@@ -146,13 +149,15 @@ class _Training:
         return self._result("complete")
 
     def _begin(self) -> None:
-        """Loads the checkpoint there is. A leased trial's that cannot be read here means: from the start."""
+        """Loads the checkpoint there is. A leased trial's that is out of reach, or of other settings, means: from the
+        start."""
         trial = self.trial
         if self.how["resume"] is not None:
-            self.load(files.load(self.how["resume"], self.device))
+            self.load(files.load(self.how["resume"]))
         elif trial is not None and trial.resume is not None:
             try:
-                state = files.load(trial.resume.uri, self.device)
+                state = files.load(trial.resume.uri)
+                check_settings(state.get("settings"), self.settings)
             except TrainingError as error:
                 logger.warning("trial %d is trained from the start: %s", trial.number, error)
                 return
@@ -209,6 +214,7 @@ class _Training:
     def state(self) -> dict[str, Any]:
         """Everything that decides how the training goes on."""
         return self.learner.state_dict() | {
+            "settings": self.settings,
             "random": random_state(),
             "taken": self.taken,
             "position": self.position,
@@ -218,7 +224,8 @@ class _Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes on from `state`; see `Learner.load_state_dict`."""
+        """Goes on from `state`; see `Learner.load_state_dict`. Raises TrainingError for one of other settings."""
+        check_settings(state.get("settings"), self.settings)
         self.learner.load_state_dict(state)
         self.taken, self.position = state["taken"], state["position"]
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
