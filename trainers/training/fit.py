@@ -16,6 +16,7 @@ from uuid import uuid4
 import torch
 from torch import nn
 
+from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
@@ -45,7 +46,7 @@ def fit(
     validation: Any = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     optimizer: str | Mapping[str, Any] = "adamw",
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     schedule: Any = "default",
     epochs: int = 10,
     batch_size: int = 64,
@@ -70,7 +71,8 @@ def fit(
       own; its generators are seeded). `loss_function(model, batch)` is the mean loss of a batch. The metric is
       `evaluate(model)`, lower is better, else the mean loss over `validation`, else the mean training loss since the
       last evaluation.
-    - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `weight_decay`, `layer_decay` and `rates` as in
+    - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `learning_rate` None is the usual one of this
+      optimizer, 1e-3 for adamw (`lrtune.service.rates.starting_rates`); `weight_decay`, `layer_decay` and `rates` as in
       `lrtune.parameter_groups`. `schedule`: a name or its JSON form, applied per optimizer step.
     - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
     - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
@@ -84,6 +86,9 @@ def fit(
     for what cannot be.
     """
     arguments = dict(locals())
+    if learning_rate is None:
+        name = optimizer if isinstance(optimizer, str) else str(optimizer.get("name"))
+        arguments["learning_rate"] = starting_rate(name).learning_rate
     with random_state_kept():
         return _Training(**arguments).run()
 
