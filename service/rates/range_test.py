@@ -1,4 +1,4 @@
-"""The learning-rate range test: when to stop it, and what it says.
+"""The learning-rate range test: what it says.
 
 The rate is raised exponentially every optimizer step and the training loss recorded (Smith 2017, "Cyclical learning
 rates for training neural networks"). No rule that reads the answer off the curve is right; each is a bracket.
@@ -12,7 +12,8 @@ from statistics import median
 
 from lrtune.service.rates import range_rules
 from lrtune.service.rates.checks import Refused, positive
-from lrtune.service.rates.smoothing import DebiasedAverage, median_absolute_deviation, noise
+from lrtune.service.rates.smoothing import noise
+from lrtune.service.rates.stop_rule import LARGEST, StopRule
 
 RULES = ("valley", "steepest", "slide", "minimum_over_10")
 
@@ -24,10 +25,6 @@ _BELOW_EDGE = 20.0
 
 _EDGE_SEEN = 100.0
 """The divergence is where it is, and not at the start of the test, where it comes this many times above the start."""
-
-_LARGEST = 1e100
-"""A loss beyond counts as not finite."""
-
 
 @dataclass(frozen=True)
 class RangeTestAnalysis:
@@ -47,81 +44,28 @@ class RangeTestAnalysis:
     """Why there is a signal, or none, with the numbers."""
 
 
-class StopRule:
-    """Says when a range test has gone far enough: `smoothed − best > factor · max(initial − best, MAD)`, or not finite.
-
-    Differences only, so it serves negative losses and a loss that is zero; the usual "4 × best" does not. MAD is the
-    median absolute deviation of the losses up to the best, or of the first half, so noise on a flat start does not end
-    the test. The initial loss is the median of the first nine: one alone may be luck.
-
-    Not finite ends the test at any step, the comparison from the tenth on.
-    """
-
-    _FEWEST = 10
-
-    def __init__(self, *, smoothing: float = 0.98, factor: float = 4.0) -> None:
-        self._factor = positive("factor", factor)
-        self._average = DebiasedAverage(smoothing)
-        self._losses: list[float] = []
-        self._initial = self._best = math.nan
-        self._best_at = 0
-        self._spread_of = 0
-        self._mad = 0.0
-
-    def update(self, loss: float) -> bool:
-        """Take the loss of one more step; True: stop the test."""
-        if not _usable(loss):
-            return True
-        self._losses.append(loss)
-        smoothed = self._average.update(loss)
-        if len(self._losses) < self._FEWEST:
-            self._initial = self._best = median(self._losses)
-            return False
-        if smoothed < self._best:
-            self._best, self._best_at = smoothed, len(self._losses) - 1
-        rounding = 1e-9 * max(abs(self._initial), abs(self._best))
-        risen = smoothed - self._best
-        if risen <= self._factor * max(self._initial - self._best, rounding):
-            return False
-        return risen > self._factor * self._spread()
-
-    def _spread(self) -> float:
-        """The MAD of the losses before things went wrong; taken anew when there are a sixteenth more of them."""
-        width = max(self._best_at + 1, self._FEWEST, len(self._losses) // 2)
-        if width > self._spread_of * 17 // 16:
-            self._spread_of = width
-            self._mad = median_absolute_deviation(self._losses[:width])
-        return self._mad
-
-
 def analyse(learning_rates: Sequence[float], losses: Sequence[float], *, smoothing: float = 0.98) -> RangeTestAnalysis:
     """Read a range test: `learning_rates` strictly rising, `losses` one for each, non-finite where it diverged.
 
     Raises Refused, naming what is wrong, for rates that are not finite, > 0 and rising, or lengths that differ.
     """
     rates = _checked(learning_rates, losses)
-    rule, average = StopRule(smoothing=smoothing), DebiasedAverage(smoothing)
-    smoothed: list[float] = []
-    diverged_at = None
-    for rate, loss in zip(rates, losses, strict=True):
-        stop = rule.update(float(loss))
-        if _usable(loss):
-            smoothed.append(average.update(float(loss)))
-        if stop:
-            diverged_at = rate
-            break
-    raw = [float(loss) for loss in losses[: len(smoothed)]]
-    fall, told = _fall(raw)
+    rule = StopRule(smoothing=smoothing)
+    if not any(rule.update(float(loss)) for loss in losses):
+        rule.end()
+    diverged_at = None if rule.stopped_at is None else rates[rule.stopped_at]
+    smoothed = rule.smoothed
+    fall, told = _fall(rule.losses)
     edge, edge_told = _edge(rates, len(smoothed), diverged_at)
     suggestions: dict[str, float | None] = dict.fromkeys(RULES)
     bounds = None
     if fall:
         skipped = len(smoothed) // 10
         curve = range_rules.Curve(rates[skipped : len(smoothed)], smoothed[skipped:])
-        suggestions = {name: getattr(range_rules, name)(curve) for name in RULES}
+        suggestions = {name: _at_least(rates[0], getattr(range_rules, name)(curve)) for name in RULES}
         bounds = range_rules.bounds(curve)
     centres = [rate for rate in (suggestions["minimum_over_10"], edge) if rate is not None]
-    recommended = math.exp(sum(math.log(rate) for rate in centres) / len(centres)) if centres else None
+    recommended = _mean(centres, rates[0], rates[-1]) if centres else None
     reason = f"{told}; {edge_told}" if edge_told else told
     bounds = _around(bounds, recommended)
     return RangeTestAnalysis(
@@ -165,13 +109,18 @@ def _around(bounds: tuple[float, float] | None, recommended: float | None) -> tu
     return min(bounds[0], recommended), max(bounds[1], recommended)
 
 
-def _usable(loss: float) -> bool:
-    """Finite, and so small that differences and sums are finite too."""
-    return abs(loss) < _LARGEST
+def _at_least(lowest: float, rate: float | None) -> float | None:
+    return None if rate is None else max(rate, lowest)
+
+
+def _mean(rates: Sequence[float], low: float, high: float) -> float:
+    """The geometric mean; not a rounding error outside of `low` to `high`."""
+    return min(max(math.exp(sum(math.log(rate) for rate in rates) / len(rates)), low), high)
 
 
 def _middle(rates: Sequence[float]) -> float | None:
-    return math.exp(median(math.log(rate) for rate in rates)) if rates else None
+    """The geometric median."""
+    return _mean([math.exp(median(math.log(rate) for rate in rates))], min(rates), max(rates)) if rates else None
 
 
 def _checked(learning_rates: Sequence[float], losses: Sequence[float]) -> list[float]:
@@ -181,7 +130,7 @@ def _checked(learning_rates: Sequence[float], losses: Sequence[float]) -> list[f
         raise Refused("learning_rates", "must not be empty")
     rates = [positive(f"learning_rates[{index}]", rate) for index, rate in enumerate(learning_rates)]
     for index in (0, len(rates) - 1):
-        if not 1.0 / _LARGEST < rates[index] < _LARGEST:
+        if not 1.0 / LARGEST < rates[index] < LARGEST:
             raise Refused(f"learning_rates[{index}]", f"must be between 1e-100 and 1e100, not {rates[index]:g}")
     for index, (rate, following) in enumerate(pairwise(rates)):
         if following <= rate:

@@ -23,6 +23,8 @@ def suggested(client: TestClient, **body: object) -> Json:
         ({}, 1e-3),
         ({"optimizer": "adamw"}, 1e-3),
         ({"optimizer": "SGD"}, 1e-2),
+        ({"optimizer": "AdaDelta"}, 1.0),
+        ({"optimizer": "schedule_free"}, 2.5e-3),
         ({"optimizer": "nesterov", "batch_size": 256, "total_steps": 10_000, "family": "cnn"}, 1e-2),
         ({"optimizer": "nobody-knows-this-one"}, 1e-3),
         ({"family": "unheard of"}, 1e-3),
@@ -145,3 +147,28 @@ def test_a_prior_can_be_changed_and_the_next_draws_follow_it(new_study: NewStudy
     assert study.patch(prior="auto")["prior"] == "auto"
     assert study.get("/suggestion")["learning_rate"] == 1e-3
     assert study.client.patch(study.path, json={"prior": {"learning_rate": {"median": 0}}}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("how", "optimizer", "rate"),
+    [
+        ({"tags": {"optimizer": "adadelta"}}, None, 1.0),
+        ({"search_space": {"optimizer": {"type": "categorical", "choices": ["adadelta", "adam"]}}}, "adadelta", 1.0),
+        (
+            {
+                "tags": {"optimizer": "lion"},
+                "search_space": {"optimizer": {"type": "categorical", "choices": ["sgd", "adamw", "lion"]}},
+            },
+            "lion",
+            1e-4,
+        ),
+    ],
+)
+def test_a_study_begins_at_the_usual_rate_of_its_optimizer(
+    each_client: TestClient, how: Json, optimizer: str | None, rate: float
+) -> None:
+    rates = {"learning_rate": {"type": "float", "low": 1e-6, "high": 10.0, "log": True}}
+    study = create(each_client, **{**how, "search_space": rates | how.get("search_space", {})})
+    found = study.get("/suggestion").json()
+    assert (found["basis"], found["learning_rate"]) == ("prior", rate)
+    assert found["params"].get("optimizer") == optimizer

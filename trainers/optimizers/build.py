@@ -102,6 +102,11 @@ _KINDS: dict[str, Kind] = {
 OPTIMIZERS: Mapping[str, str] = MappingProxyType({name: kind.description for name, kind in _KINDS.items()})
 """Name: what it is."""
 
+SETTINGS = tuple(
+    sorted({"weight_decay", "decoupled_weight_decay", "algorithm", *(o for kind in _KINDS.values() for o in kind.options)})
+)
+"""What a parameter group says of how it is trained, its rate aside: the same before and after a training."""
+
 
 def build_optimizer(
     name: str,

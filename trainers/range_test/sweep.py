@@ -15,12 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtune.service.rates.range_test import RangeTestAnalysis, StopRule, analyse, combine
+from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
+from lrtune.service.rates.stop_rule import StopRule
 from lrtune.trainers.checks import at_least, positive, trainable
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state.random_state import seed_everything
 from lrtune.trainers.state.snapshots import preserved, reseed
+from lrtune.trainers.training.data import with_new_workers
+from lrtune.trainers.training.lr_scheduler import set_rates
 from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
 
 DEFAULT_SEEDS = (0, 1, 2)
@@ -132,6 +135,7 @@ def sweep(
     """
     trainable(model)
     _check_optimizer(optimizer)
+    batches = with_new_workers(batches)
     at_least("accumulate", accumulate, 1)
     clipper = Clipper(norm=clip_norm, value=clip_value)
     step = OptimizerStep(model, optimizer, loss_function, precision=precision, scaler=scaler, clipper=clipper)
@@ -163,8 +167,7 @@ def _raise_rate(step: OptimizerStep, stream: Iterator[Any], rates: Sequence[floa
 
 def _ratios(optimizer: torch.optim.Optimizer) -> list[float]:
     """Each group's rate over the base."""
-    scheduled = all("initial_lr" in group for group in optimizer.param_groups)
-    rates = [float(group["initial_lr" if scheduled else "lr"]) for group in optimizer.param_groups]
+    rates = set_rates(optimizer.param_groups)
     default = optimizer.defaults.get("lr")
     base = float(default) if default is not None and float(default) in rates else max(rates)
     if not all(math.isfinite(rate) and rate >= 0 for rate in rates) or base <= 0:

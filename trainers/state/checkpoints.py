@@ -10,12 +10,14 @@ import torch
 
 from lrtune.trainers.errors import TrainingError
 
+CPU = torch.device("cpu")
 KEEP = 2
 """The newest, and one more, which a service may still point to."""
 
 
-def save(folder: Path, prefix: str, step: int, state: dict[str, Any]) -> Path:
+def save(folder: str | Path, prefix: str, step: int, state: dict[str, Any]) -> Path:
     """Writes `folder/prefix-step-N.pt` and deletes all but the newest `KEEP` with this prefix."""
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{prefix}-step-{step}.pt"
     partial = path.with_suffix(f".{os.getpid()}.partial")
@@ -29,14 +31,17 @@ def save(folder: Path, prefix: str, step: int, state: dict[str, Any]) -> Path:
     return path
 
 
-def latest(folder: Path, prefix: str = "fit") -> Path | None:
+def latest(folder: str | Path, prefix: str = "fit") -> Path | None:
     """The checkpoint in `folder` with the most steps; None where there is none."""
-    found = _by_step(folder, prefix)
+    found = _by_step(Path(folder), prefix)
     return found[-1] if found else None
 
 
-def load(where: str | Path, device: torch.device) -> dict[str, Any]:
+def load(where: str | Path, device: torch.device = CPU) -> dict[str, Any]:
     """The state in a checkpoint, a path or a file:// URI; nothing in it is run.
+
+    All of its tensors are on `device`. Random states have to stay on the CPU, whatever is trained on; models and
+    optimizers move what they load to their own device.
 
     Raises TrainingError for a file that is missing or is no checkpoint.
     """

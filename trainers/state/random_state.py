@@ -31,14 +31,14 @@ def _numpy_state() -> tuple[torch.Tensor, int, int, float]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Puts every generator back to where `random_state` found it."""
+    """Puts every generator back to where `random_state` found it; those of GPUs as far as there are as many here."""
     random.setstate(state["python"])
     key, *rest = state["numpy"]
     np.random.set_state(("MT19937", key.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(state["torch"])
-    if "cuda" in state:
-        torch.cuda.set_rng_state_all(state["cuda"])
-    if "mps" in state:
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state.get("cuda", [])[: torch.cuda.device_count()])
+    if "mps" in state and torch.backends.mps.is_available():
         torch.mps.set_rng_state(state["mps"])
 
 

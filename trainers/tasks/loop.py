@@ -190,7 +190,7 @@ def _begin(task: GradientTask, trial: LeasedTrial) -> Training:
 
 
 def _resume(training: Training, checkpoint: Checkpoint) -> None:
-    training.load_state_dict(checkpoints.load(checkpoint.uri, torch.device("cpu")))
+    training.load_state_dict(checkpoints.load(checkpoint.uri))
     if training.epoch != checkpoint.step:
         raise TrainingError(f"it is of step {training.epoch}, not {checkpoint.step}")
 

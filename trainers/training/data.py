@@ -1,5 +1,6 @@
 """Batches for a training, in an order that depends on the seed and the epoch alone."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -52,7 +53,7 @@ def as_batches(data: Any, batch_size: int, *, shuffle: bool) -> Any:
     elif isinstance(data, Dataset):
         batches = DataLoader(data, batch_size, shuffle=shuffle, generator=torch.Generator())
     elif isinstance(data, Iterable) and hasattr(data, "__len__"):
-        batches = data
+        batches = with_new_workers(data)
     else:
         raise TrainingError(
             f"data must be tensors, a data set or a DataLoader with a length, not a {type(data).__name__}"
@@ -60,6 +61,19 @@ def as_batches(data: Any, batch_size: int, *, shuffle: bool) -> Any:
     if len(batches) == 0:
         raise TrainingError("data has no batch: give some rows")
     return batches
+
+
+def with_new_workers(batches: Any) -> Any:
+    """`batches`; a loader with persistent workers as one that starts new ones for each pass.
+
+    Persistent workers carry their random state from one pass to the next, where nothing can read or seed it, so that
+    random augmentation would depend on all passes before.
+    """
+    if not isinstance(batches, DataLoader) or not batches.persistent_workers:
+        return batches
+    fresh = copy.copy(batches)
+    vars(fresh).update(persistent_workers=False, _iterator=None)  # Past `__setattr__`, which guards them.
+    return fresh
 
 
 class Stream:

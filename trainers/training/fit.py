@@ -16,6 +16,7 @@ from uuid import uuid4
 import torch
 from torch import nn
 
+from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
@@ -24,6 +25,7 @@ from lrtune.trainers.state.random_state import random_state, random_state_kept, 
 from lrtune.trainers.training.data import Stream, as_batches
 from lrtune.trainers.training.learner import Learner
 from lrtune.trainers.training.optimizer_step import LossFunction
+from lrtune.trainers.training.resuming import check_settings, settings_of
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
 
@@ -44,7 +46,7 @@ def fit(
     validation: Any = None,
     evaluate: Callable[[nn.Module], float] | None = None,
     optimizer: str | Mapping[str, Any] = "adamw",
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     schedule: Any = "default",
     epochs: int = 10,
     batch_size: int = 64,
@@ -69,12 +71,14 @@ def fit(
       own; its generators are seeded). `loss_function(model, batch)` is the mean loss of a batch. The metric is
       `evaluate(model)`, lower is better, else the mean loss over `validation`, else the mean training loss since the
       last evaluation.
-    - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `weight_decay`, `layer_decay` and `rates` as in
+    - `optimizer`: a name, or `{"name": "adam", "betas": (0.9, 0.99)}`; `learning_rate` None is the usual one of this
+      optimizer, 1e-3 for adamw (`lrtune.service.rates.starting_rates`); `weight_decay`, `layer_decay` and `rates` as in
       `lrtune.parameter_groups`. `schedule`: a name or its JSON form, applied per optimizer step.
     - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
     - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
     - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to the
-      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit.
+      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit, with the same settings; the length and
+      the device may be others.
     - `trial`: a leased trial, open. Evaluation n is reported as step n; `trial.max_steps` evaluations are the length of
       the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through.
 
@@ -82,6 +86,9 @@ def fit(
     for what cannot be.
     """
     arguments = dict(locals())
+    if learning_rate is None:
+        name = optimizer if isinstance(optimizer, str) else str(optimizer.get("name"))
+        arguments["learning_rate"] = starting_rate(name).learning_rate
     with random_state_kept():
         return _Training(**arguments).run()
 
@@ -115,6 +122,7 @@ class _Training:
             precision=how["precision"],
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
+        self.settings = settings_of(how, self.stream)
         self.taken = self.position = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
@@ -146,13 +154,15 @@ class _Training:
         return self._result("complete")
 
     def _begin(self) -> None:
-        """Loads the checkpoint there is. A leased trial's that cannot be read here means: from the start."""
+        """Loads the checkpoint there is. A leased trial's that is out of reach, or of other settings, means: from the
+        start."""
         trial = self.trial
         if self.how["resume"] is not None:
-            self.load(files.load(self.how["resume"], self.device))
+            self.load(files.load(self.how["resume"]))
         elif trial is not None and trial.resume is not None:
             try:
-                state = files.load(trial.resume.uri, self.device)
+                state = files.load(trial.resume.uri)
+                check_settings(state.get("settings"), self.settings)
             except TrainingError as error:
                 logger.warning("trial %d is trained from the start: %s", trial.number, error)
                 return
@@ -209,6 +219,7 @@ class _Training:
     def state(self) -> dict[str, Any]:
         """Everything that decides how the training goes on."""
         return self.learner.state_dict() | {
+            "settings": self.settings,
             "random": random_state(),
             "taken": self.taken,
             "position": self.position,
@@ -218,7 +229,8 @@ class _Training:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        """Goes on from `state`; see `Learner.load_state_dict`."""
+        """Goes on from `state`; see `Learner.load_state_dict`. Raises TrainingError for one of other settings."""
+        check_settings(state.get("settings"), self.settings)
         self.learner.load_state_dict(state)
         self.taken, self.position = state["taken"], state["position"]
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]

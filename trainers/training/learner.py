@@ -7,9 +7,11 @@ from torch import nn
 
 from lrtune.service.wire.schedules import ScheduleError
 from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.optimizers.build import SETTINGS
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.training.lr_scheduler import ScheduledLR
 from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+from lrtune.trainers.training.resuming import check_optimizer
 
 
 class Learner:
@@ -46,6 +48,7 @@ class Learner:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "optimizer_class": type(self.optimizer).__name__,
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.step.scaler and self.step.scaler.state_dict(),
             "clipper": self.step.clipper.state_dict(),
@@ -54,10 +57,12 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state`. The schedule and length given now are followed from the step that it had reached.
 
-        Raises TrainingError, half loaded, for a state of something else.
+        Raises TrainingError, naming what differs, for a state of another optimizer or other settings of it; half loaded,
+        for one of something else.
         """
         schedule = self.scheduler.state_dict()
         try:
+            self._check_optimizer(state)
             reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -67,3 +72,10 @@ class Learner:
             self.step.clipper.load_state_dict(state["clipper"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(f"the checkpoint is of another model, optimizer or schedule: {error}") from error
+
+    def _check_optimizer(self, state: dict[str, Any]) -> None:
+        now = type(self.optimizer).__name__
+        before = state.get("optimizer_class", now)
+        if before != now:
+            raise TrainingError(f"its optimizer is {before}, and now {now}")
+        check_optimizer(state["optimizer"], self.optimizer.state_dict(), SETTINGS)

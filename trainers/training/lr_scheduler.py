@@ -9,7 +9,8 @@
 The rates are those that `lrtune schedule` and `POST /v1/schedules/preview` show: one function computes them all.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any, SupportsFloat, cast
 
 from torch import Tensor
@@ -17,9 +18,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrtune.service.rates.schedules import RunningSchedule, ScheduleError, default_schedule, read_schedule
-from lrtune.service.rates.schedules.running import check_learning_rate
 from lrtune.service.wire.schedules import Schedule, schedule_adapter
 from lrtune.service.wire.schedules.union import Default
+
+
+LEFT = "lrtune_rate"
+"""The key of a parameter group under which the rate stands that a schedule gave it last: another was set by someone."""
 
 
 class ScheduledLR(LRScheduler):
@@ -27,7 +31,11 @@ class ScheduledLR(LRScheduler):
 
     The base learning rate is the largest initial one among the parameter groups. Every group follows the same
     function, times its own initial rate over that one: the ratios between the groups stay what they were, also at
-    `min_lr`, which is the largest group's. Only learning rates are set, so optimizers without momentum do.
+    `min_lr`, which is the largest group's. A group with rate 0 stays frozen. Only learning rates are set, so optimizers
+    without momentum do.
+
+    A second phase on the same optimizer begins with the rates that were set (`group["lr"] = 1e-3`) since the first; a
+    group whose rate nobody touched, with its initial one.
 
     `total_steps` None is a training of open length (`wsd`, or a schedule whose lengths are all given), see `end_at`.
     """
@@ -41,13 +49,15 @@ class ScheduledLR(LRScheduler):
         last_epoch: int = -1,
     ) -> None:
         """`last_epoch` is the last step done, as in torch; -1 begins. Raises ScheduleError with the field at fault."""
-        initial = [float(group.get("initial_lr", group["lr"])) for group in optimizer.param_groups]
-        for index, rate in enumerate(initial):
-            check_learning_rate(rate, f"optimizer.param_groups[{index}]['lr']")
+        groups = optimizer.param_groups
+        initial = _checked(_rates_to_begin_with(groups) if last_epoch == -1 else [_initial(group) for group in groups])
         read = read_schedule(schedule)
         if isinstance(read, Default):
             read = default_schedule(total_steps)
         self._running = RunningSchedule(read, base_learning_rate=max(initial), total_steps=total_steps)
+        if last_epoch == -1:
+            for group, rate in zip(groups, initial, strict=True):
+                group["initial_lr"] = rate
         super().__init__(optimizer, last_epoch)
 
     @property
@@ -74,6 +84,7 @@ class ScheduledLR(LRScheduler):
         if metric is not None and self.last_epoch >= 0:
             self._running.observe(self.last_epoch, float(metric))
         super().step()
+        self._mark()
 
     def end_at(self, total_steps: int) -> None:
         """Give a training of open length its end. Raises ScheduleError where the decay would already have begun."""
@@ -103,19 +114,19 @@ class ScheduledLR(LRScheduler):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict`: its schedule, length and rates replace those given here, and the rates of the
-        optimizer are set to those of its step.
+        """Go on from a `state_dict`: its schedule and rates replace those given here, and the rates of the optimizer are
+        set to those of its step. Its length does so too, unless the schedule given here is the same: then the
+        `total_steps` given here hold, and the rest of the training is that of a training of this length.
 
-        Raises ValueError where the optimizer has fewer parameter groups than it had.
+        Raises ValueError where the optimizer has fewer parameter groups than it had, or for another number of plateaus.
         """
         initial = state_dict["initial_rates"]
         groups = self.optimizer.param_groups
         if len(groups) < len(initial):
             raise ValueError(f"the state is of {len(initial)} parameter groups, but the optimizer has {len(groups)}")
+        schedule, total_steps = self._schedule_from(read_schedule(state_dict["schedule"]), state_dict["total_steps"])
         running = RunningSchedule(
-            read_schedule(state_dict["schedule"]),
-            base_learning_rate=state_dict["base_learning_rate"],
-            total_steps=state_dict["total_steps"],
+            schedule, base_learning_rate=state_dict["base_learning_rate"], total_steps=total_steps
         )
         running.load(state_dict["plateaus"])
         self._running = running
@@ -134,7 +145,51 @@ class ScheduledLR(LRScheduler):
             else:
                 group["lr"] = rate
         self._last_lr = rates
+        self._mark()
+
+    def _schedule_from(self, schedule: Schedule, total_steps: int | None) -> tuple[Schedule, int | None]:
+        """The kept schedule and length; those given here where it is the same schedule, and a length is given."""
+        both_default = schedule == default_schedule(total_steps) and self.schedule == default_schedule(self.total_steps)
+        if self.total_steps is not None and (schedule == self.schedule or both_default):
+            return self.schedule, self.total_steps
+        return schedule, total_steps
+
+    def _mark(self) -> None:
+        for group in self.optimizer.param_groups:
+            group[LEFT] = float(group["lr"])
 
     def _initial_rates(self) -> list[float]:
         """The initial rate of each group; a group added since the beginning joins with the rate it has."""
         return [float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
+
+
+def set_rates(groups: Sequence[Mapping[str, Any]]) -> list[float]:
+    """The rates of parameter groups that a person set: those with which a schedule began, unless changed since."""
+    return [_set_rate(group) for group in groups]
+
+
+def _rates_to_begin_with(groups: Sequence[Mapping[str, Any]]) -> list[float]:
+    """As `set_rates`; of groups that another kind of schedule drove, those that they have, unless it left 0 in all."""
+    if any(LEFT in group for group in groups) or not any(float(group["lr"]) for group in groups):
+        return set_rates(groups)
+    return [float(group["lr"]) for group in groups]
+
+
+def _set_rate(group: Mapping[str, Any]) -> float:
+    rate = float(group["lr"])
+    return _initial(group) if rate == group.get(LEFT, rate) else rate
+
+
+def _initial(group: Mapping[str, Any]) -> float:
+    return float(group.get("initial_lr", group["lr"]))
+
+
+def _checked(rates: list[float]) -> list[float]:
+    for index, rate in enumerate(rates):
+        if not math.isfinite(rate) or rate < 0:
+            message = f"must be a finite number > 0, or 0 to freeze the group, but it is {rate!r}; try 0.001"
+            raise ScheduleError((f"optimizer.param_groups[{index}]['lr']",), message)
+    if not any(rates):
+        message = "must not be 0 in every group, which would train nothing: set the rate that the training begins with"
+        raise ScheduleError(("optimizer.param_groups[0]['lr']",), message)
+    return rates

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
@@ -72,12 +73,19 @@ class OptimizerStep:
 
     def forward(self, batch: Any) -> Tensor:
         """The loss of one batch, under autocast: a scalar."""
-        with torch.autocast(self.device.type, dtype=self.dtype, enabled=self.dtype is not torch.float32):
+        with self._autocast():
             loss = self.loss_function(self.model, to_device(batch, self.device))
         if not isinstance(loss, Tensor) or loss.numel() != 1:
             what = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
             raise TrainingError(f"the loss function must return a scalar tensor, not {what}: take its mean")
         return loss.reshape(())
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        """fp32 is fp32 within an autocast of others, too; some devices know none."""
+        full = self.dtype is torch.float32
+        if full and not torch.amp.is_autocast_available(self.device.type):
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=self.dtype, enabled=not full)
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Any]) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.state.rate_prior import RatePrior
 from lrtune.service.tuning.suggesting import range_test_prior
@@ -18,10 +19,6 @@ from lrtune.service.wire.search_space import (
     sampling_order,
 )
 from lrtune.service.wire.studies import Suggestion
-
-USUAL_RATES = {"adam": 1e-3, "sgd": 1e-2}
-USUAL_SPREAD = 10.0
-"""The interval around the usual rate: a factor of ten to each side, cut to the bounds."""
 
 _INTERVAL_SDS = 1.2816
 """80 % of a normal distribution lie so many standard deviations around its mean."""
@@ -54,16 +51,15 @@ class _Answer:
 def suggest_beforehand(known: Beginning, *, reason: str = "no trial is complete yet") -> Suggestion:
     """The suggestion without a complete trial."""
     tested = range_test_prior.optimizer_tested(known.tests)
-    optimizer = tested or known.tagged_optimizer
-    family = optimizer_family(optimizer, known.space)
-    params = _typical(known.space, family, tested)
+    optimizer = tested or known.tagged_optimizer or _first_choice(known.space)
+    params = _typical(known.space, optimizer, tested)
     rate, interval, basis = None, None, "prior"
     explanation = "nothing is known yet, and the search space has no learning rate"
     stable = known.stability.largest_stable({}) if known.stability else None
     if known.name is not None:
         params.pop(known.name, None)
-        chosen = params.get("optimizer", optimizer)
-        answer = _answer(known, str(chosen).lower() if chosen is not None else "", family, stable)
+        chosen = params.get("optimizer", tested or known.tagged_optimizer)
+        answer = _answer(known, str(chosen).lower() if chosen is not None else "", stable)
         low, high = bounds_of(known.space[known.name])
         rate, interval = (
             cut(answer.rate, low, high),
@@ -87,7 +83,7 @@ def suggest_beforehand(known: Beginning, *, reason: str = "no trial is complete 
     )
 
 
-def _answer(known: Beginning, optimizer: str, family: str, stable: float | None) -> _Answer:
+def _answer(known: Beginning, optimizer: str, stable: float | None) -> _Answer:
     prior = known.prior.get(optimizer) or known.prior.get("")
     tested = range_test_prior.prior(known.tests, optimizer or None, known.stability)
     if tested is not None and prior is not None:
@@ -99,17 +95,8 @@ def _answer(known: Beginning, optimizer: str, family: str, stable: float | None)
         return _Answer(tested.rate, tested.interval, tested.told, "range_test", tested.largest_stable)
     if prior is not None:
         return _Answer(prior.median, interval_of(prior), prior.told, "prior", stable)
-    return _Answer(USUAL_RATES[family], usual_interval(family), usual(family), "prior", stable)
-
-
-def usual(family: str) -> str:
-    """The usual rate of `adam` or `sgd`, in words."""
-    return f"the usual rate for {'the Adam family' if family == 'adam' else 'SGD'} is {USUAL_RATES[family]:g}"
-
-
-def usual_interval(family: str) -> tuple[float, float]:
-    """A factor of ten around the usual rate."""
-    return USUAL_RATES[family] / USUAL_SPREAD, USUAL_RATES[family] * USUAL_SPREAD
+    usual = starting_rate(optimizer)
+    return _Answer(usual.learning_rate, usual.interval, usual.told, "prior", stable)
 
 
 def interval_of(prior: RatePrior) -> tuple[float, float]:
@@ -118,31 +105,37 @@ def interval_of(prior: RatePrior) -> tuple[float, float]:
     return prior.median / factor, prior.median * factor
 
 
-def optimizer_family(tagged: str | None, space: Mapping[str, Parameter]) -> str:
-    """`sgd` or `adam`: by the tag, else by the first choice of a parameter called optimizer, else adam."""
-    optimizer = tagged
+def _first_choice(space: Mapping[str, Parameter]) -> str | None:
     choices = space.get("optimizer")
-    if optimizer is None and isinstance(choices, CategoricalParameter):
-        optimizer = str(choices.choices[0])
-    lowered = (optimizer or "adam").lower()
-    return "sgd" if any(word in lowered for word in ("sgd", "momentum", "nesterov", "gradientdescent")) else "adam"
+    return str(choices.choices[0]) if isinstance(choices, CategoricalParameter) else None
 
 
-def _typical(space: Mapping[str, Parameter], family: str, tested: str | None = None) -> dict[str, Any]:
+def _typical(space: Mapping[str, Parameter], optimizer: str | None, tested: str | None) -> dict[str, Any]:
     """The middle of each parameter that exists; the first choice of a categorical one; the optimizer that was tested,
-    else by family."""
+    else `optimizer`, else one that begins at the same rate."""
     params: dict[str, Any] = {}
     for name in sampling_order(space):
         parameter = space[name]
         if not is_active(parameter, params):
             continue
         if isinstance(parameter, CategoricalParameter):
-            fitting = [c for c in parameter.choices if name == "optimizer" and optimizer_family(str(c), {}) == family]
+            alike = _alike(parameter.choices, optimizer) if name == "optimizer" else []
             chosen = name == "optimizer" and tested in parameter.choices
-            params[name] = tested if chosen else (fitting or parameter.choices)[0]
+            params[name] = tested if chosen else (alike or parameter.choices)[0]
         else:
             params[name] = _middle(parameter)
     return params
+
+
+def _alike(choices: Sequence[Any], optimizer: str | None) -> list[Any]:
+    """The optimizer itself, else those of its family, else those that begin at its rate."""
+    usual = starting_rate(optimizer)
+    rates = [(choice, starting_rate(str(choice))) for choice in choices]
+    return (
+        [choice for choice in choices if str(choice).lower() == (optimizer or "").lower()]
+        or [choice for choice, rate in rates if rate == usual]
+        or [choice for choice, rate in rates if rate.learning_rate == usual.learning_rate]
+    )
 
 
 def _middle(parameter: FloatParameter | IntParameter) -> float | int:

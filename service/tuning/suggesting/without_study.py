@@ -2,16 +2,11 @@
 
 import asyncio
 
+from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.history.lookup import remembered
 from lrtune.service.tuning.history.recording import ENOUGH_TRIALS, plain_name
-from lrtune.service.tuning.suggesting.cold_start import (
-    USUAL_RATES,
-    interval_of,
-    optimizer_family,
-    usual,
-    usual_interval,
-)
+from lrtune.service.tuning.suggesting.cold_start import interval_of
 from lrtune.service.wire.priors import SuggestionBody
 from lrtune.service.wire.studies import Suggestion
 
@@ -21,12 +16,12 @@ async def suggest_without_study(engine: Engine, body: SuggestionBody) -> Suggest
     engine.check_active()
     optimizer = plain_name(body.optimizer or "")
     prior = await asyncio.to_thread(remembered, engine, optimizer, body.family, body.batch_size, body.total_steps)
-    family = optimizer_family(body.optimizer, {})
     if prior is not None:
         rate, interval, told = prior.median, interval_of(prior), prior.told
     else:
-        rate, interval = USUAL_RATES[family], usual_interval(family)
-        told = f"no past study here {_like(body)}; {usual(family)}"
+        usual = starting_rate(body.optimizer)
+        rate, interval = usual.learning_rate, usual.interval
+        told = f"no past study here {_like(body)}; {usual.told}"
     params = {"learning_rate": rate} | ({"optimizer": body.optimizer} if body.optimizer else {})
     return Suggestion.model_validate(
         {

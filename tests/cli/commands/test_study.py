@@ -155,6 +155,50 @@ def test_a_param_flag_reads_numbers_words_and_conditions() -> None:
     assert parse_param("m=float:0:1@optimizer=sgd,lion")[1]["when"] == {"optimizer": ["sgd", "lion"]}
 
 
+@pytest.mark.parametrize(
+    ("text", "choices"),
+    [
+        ("True,False", [True, False]),
+        ("true,None,null", [True, None, None]),
+        ('"True","1"', ["True", "1"]),
+        ('"a,b",c', ["a,b", "c"]),
+        ("'a,b','@c=d'", ["a,b", "@c=d"]),
+        ('"say \\"hi\\"",1e-3', ['say "hi"', 1e-3]),
+        ("org/net@v1,other", ["org/net@v1", "other"]),
+        ("a@b@c", ["a@b@c"]),
+        ('["a,b", "1", 2, false]', ["a,b", "1", 2, False]),
+        ("NaN,Infinity,x", ["NaN", "Infinity", "x"]),
+        ("a, b", ["a", "b"]),
+        ("it's,c", ["it's", "c"]),
+        ('"",a', ["", "a"]),
+    ],
+)
+def test_choices_are_json_values_words_or_quoted(text: str, choices: list[object]) -> None:
+    found = parse_param(f"x=choice:{text}")[1]["choices"]
+    assert [(type(one), one) for one in found] == [(type(one), one) for one in choices]
+    conditional = parse_param(f"x=choice:{text}@optimizer=sgd,'a,b',True")[1]
+    assert conditional == {"type": "categorical", "choices": choices, "when": {"optimizer": ["sgd", "a,b", True]}}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[0.9,0.99],[0.9,0.999]", "not a list: name each by a text"),
+        ("[[0.9, 0.99]]", "not a list: name each by a text"),
+        ('{"a":1},b', "not an object"),
+        ("[a,b]", r"is not a JSON list .*: quote a choice that begins with \["),
+        ('"a', "the quote before 'a' is not closed"),
+        ("'a,b", "the quote before 'a,b' is not closed"),
+        ('"a"b,c', "after the quoted 'a' a comma must follow, not 'b,c'"),
+        ("a,,b", 'write "" for the empty one'),
+        ("[1,2]x", "after the JSON list only a condition may follow, not 'x'"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_explained(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse_param(f"x=choice:{text}")
+
+
 def test_a_spec_without_a_learning_rate_stays_without() -> None:
     given = {"dropout": {"type": "float", "low": 0, "high": 1}}
     assert search_space(given, [], None, None) == given

@@ -17,6 +17,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import build_optimizer
 from lrtune.trainers.range_test.sweep import exponential, range_test, sweep
 from lrtune.trainers.state.snapshots import preserved
+from lrtune.trainers.training.lr_scheduler import ScheduledLR
 
 cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
@@ -384,3 +385,34 @@ def test_optimizers_that_cannot_be_tested_are_refused() -> None:
     model = nn.Linear(4, 1)
     refused("LBFGS several", model=model, optimizer=torch.optim.LBFGS(model.parameters()))
     refused("learning rates must be finite and > 0", model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.0))
+
+
+def test_one_outlier_batch_does_not_end_the_test() -> None:
+    calls = iter(range(1000))
+
+    def mostly_squared(model: nn.Module, batch: Any) -> Tensor:
+        return squared(model, batch) + (50.0 if next(calls) == 12 else 0.0)
+
+    torch.manual_seed(0)
+    model = nn.Linear(4, 1)
+    tested = range_test(model, torch.optim.SGD(model.parameters(), lr=0.1), loader(), mostly_squared, seeds=1, steps=60)
+    assert tested.losses[0][12] > 50
+    assert len(tested.losses[0]) > 40
+    assert tested.analysis.recommended is not None
+    assert 1e-3 < tested.analysis.recommended < 1
+
+
+def test_a_group_that_was_frozen_since_a_schedule_began_is_not_trained() -> None:
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1))
+    optimizer = torch.optim.SGD([{"params": part.parameters()} for part in model], lr=0.1)
+    ScheduledLR(optimizer, "constant", total_steps=10)
+    optimizer.param_groups[0]["lr"] = 0.0
+    kept = model[0].weight.clone()
+    seen = []
+
+    def watched(model: nn.Module, batch: Any) -> Tensor:
+        seen.append(torch.equal(model[0].weight, kept))  # type: ignore[index]
+        return squared(model, batch)
+
+    sweep(model, optimizer, loader(), watched, learning_rates=exponential(1e-3, 1e-1, 10))
+    assert all(seen)

@@ -266,7 +266,7 @@ def test_a_real_training_learns_at_the_scheduled_rates() -> None:
     assert rate_of(optimizer) == 0
 
 
-@pytest.mark.parametrize("rate", [0.0, math.nan, math.inf])
+@pytest.mark.parametrize("rate", [-0.1, math.nan, math.inf])
 def test_a_rate_of_a_group_that_cannot_be_right_is_named(rate: float) -> None:
     optimizer = optimizer_of(0.1, 0.2)
     optimizer.param_groups[1]["lr"] = rate
@@ -297,3 +297,100 @@ def test_a_state_of_more_groups_is_refused() -> None:
     other = ScheduledLR(optimizer_of(0.1), "cosine", total_steps=9)
     with pytest.raises(ValueError, match="of 2 parameter groups, but the optimizer has 1"):
         other.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("steps", [0, 3, TOTAL, TOTAL + 5])
+@pytest.mark.parametrize("first", ["cosine", "constant", {"name": "linear", "warmup_steps": 5}])
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_a_second_phase_begins_with_the_rates_that_were_set_since_the_first(
+    first: Any, steps: int, reloaded: bool
+) -> None:
+    optimizer = optimizer_of(0.5, 0.05)
+    scheduler = ScheduledLR(optimizer, first, total_steps=TOTAL)
+    for _ in range(steps):
+        scheduler.step()
+    if reloaded:
+        other = optimizer_of(1.0, 1.0)
+        other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+        optimizer = other
+    for group, rate in zip(optimizer.param_groups, (1e-3, 1e-2), strict=True):
+        group["lr"] = rate
+    second = ScheduledLR(optimizer, "linear", total_steps=4)
+    assert [rate_of(optimizer, 0), rate_of(optimizer, 1)] == pytest.approx([1e-3, 1e-2])
+    second.step()
+    assert [rate_of(optimizer, 0), rate_of(optimizer, 1)] == pytest.approx([0.75e-3, 0.75e-2])
+
+
+@pytest.mark.parametrize("steps", [0, 3, TOTAL])
+def test_a_second_phase_whose_rates_nobody_set_begins_as_the_first_did(steps: int) -> None:
+    optimizer = optimizer_of(0.5, 0.05)
+    scheduler = ScheduledLR(optimizer, {"name": "linear", "warmup_steps": 5}, total_steps=TOTAL)
+    for _ in range(steps):
+        scheduler.step()
+    ScheduledLR(optimizer, "constant", total_steps=TOTAL)
+    assert [rate_of(optimizer, 0), rate_of(optimizer, 1)] == pytest.approx([0.5, 0.05])
+
+
+def test_a_phase_after_a_schedule_of_torchs_begins_with_the_rate_there_is() -> None:
+    optimizer = optimizer_of(0.5)
+    theirs = lr_scheduler.CosineAnnealingLR(optimizer, 10)
+    for _ in range(5):
+        theirs.step()
+    optimizer.param_groups[0]["lr"] = 0.02
+    ScheduledLR(optimizer, "constant", total_steps=TOTAL)
+    assert rate_of(optimizer) == 0.02
+
+
+@pytest.mark.parametrize("form", ["cosine", "constant", {"name": "linear", "warmup_steps": 5, "min_lr": 0.1}, "plateau"])
+def test_a_group_with_rate_0_stays_frozen(form: Any) -> None:
+    optimizer = optimizer_of(0.5, 0.0)
+    before = optimizer.param_groups[1]["params"][0].clone()
+    scheduler = ScheduledLR(optimizer, form, total_steps=TOTAL)
+    for step in range(TOTAL):
+        assert rate_of(optimizer, 1) == 0
+        for group in optimizer.param_groups:
+            group["params"][0].grad = torch.ones(1)
+        optimizer.step()
+        scheduler.step(metric(step))
+        scheduler.load_state_dict(scheduler.state_dict())
+    assert torch.equal(optimizer.param_groups[1]["params"][0], before)
+    assert not torch.equal(optimizer.param_groups[0]["params"][0], before)
+
+
+def test_a_group_that_is_frozen_after_the_first_phase_stays_so_in_the_second() -> None:
+    optimizer = optimizer_of(0.5, 0.5)
+    ScheduledLR(optimizer, "constant", total_steps=TOTAL)
+    optimizer.param_groups[1]["lr"] = 0.0
+    ScheduledLR(optimizer, "cosine", total_steps=TOTAL)
+    assert [rate_of(optimizer, 0), rate_of(optimizer, 1)] == [0.5, 0.0]
+
+
+def test_rates_that_are_all_0_are_refused_with_the_remedy() -> None:
+    with pytest.raises(ScheduleError, match="must not be 0 in every group, .*: set the rate"):
+        ScheduledLR(optimizer_of(0.0, 0.0), "cosine", total_steps=9)
+
+
+@pytest.mark.parametrize("form", ["cosine", "default", "linear", {"name": "cosine", "warmup_fraction": 0.2}])
+@pytest.mark.parametrize("total", [2 * TOTAL, TOTAL - 10])
+def test_another_length_holds_when_a_training_goes_on(form: Any, total: int) -> None:
+    optimizer = optimizer_of(0.5)
+    first = ScheduledLR(optimizer, form, total_steps=TOTAL)
+    for _ in range(20):
+        first.step()
+    other = optimizer_of(0.5)
+    longer = ScheduledLR(other, form, total_steps=total)
+    longer.load_state_dict(first.state_dict())
+    assert longer.total_steps == total
+    expected = preview(read_schedule(form), base_learning_rate=0.5, total_steps=total).learning_rates
+    for step in range(20, total):
+        assert rate_of(other) == expected[step]
+        longer.step()
+
+
+def test_an_open_training_that_got_its_end_keeps_it_when_it_goes_on() -> None:
+    form = {"name": "wsd", "warmup_steps": 5, "decay_steps": 10}
+    first = ScheduledLR(optimizer_of(0.5), form, total_steps=None)
+    first.end_at(TOTAL)
+    second = ScheduledLR(optimizer_of(0.5), form, total_steps=None)
+    second.load_state_dict(first.state_dict())
+    assert second.total_steps == TOTAL

@@ -5,10 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from lrtune.service.cli.commands.study.choices import read_values
+
 PARAM_HELP = (
     "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or "
-    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. "
-    "Example: --param momentum=float:0:0.99@optimizer=sgd"
+    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. Choices are numbers, true, false, null, "
+    "or else words; quotes keep a comma, an @ or a number as text, and a JSON list does, too. "
+    "Examples: --param momentum=float:0:0.99@optimizer=sgd, --param 'crop=choice:\"1,2\",none'"
 )
 FORMS = "write NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
 
@@ -58,20 +61,23 @@ def parse_param(text: str) -> tuple[str, dict[str, Any]]:
     >>> parse_param("momentum=float:0:0.99@optimizer=sgd")
     ('momentum', {'type': 'float', 'low': 0.0, 'high': 0.99, 'when': {'optimizer': ['sgd']}})
     """
-    definition, _, condition = text.partition("@")
-    name, equals, rest = definition.partition("=")
-    kind, *fields = rest.split(":")
+    name, equals, rest = text.partition("=")
+    kind, _, fields = rest.partition(":")
     if not equals or not name or kind not in ("float", "int", "choice"):
         raise ValueError(f"--param {text!r} is not understood: {FORMS}")
     if kind == "choice":
-        parameter: dict[str, Any] = {"type": "categorical", "choices": _values(rest.partition(":")[2])}
+        values, condition = _values(text, fields)
+        parameter: dict[str, Any] = {"type": "categorical", "choices": values}
     else:
-        parameter = _range(text, kind, fields)
-    if condition:
-        parent, equals, values = condition.partition("=")
-        if not equals or not parent:
+        bounds, at, condition = fields.partition("@")
+        parameter = _range(text, kind, bounds.split(":"))
+        if at and "=" not in condition:
             raise ValueError(f"--param {text!r}: write the condition as @OTHER=VALUE[,VALUE]")
-        parameter["when"] = {parent: _values(values)}
+    if condition:
+        parent, _, wanted = condition.partition("=")
+        if not parent:
+            raise ValueError(f"--param {text!r}: write the condition as @OTHER=VALUE[,VALUE]")
+        parameter["when"] = {parent: _values(text, wanted, condition=False)[0]}
     return name, parameter
 
 
@@ -87,13 +93,8 @@ def _range(text: str, kind: str, fields: Sequence[str]) -> dict[str, Any]:
     return {"type": kind, "low": low, "high": high} | ({"log": True} if scale else {})
 
 
-def _values(text: str) -> list[Any]:
-    return [_value(part) for part in text.split(",")] if text else []
-
-
-def _value(text: str) -> Any:
+def _values(text: str, values: str, *, condition: bool = True) -> tuple[list[Any], str]:
     try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    return text if isinstance(value, dict | list) else value
+        return read_values(values, condition=condition)
+    except ValueError as error:
+        raise ValueError(f"--param {text!r}: {error}") from None

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from lrtune.service.rates.starting_rates import STARTING_RATES, starting_rate
+
+
+@pytest.mark.parametrize(
+    ("name", "rate"),
+    [
+        ("sgd", 1e-2),
+        ("SGD", 1e-2),
+        ("torch.optim.SGD", 1e-2),
+        ("sgd-momentum", 1e-2),
+        ("GradientDescent", 1e-2),
+        ("Adam", 1e-3),
+        ("AdamW8bit", 1e-3),
+        ("adamax", 2e-3),
+        ("RMSProp", 1e-3),
+        ("adagrad", 1e-2),
+        ("Adadelta", 1.0),
+        ("torch.optim.Adadelta", 1.0),
+        ("muon", 1e-3),
+        ("Prodigy", 1.0),
+        ("DAdaptAdam", 1.0),
+        ("lion", 1e-4),
+        ("schedule_free", 2.5e-3),
+        ("AdamWScheduleFree", 2.5e-3),
+        ("SGDScheduleFree", 1.0),
+        ("adafactor", 1e-2),
+        ("something new", 1e-3),
+        (None, 1e-3),
+    ],
+)
+def test_every_optimizer_has_its_own_starting_rate_however_it_is_written(name: str | None, rate: float) -> None:
+    found = starting_rate(name)
+    assert found.learning_rate == rate
+    assert found.interval == (rate / 10, rate * 10)
+    assert f"is {rate:g}" in found.told
+
+
+def test_every_starting_rate_and_its_source_are_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "optimizers.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for name, entry in STARTING_RATES.items():
+        (row,) = [row for row in rows if f"`{name}`" in row and entry.source in row]
+        assert f"| {entry.learning_rate:g} |" in row
+
+
+def test_every_optimizer_that_is_built_by_name_is_in_the_table() -> None:
+    pytest.importorskip("torch")
+    from lrtune.trainers.optimizers.build import OPTIMIZERS
+
+    assert {name.replace("_", "") for name in OPTIMIZERS} <= STARTING_RATES.keys()
