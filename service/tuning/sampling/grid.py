@@ -8,8 +8,9 @@ import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.wire import methods
-from lrtune.service.wire.search_space import CategoricalParameter, IntParameter, Parameter, is_active, sampling_order
+from lrtune.service.wire.search_space import CategoricalParameter, FloatParameter, Parameter, is_active, sampling_order
 from lrtune.service.wire.studies import StudySpec
+from lrtune.service.wire.values import count_of, nearest_value, possible_value, value_at
 
 MAX_POINTS = 100_000
 
@@ -28,6 +29,7 @@ class Grid:
     """
 
     def __init__(self, search_space: SearchSpace, points: int | None, seed: int) -> None:
+        self._search_space = search_space
         counts = {name: count_values(parameter, points) for name, parameter in search_space.items()}
         size = max(*counts.values(), math.prod(counts[name] for name in search_space if not search_space[name].when))
         if size > MAX_POINTS:
@@ -57,7 +59,9 @@ class Grid:
 
     def point_of(self, params: Mapping[str, Any]) -> Point:
         """The parameters as a point, on the grid or not."""
-        return tuple(params.get(name, ABSENT) for name in self.names)
+        return tuple(
+            _as_listed(self._search_space[name], params[name]) if name in params else ABSENT for name in self.names
+        )
 
 
 def _combinations(search_space: SearchSpace, names: Sequence[str], points: int | None, most: int) -> list[Point]:
@@ -132,38 +136,33 @@ class GridWalk:
         return all(fixed.get(name, value) == value for name, value in zip(self._grid.names, point, strict=True))
 
 
+def _as_listed(parameter: Parameter, value: Any) -> Any:
+    """A value that another process, or an older version, reckoned a rounding error off."""
+    if isinstance(parameter, CategoricalParameter) or not isinstance(value, int | float):
+        return value
+    possible = possible_value(parameter, value)
+    return value if possible is None else possible
+
+
 def count_values(parameter: Parameter, points: int | None) -> int:
     """How many of the parameter's values are on the grid, without listing them. A float needs `points` or a step."""
     if isinstance(parameter, CategoricalParameter):
         return len(parameter.choices)
-    if isinstance(parameter, IntParameter):
-        whole = (parameter.high - parameter.low) // parameter.step + 1
-        return whole if points is None else min(points, whole)
-    if parameter.step is not None:
-        return math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
-    if points is None:
+    count = count_of(parameter)
+    if isinstance(parameter, FloatParameter) and count is not None:
+        return count
+    if count is None and points is None:
         raise ValueError("needs a step")
-    return points
+    return min(count for count in (count, points) if count is not None)
 
 
 def values_of(parameter: Parameter, points: int | None) -> list[Any]:
     """The parameter's values on the grid, ascending: evenly spread, on a log scale where the parameter has one."""
     if isinstance(parameter, CategoricalParameter):
         return list(parameter.choices)
-    count = count_values(parameter, points)
-    if isinstance(parameter, IntParameter):
-        whole = range(parameter.low, parameter.high + 1, parameter.step)
-        if len(whole) <= count:
-            return list(whole)
-        spread = np.geomspace if parameter.log else np.linspace
-        return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
-    if parameter.step is not None:
-        return [parameter.low + index * parameter.step for index in range(count)]
+    count, all_values = count_values(parameter, points), count_of(parameter)
+    if count == all_values:
+        return [value_at(parameter, index) for index in range(count)]
     spread = np.geomspace if parameter.log else np.linspace
-    inner = [float(value) for value in spread(parameter.low, parameter.high, count)[1:-1]]
-    return [parameter.low, *inner, parameter.high]
-
-
-def _on_grid(value: float, parameter: IntParameter) -> int:
-    steps = round((float(value) - parameter.low) / parameter.step)
-    return min(parameter.low + steps * parameter.step, parameter.high)
+    places = [parameter.low, *spread(parameter.low, parameter.high, count)[1:-1].tolist(), parameter.high]
+    return sorted({nearest_value(parameter, place) for place in places})

@@ -11,11 +11,16 @@ from typing import Any
 
 import numpy as np
 import optuna.samplers as optuna
+from optuna.distributions import BaseDistribution
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from lrtune.service.tuning.auto import AutoSampler
 from lrtune.service.tuning.errors import InvalidField
+from lrtune.service.tuning.sampling.cmaes import CmaEsSampler, EvolvingSnapshot, in_every_trial
 from lrtune.service.tuning.sampling.grid import MAX_POINTS, count_values, grid_of
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
+from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
 from lrtune.service.wire.studies import StudySpec
 
@@ -42,8 +47,8 @@ def check_sampler(spec: StudySpec) -> None:
                 )
 
 
-def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] | None = None) -> optuna.BaseSampler:
-    """A sampler for the draw of trial `number`.
+def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.BaseSampler:
+    """A sampler for the draw of trial `number` on `snapshot`.
 
     It is made anew for each draw, its seed from the study's seed and the number: what is drawn depends on the spec
     and the history alone, not on restarts. Samplers that walk a fixed sequence keep the study's seed.
@@ -52,7 +57,7 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
     own = int(np.random.SeedSequence([sampler.seed, number]).generate_state(1)[0])
     match sampler:
         case methods.AutoSampler():
-            quantiles = rate_quantiles(spec, system_attrs or {})
+            quantiles = rate_quantiles(spec, snapshot.system_attrs)
             return AutoSampler(
                 seed=sampler.seed, max_steps=spec.max_steps, rate_quantiles=quantiles, failed_counts=False
             )
@@ -67,14 +72,13 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
                 deterministic_objective=sampler.deterministic_objective,
             )
         case methods.CmaesSampler():
-            return optuna.CmaEsSampler(
-                seed=own,
-                n_startup_trials=sampler.n_startup_trials,
-                sigma0=sampler.sigma0,
-                warn_independent_sampling=False,
-            )
+            begun = isinstance(snapshot, EvolvingSnapshot) and snapshot.ended >= sampler.n_startup_trials
+            evolution = snapshot.evolution if isinstance(snapshot, EvolvingSnapshot) and begun else None
+            space = in_every_trial(spec.search_space, snapshot.distributions, choices=False)
+            return CmaEsSampler(evolution, space, sampler.sigma0, own)
         case methods.QmcSampler():
-            return optuna.QMCSampler(
+            return _QmcSampler(
+                in_every_trial(spec.search_space, snapshot.distributions, choices=True),
                 seed=sampler.seed,
                 qmc_type=sampler.qmc_type,
                 scramble=sampler.scramble,
@@ -86,3 +90,14 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
             return optuna.RandomSampler(seed=own)
         case methods.BruteForceSampler():
             return optuna.BruteForceSampler(seed=own)
+
+
+class _QmcSampler(optuna.QMCSampler):
+    """Optuna's, over what every trial has, and not over what the first trial happened to have: it needs no history."""
+
+    def __init__(self, space: Mapping[str, BaseDistribution], **options: Any) -> None:
+        super().__init__(**options)
+        self._space = dict(space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._space
