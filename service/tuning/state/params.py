@@ -85,12 +85,17 @@ def with_parents(
 
 def possible_params(search_space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Any]:
     """The parameters with each number at its nearest possible value: what is handed out lies within its bounds and on
-    its steps, whatever was reckoned in between. Raises ValueError for nan."""
-    return {
-        name: value if isinstance(parameter, CategoricalParameter) else nearest_value(parameter, value)
-        for name, value in params.items()
-        for parameter in (search_space[name],)
-    }
+    its steps, whatever was reckoned in between. Raises ValueError for what is no value of its parameter."""
+    return {name: possible_value_of(search_space[name], value) for name, value in params.items()}
+
+
+def possible_value_of(parameter: Parameter, value: Any) -> Any:
+    """The possible value nearest to a number; a choice as it is listed. Raises ValueError where there is none."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices[parameter.choices.index(value)]
+    if not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return nearest_value(parameter, value)
 
 
 def _usable(search_space: SearchSpace, fixed: Mapping[str, Any]) -> dict[str, Any]:
