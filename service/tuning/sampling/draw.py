@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -14,6 +15,7 @@ from lrtune.service.tuning.fidelity.ladder import next_step
 from lrtune.service.tuning.fidelity.pausing import Promotion, choose
 from lrtune.service.tuning.fidelity.short_trainings import for_full
 from lrtune.service.tuning.sampling.drawn import (
+    Fallback,
     LadderPoint,
     LadderWaits,
     NothingEarned,
@@ -34,6 +36,9 @@ from lrtune.service.wire.search_space import is_active
 from lrtune.service.wire.studies import StudySpec
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_TOLD = 300
+"""Characters of an error that are kept with a trial."""
 
 
 def draw(
@@ -120,17 +125,41 @@ def _draw_at_once(
 def draw_or_random(
     spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None = None
 ) -> Point:
-    """Like `draw`; where the study's sampler fails, the trial is drawn at random and the failure is logged."""
+    """Like `draw`; where the study's sampler fails, the trial is drawn at random, and the failure is logged and kept
+    with it."""
     try:
         return draw(spec, snapshot, number, trial_id, fixed)
-    except Exception:
+    except Exception as error:
         _log.exception(
             "sampler %s failed on trial %d of %s; drawing it at random",
             spec.sampler.name,
             number,
             snapshot.name,
         )
-        return draw(spec, snapshot, number, trial_id, fixed, random=True)
+        return draw_instead(spec, snapshot, number, trial_id, fixed, f"it failed: {_told(error)}")
+
+
+def draw_instead(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None, why: str
+) -> Point:
+    """A random draw, microseconds, since the study's sampler cannot draw: `why`."""
+    point = draw(spec, snapshot, number, trial_id, fixed, random=True)
+    return replace(point, fallback=Fallback("random", f"sampler {spec.sampler.name}: {why}"))
+
+
+def _without_choice(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, what: str, error: Exception
+) -> Point:
+    """A draw where the choice that should have been made before it failed."""
+    _log.exception("%s of %s failed; drawing trial %d", what, snapshot.name, number)
+    point = draw_or_random(spec, snapshot, number, trial_id)
+    if point.fallback is not None:
+        return point
+    return replace(point, fallback=Fallback(spec.sampler.name, f"{what} failed: {_told(error)}"))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_TOLD]
 
 
 def promote_or_draw(
@@ -140,9 +169,8 @@ def promote_or_draw(
     Where that fails, the parameters are drawn as for a trial that cannot be paused."""
     try:
         choice = choose(spec, for_full(spec, snapshot), number, insists=insists)
-    except Exception:
-        _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
-        return draw_or_random(spec, snapshot, number, trial_id)
+    except Exception as error:
+        return _without_choice(spec, snapshot, number, trial_id, "the choice of what to train next", error)
     if isinstance(choice, Promotion):
         return choice
     assert choice is not None, "a new trial may be begun"
@@ -167,9 +195,8 @@ def climb_or_draw(
     name = main_learning_rate(spec.search_space)
     try:
         step = next_step(spec, ladder)
-    except Exception:
-        _log.exception("the ladder of %s failed; drawing trial %d", snapshot.name, number)
-        return draw_or_random(spec, snapshot, number, trial_id)
+    except Exception as error:
+        return _without_choice(spec, snapshot, number, trial_id, "the ladder", error)
     if step.kind == "wait":
         return LadderWaits()
     if step.learning_rate is None or step.steps is None or name is None:

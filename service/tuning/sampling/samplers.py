@@ -5,7 +5,9 @@ it in `build_sampler`; refuse in `check_sampler` the search spaces that it canno
 `sampling/snapshots.py` how much of the history it is shown. `sampling/draw.py` does the rest.
 """
 
+import importlib
 import importlib.util
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -90,6 +92,22 @@ def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.Ba
             return optuna.RandomSampler(seed=own)
         case methods.BruteForceSampler():
             return optuna.BruteForceSampler(seed=own)
+
+
+def is_ready(spec: StudySpec) -> bool:
+    """Whether what the study's sampler imports late has been imported."""
+    return not isinstance(spec.sampler, methods.GpSampler) or _gp_imported.is_set()
+
+
+def make_ready(spec: StudySpec) -> None:
+    """Import it, which takes seconds the first time."""
+    if not is_ready(spec):
+        importlib.import_module("torch")
+        importlib.import_module("optuna._gp.gp")
+        _gp_imported.set()
+
+
+_gp_imported = threading.Event()
 
 
 class _QmcSampler(optuna.QMCSampler):
