@@ -47,6 +47,13 @@ def check_sampler(spec: StudySpec) -> None:
                 raise InvalidField(
                     ("search_space", name), f"has more than {MAX_POINTS} values; take a larger step for bruteforce"
                 )
+        try:
+            grid_of(spec)
+        except ValueError:
+            raise InvalidField(
+                ("search_space",),
+                f"conditions tie more than {MAX_POINTS} combinations together; take larger steps for bruteforce",
+            ) from None
 
 
 def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.BaseSampler:

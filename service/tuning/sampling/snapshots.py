@@ -15,7 +15,6 @@ from lrtune.service.tuning.sampling.grid import GridWalk, grid_of
 from lrtune.service.tuning.state.budget import affords
 from lrtune.service.tuning.state.snapshot import (
     Snapshot,
-    snapshot_all,
     snapshot_of_training,
     snapshot_window,
 )
@@ -25,6 +24,8 @@ from lrtune.service.wire.studies import StudySpec
 _WINDOW_BEST = 65
 _WINDOW_LATEST = 65
 """Of TPE and GP, whose draws take longer with each trial they are shown."""
+_LATEST_ENUMERATED = 1_000
+"""Where conditions tie too many points together for a walk, which is refused by now."""
 _COUNTER_PREFIX = "qmc:"
 _AUTO_BEST, _AUTO_LATEST, _AUTO_PAUSED = 60, 100, 60
 
@@ -40,7 +41,7 @@ def snapshot_for(spec: StudySpec, study: StudyMirror, fixed: Mapping[str, Any] |
         case methods.TpeSampler() | methods.GpSampler():
             snapshot = snapshot_window(study, best=_WINDOW_BEST, latest=_WINDOW_LATEST)
         case methods.BruteForceSampler():
-            snapshot = snapshot_all(study)  # Of a grid too large to be listed.
+            snapshot = snapshot_window(study, best=0, latest=_LATEST_ENUMERATED)
         case methods.CmaesSampler():
             return _evolving(study, _without_history(study))
         case methods.QmcSampler():
@@ -122,7 +123,7 @@ class _Walk:
 
 
 def _walk(spec: StudySpec, study: StudyMirror) -> GridWalk | None:
-    """The study's walk through its grid, where it has one; None too where the grid is too large to be listed."""
+    """The study's walk through its grid, where it has one; None too where the grid is too large."""
     kept = study.derived(_Walk)
     if not kept.looked_for:
         kept.looked_for = True

@@ -69,8 +69,10 @@ class Drawers:
             async with asyncio.timeout(self.limit_seconds):
                 return await asyncio.shield(future)
         except TimeoutError:
-            if future is None or future.done():
+            if future is None:
                 raise
+            if future.done():  # At the last moment.
+                return future.result()
             raise DrawTooLong(f"its draw took longer than {self.limit_seconds:g} s") from None
         finally:
             if future is None or future.done():
