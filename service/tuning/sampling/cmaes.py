@@ -7,8 +7,9 @@ trials it was told is a number on each of them, its generation, under the name t
 
 import math
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import FIXED_ATTR, GENERATION_ATTR
@@ -26,8 +27,10 @@ from lrtune.service.tuning.auto.evidence import Floats
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire.search_space import Parameter
 
+_UNDER_WAY = (TrialState.RUNNING, TrialState.WAITING)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """How a trial of a `generation` ended; `loss`: lower is better, inf where it diverged."""
 
@@ -45,40 +48,58 @@ class EvolvingSnapshot(Snapshot):
     """Complete and diverged trials."""
 
 
+class StillReckoning(Exception):
+    """After a restart, the state of a long study is not there yet; each draw goes on with it."""
+
+
 class Evolution:
     """The state of a study's CMA-ES. Derived from its mirror, and kept with it.
 
     `look` is for those who hold the engine's lock; it costs as much as there are trials that have begun since or are
-    under way. The rest is for the threads that draw.
+    under way. The rest is for the threads that draw, of which one at a time goes on with the state, for `most_seconds`
+    at most: some 50,000 trials of ten parameters.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most_seconds: float = 2.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._looked = 0
         self._open: list[TrialMirror] = []
+        self._ended: deque[tuple[list[TrialMirror], float]] = deque()
         self._untold: deque[Told] = deque()
         self._lock = threading.Lock()
         self._run: _Run | None = None
+        self._most_seconds, self._clock = most_seconds, clock
 
     def look(self, study: StudyMirror) -> None:
-        """Note the trials that have ended since the last look, in the order in which they did."""
-        sign = -1.0 if study.maximizes else 1.0
+        """Note the trials that have ended since the last look. These do not change any more: what they say is read
+        later, by whoever draws."""
         unsure = [*self._open, *study.trials[self._looked :]]
         self._looked = len(study.trials)
-        self._open = [trial for trial in unsure if not trial.state.is_finished()]
-        ended = [trial for trial in unsure if trial.state.is_finished()]
-        for trial in sorted(ended, key=lambda trial: (trial.finished_at or 0.0, trial.number)):
-            told = _told(trial, sign)
-            if told is not None:
-                self._untold.append(told)
+        self._open = [trial for trial in unsure if trial.state in _UNDER_WAY]
+        if len(self._open) < len(unsure):
+            ended = [trial for trial in unsure if trial.state not in _UNDER_WAY]
+            self._ended.append((ended, -1.0 if study.maximizes else 1.0))
 
     def ask(self, space: Mapping[str, BaseDistribution], sigma: float | None, seed: int) -> tuple[dict[str, Any], int]:
-        """The next point and its generation. The same state and seed give the same point."""
+        """The next point and its generation. The same state and seed give the same point. Raises StillReckoning."""
         with self._lock:
+            until = self._clock() + self._most_seconds
+            self._read()
             if self._run is None:
                 self._run = _Run(space, sigma)
             while self._untold:
+                if self._clock() > until:
+                    raise StillReckoning(f"its state is being reckoned anew, {len(self._untold)} trials are left")
                 self._run.tell(self._untold.popleft())
             return self._run.ask(seed), self._run.generation
+
+    def _read(self) -> None:
+        """What the trials that have ended say, in the order in which they did."""
+        while self._ended:
+            ended, sign = self._ended.popleft()
+            for trial in sorted(ended, key=lambda trial: (trial.finished_at or 0.0, trial.number)):
+                told = _told(trial, sign)
+                if told is not None:
+                    self._untold.append(told)
 
 
 class _Run:

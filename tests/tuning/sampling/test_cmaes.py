@@ -1,5 +1,6 @@
 """CMA-ES without a pickled optimizer: nothing from the database is run, and a restart changes nothing."""
 
+import itertools
 import math
 import os
 import pickle
@@ -9,7 +10,12 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.study import StudyDirection
+from optuna.trial import TrialState
 
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.tuning.sampling.cmaes import Evolution, StillReckoning
 from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Record, Result
 from tests.support.tuning import Tuning
 
@@ -54,11 +60,8 @@ def attrs_of(tuning: Tuning, number: int) -> dict[str, Any]:
         return dict(study.trials[number].system_attrs)
 
 
-@pytest.mark.parametrize("key", ["cma:optimizer:0", "cma:optimizer", "sepcma:optimizer:0", "cmawm:optimizer:0"])
 @pytest.mark.parametrize("sampler", ["auto", "tpe", "cmaes", "qmc", "random", "grid", "bruteforce"])
-def test_what_others_planted_in_the_database_is_never_run(
-    migrated_url: str, tmp_path: Path, sampler: str, key: str
-) -> None:
+def test_what_others_planted_in_the_database_is_never_run(migrated_url: str, tmp_path: Path, sampler: str) -> None:
     trap = tmp_path / "run"
     planted = pickle.dumps(Payload(trap)).hex()
     space = {"dropout": {"type": "float", "low": 0.0, "high": 0.5, "step": 0.1}} if sampler == "bruteforce" else SPACE
@@ -71,9 +74,10 @@ def test_what_others_planted_in_the_database_is_never_run(
             tuning.run(tuning.trials.result("s", trial.number, result))
         study = tuning.run(tuning.studies.get("s"))
         with tuning.engine.change(study) as change:
-            change.set_trial_attr(study.trials[2], key, planted, system=True)
             change.set_trial_attr(study.trials[2], "cma:generation", 0, system=True)
-            change.set_study_attr(key, planted, system=True)
+            for key in ("cma:optimizer:0", "cma:optimizer", "sepcma:optimizer:0", "cmawm:optimizer:0"):
+                change.set_trial_attr(study.trials[2], key, planted, system=True)
+                change.set_study_attr(key, planted, system=True)
         tuning.forget("s")
         trial = tuning.run(tuning.trials.ask("s", Ask(worker="w", request_id="after")))
         assert isinstance(trial, LeasedTrial)
@@ -159,3 +163,21 @@ def test_optuna_may_go_on_with_its_own_sampler_on_the_same_study(tmp_path: Path)
         lambda t: t.suggest_float("learning_rate", 1e-5, 1.0, log=True) + t.suggest_float("dropout", 0, 0.5), 8
     )
     assert len(study.trials) == 20
+
+
+def test_a_state_that_takes_long_to_reckon_is_reckoned_over_several_draws() -> None:
+    study = StudyMirror(1, "s", [StudyDirection.MINIMIZE])
+    for number in range(40):
+        trial = TrialMirror(number, number, TrialState.COMPLETE, params={"x": number / 40}, values=[float(number)])
+        trial.system_attrs, trial.finished_at = {"cma:generation": number // 4}, float(number)
+        study.trials.append(trial)
+    space = {"x": FloatDistribution(0.0, 1.0)}
+    at_once, slow = Evolution(), Evolution(most_seconds=9.0, clock=itertools.count().__next__)
+    for evolution in (at_once, slow):
+        evolution.look(study)
+    expected = at_once.ask(space, None, 7)
+    for left in (31, 22, 13, 4):
+        with pytest.raises(StillReckoning, match=f"{left} trials are left"):
+            slow.ask(space, None, 7)
+    assert slow.ask(space, None, 7) == expected
+    assert expected[1] == 10
