@@ -59,8 +59,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         engine.start()
-        drawers = Drawers(settings.drawers, settings.sampler_timeout_seconds)
-        with contextlib.closing(drawers):
+        with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
             app.state.container = Container.over(engine, drawers, metrics)
             sweeper = asyncio.create_task(_sweep(app.state.container), name="lrtune-sweeper")
             try:

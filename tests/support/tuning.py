@@ -37,7 +37,6 @@ class Tuning:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.engine.close()
-        self._drawers.close()
         self._runner.close()
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -1,17 +1,20 @@
 """The threads that draw: how many, and for how long.
 
-A thread cannot be ended. A draw that takes too long is left to itself: its ask goes on without it, another thread takes
-its place, and its study's sampler is not asked again until the draw has ended and a while has passed. So a study whose
-sampler is too slow costs a share of one core, and the others nothing. Only so many threads take a place: beyond that a
-draw that takes too long keeps its own, and asks that find none free come back later.
+A thread cannot be ended, but it does not outlive the process. A draw that takes too long is left to itself: its ask
+goes on without it, another thread takes its place, and its study's sampler is not asked again until the draw has ended
+and a while has passed. So a study whose sampler is too slow costs a share of one core, and the others nothing. Only so
+many threads take a place: beyond that a draw that takes too long keeps its own, and asks that find none free come back
+later.
 """
 
 import asyncio
+import contextlib
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Self, TypeVar, cast
 
 Result = TypeVar("Result")
 
@@ -45,10 +48,19 @@ class Drawers:
     ) -> None:
         self.limit_seconds = limit_seconds
         self._clock = clock
-        self._threads = ThreadPoolExecutor(at_once + _MOST_LEFT, thread_name_prefix="lrtune-draw")
         self._free = asyncio.Semaphore(at_once)
+        self._closed = False
         self._left = 0
         self._aside: dict[int, _Aside] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """From here on nothing is drawn; draws under way are not waited for."""
+        self._closed = True
 
     async def draw(
         self, study_id: int, work: Callable[[], Result], prepare: Callable[[], None] | None = None
@@ -57,15 +69,17 @@ class Drawers:
 
         Raises DrawTooLong, and TimeoutError where no thread became free within the limit.
         """
+        if self._closed:
+            raise DrawTooLong("the service is ending")
         self._check_aside(study_id)
         async with asyncio.timeout(self.limit_seconds):
             await self._free.acquire()
-        loop, future, began = asyncio.get_running_loop(), None, self._clock()
+        future, began = None, self._clock()
         try:
             if prepare is not None:
-                await loop.run_in_executor(self._threads, prepare)
+                await _in_thread(prepare)
             began = self._clock()
-            future = loop.run_in_executor(self._threads, work)
+            future = _in_thread(work)
             async with asyncio.timeout(self.limit_seconds):
                 return await asyncio.shield(future)
         except TimeoutError:
@@ -112,6 +126,28 @@ class Drawers:
 
         future.add_done_callback(ended)
 
-    def close(self) -> None:
-        """Wait for the draws under way."""
-        self._threads.shutdown(cancel_futures=True)
+
+def _in_thread(work: Callable[[], Result]) -> "asyncio.Future[Result]":
+    """What `work` gives, from a thread that nobody waits for when the process ends."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Result] = loop.create_future()
+
+    def tell(result: Result | None, error: BaseException | None) -> None:
+        if future.cancelled():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast(Result, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except BaseException as caught:  # It is raised where the result is waited for.
+            error = caught
+        with contextlib.suppress(RuntimeError):  # The loop was closed meanwhile.
+            loop.call_soon_threadsafe(tell, result, error)
+
+    threading.Thread(target=run, name="lrtune-draw", daemon=True).start()
+    return future

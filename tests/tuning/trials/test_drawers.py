@@ -56,7 +56,6 @@ def test_a_draw_that_is_too_slow_is_left_and_its_study_asks_no_sampler_until_a_w
         assert await drawers.draw(1, lambda: "asked again") == "asked again"
 
     asyncio.run(play())
-    drawers.close()
 
 
 def test_however_many_draws_never_end_threads_are_bounded_and_asks_do_not_wait_for_ever() -> None:
@@ -79,7 +78,6 @@ def test_however_many_draws_never_end_threads_are_bounded_and_asks_do_not_wait_f
                     continue
 
     asyncio.run(play())
-    drawers.close()
 
 
 def test_what_is_imported_late_costs_no_draw_its_time() -> None:
@@ -90,7 +88,6 @@ def test_what_is_imported_late_costs_no_draw_its_time() -> None:
         return await drawers.draw(1, lambda: "drawn", lambda: bool(waited.wait(0.1)) and None)
 
     assert asyncio.run(play()) == "drawn"
-    drawers.close()
 
 
 def test_a_trial_whose_draw_was_too_slow_is_drawn_at_random_and_says_why(storage_url: str) -> None:
