@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from lrtune.service.tuning.trials.drawers import Drawers, DrawTooLong
-from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Release
+from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Record
 from tests.support.clock import Clock
 from tests.support.tuning import Tuning
 
@@ -91,18 +91,23 @@ def test_what_is_imported_late_costs_no_draw_its_time() -> None:
 
 
 def test_a_trial_whose_draw_was_too_slow_is_drawn_at_random_and_says_why(storage_url: str) -> None:
-    with Tuning(storage_url, Drawers(1, 1e-6)) as tuning:
-        tuning.create(name="s", sampler={"name": "auto"}, prior="none")
-        tuning.run(tuning.trials.enqueue("s", Enqueue(params={"learning_rate": 0.5})))
-        for number in range(2):
+    space = {f"x{index}": {"type": "float", "low": 0, "high": 1} for index in range(30)}
+    slow = {"name": "tpe", "n_startup_trials": 1, "n_ei_candidates": 10_000}
+    with Tuning(storage_url, Drawers(1, 0.001)) as tuning:
+        tuning.create(name="s", search_space=space, sampler=slow, prior="none")
+        for value in (0.1, 0.2):
+            tuning.run(tuning.trials.record("s", Record(params=dict.fromkeys(space, value), value=value)))
+        tuning.run(tuning.trials.enqueue("s", Enqueue(params={"x3": 0.5})))
+        for number in range(2, 5):
             trial = tuning.run(tuning.trials.ask("s", Ask(worker="w", request_id=f"r{number}")))
             assert isinstance(trial, LeasedTrial)
-            assert (trial.params["learning_rate"] == 0.5) == (number == 0)
-        tuning.run(tuning.trials.release("s", 1, Release(lease=trial.lease)))
+            assert trial.params.keys() == space.keys()
+            assert (trial.params["x3"] == 0.5) == (number == 2)
         tuning.forget("s")
         study = tuning.run(tuning.studies.get("s"))
         with tuning.engine.lock:
-            told = study.trials[1].system_attrs["lrtune:drawn"]
-        assert told["by"] == "random"
-        assert "auto" in told["reason"]
-        assert "longer than" in told["reason"] or "earlier draw" in told["reason"]
+            told = [trial.system_attrs.get("lrtune:drawn") for trial in study.trials]
+    assert told[:2] == [None, None]
+    assert [one and one["by"] for one in told[2:]] == ["random"] * 3
+    assert told[2] == {"by": "random", "reason": "sampler tpe: its draw took longer than 0.001 s"}
+    assert "an earlier draw" in str(told[3])
