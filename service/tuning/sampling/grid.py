@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.tuning.state.params import without_rounding
 from lrtune.service.wire import methods
 from lrtune.service.wire.search_space import (
     CategoricalParameter,
@@ -20,7 +21,7 @@ from lrtune.service.wire.search_space import (
     sampling_order,
 )
 from lrtune.service.wire.studies import StudySpec
-from lrtune.service.wire.values import count_of, nearest_value, possible_value, value_at
+from lrtune.service.wire.values import count_of, nearest_value, value_at
 
 MAX_POINTS = 100_000
 
@@ -72,7 +73,8 @@ class Grid:
     def point_of(self, params: Mapping[str, Any]) -> Point:
         """The parameters as a point, on the grid or not."""
         return tuple(
-            _as_listed(self._search_space[name], params[name]) if name in params else ABSENT for name in self.names
+            without_rounding(self._search_space[name], params[name]) if name in params else ABSENT
+            for name in self.names
         )
 
 
@@ -181,14 +183,6 @@ class GridWalk:
 
     def _fits(self, point: Point, fixed: Mapping[str, Any]) -> bool:
         return all(fixed.get(name, value) == value for name, value in zip(self._grid.names, point, strict=True))
-
-
-def _as_listed(parameter: Parameter, value: Any) -> Any:
-    """A value that another process, or an older version, reckoned a rounding error off."""
-    if isinstance(parameter, CategoricalParameter) or not isinstance(value, int | float):
-        return value
-    possible = possible_value(parameter, value)
-    return value if possible is None else possible
 
 
 def count_values(parameter: Parameter, points: int | None) -> int:

@@ -89,6 +89,15 @@ def possible_params(search_space: SearchSpace, params: Mapping[str, Any]) -> dic
     return {name: possible_value_of(search_space[name], value) for name, value in params.items()}
 
 
+def without_rounding(parameter: Parameter, value: Any) -> Any:
+    """The possible value that a value is but for rounding, as another process or an older version may have reckoned
+    it; the value itself where it is none."""
+    if isinstance(parameter, CategoricalParameter) or not isinstance(value, int | float):
+        return value
+    possible = possible_value(parameter, value)
+    return value if possible is None else possible
+
+
 def possible_value_of(parameter: Parameter, value: Any) -> Any:
     """The possible value nearest to a number; a choice as it is listed. Raises ValueError where there is none."""
     if isinstance(parameter, CategoricalParameter):
