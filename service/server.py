@@ -6,6 +6,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 
@@ -30,6 +31,8 @@ _DEPOSED_DRAIN_SECONDS = 1
 _OTHER_DESCRIPTORS = 128
 """Kept for the database, files and Optuna's connections."""
 _FEWEST_CONNECTIONS = 16
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that draws keeps the interpreter while the event loop waits for it; Python's own is 5 ms."""
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
@@ -59,6 +62,7 @@ def run(settings: Settings) -> None:
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server.address = f"http://{shown}:{port}"
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with contextlib.closing(bound):
         server.run(sockets=[bound])
     if server.deposed:

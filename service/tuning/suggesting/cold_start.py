@@ -12,13 +12,12 @@ from lrtune.service.tuning.suggesting import range_test_prior
 from lrtune.service.wire.range_tests import KeptRangeTest
 from lrtune.service.wire.search_space import (
     CategoricalParameter,
-    FloatParameter,
-    IntParameter,
     Parameter,
     is_active,
     sampling_order,
 )
 from lrtune.service.wire.studies import Suggestion
+from lrtune.service.wire.values import nearest_value
 
 _INTERVAL_SDS = 1.2816
 """80 % of a normal distribution lie so many standard deviations around its mean."""
@@ -123,7 +122,7 @@ def _typical(space: Mapping[str, Parameter], optimizer: str | None, tested: str 
             chosen = name == "optimizer" and tested in parameter.choices
             params[name] = tested if chosen else (alike or parameter.choices)[0]
         else:
-            params[name] = _middle(parameter)
+            params[name] = typical_value(parameter)
     return params
 
 
@@ -138,12 +137,12 @@ def _alike(choices: Sequence[Any], optimizer: str | None) -> list[Any]:
     )
 
 
-def _middle(parameter: FloatParameter | IntParameter) -> float | int:
+def typical_value(parameter: Parameter) -> Any:
+    """The middle of a number; the first choice."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices[0]
     low, high = float(parameter.low), float(parameter.high)
-    middle = math.sqrt(low) * math.sqrt(high) if parameter.log else (low + high) / 2
-    if parameter.step is not None:
-        middle = low + round((middle - low) / parameter.step) * parameter.step
-    return round(middle) if isinstance(parameter, IntParameter) else middle
+    return nearest_value(parameter, math.sqrt(low) * math.sqrt(high) if parameter.log else low / 2 + high / 2)
 
 
 def bounds_of(parameter: Parameter) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import REPEATS_ATTR
 from lrtune.service.tuning.state.budget import spent
+from lrtune.service.tuning.state.params import without_rounding
 from lrtune.service.tuning.trials import leases
 from lrtune.service.wire.trials import Ask
 
@@ -117,7 +118,9 @@ def lease_repeat(change: Change, ask: Ask, repeated: TrialMirror, trial_id: int)
     spec = change.study.spec
     assert spec is not None
     trial = TrialMirror(trial_id, len(change.study.trials), TrialState.RUNNING)
-    trial.params, trial.distributions = dict(repeated.params), repeated.distributions
+    space = spec.search_space
+    trial.params = {n: without_rounding(space[n], v) if n in space else v for n, v in repeated.params.items()}
+    trial.distributions = repeated.distributions
     trial.system_attrs = {REPEATS_ATTR: repeats_of(repeated)}
     trial.started_at = change.now
     trial.work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
