@@ -1,7 +1,7 @@
 """Which failures are worth another try, and how long to wait before it.
 
 Retried: a connection that fails or breaks off, an answer that is not lrtune's own (see `answers`), and of lrtune's the
-statuses 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and repeating
+statuses 408, 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and repeating
 the question does not bring it back.
 """
 
@@ -37,8 +37,8 @@ UNKNOWN_ADDRESS_SECONDS = 10.0
 SILENT_SECONDS = 3.0
 """A script that waits longer than that for its service says so, once."""
 
-_PASSING_STATUSES = frozenset({429, 500, 502, 503, 504})
-_NOT_PROCESSED_STATUSES = frozenset({429, 503})
+_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_NOT_PROCESSED_STATUSES = frozenset({408, 429, 503})
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _BROKEN = (*_NOT_SENT, httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError)
 

@@ -60,14 +60,14 @@ def test_a_point_whose_reply_was_lost_is_sent_again_with_the_same_request_id(
         assert (len(ids), len(set(ids)), len(set(ids[:3]))) == (4, 2, 1)
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_passing_refusal_is_retried(client: Client, service: FakeService, slept: list[float], status: int) -> None:
     service.fault = times(3, lambda: problem(status))
     assert client.study("s").name == "s"
     assert slept == [0.2, 0.4, 0.8]
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 431])
 def test_a_lasting_refusal_is_not_retried(
     client: Client, service: FakeService, slept: list[float], status: int
 ) -> None:
