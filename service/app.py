@@ -26,6 +26,7 @@ from lrtune.service.api import (
     suggestions,
     trials,
 )
+from lrtune.service.api.bodies import BodyReader
 from lrtune.service.api.container import Container
 from lrtune.service.api.fast_lane import FastLane
 from lrtune.service.api.limits import BodyLimit
@@ -54,6 +55,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
     engine = Engine(database, on_deposed=on_deposed)
     metrics = Metrics()
+    bodies = BodyReader()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -75,6 +77,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
                     await sweeper
                 engine.committer.detach()
                 await asyncio.to_thread(engine.close)
+                bodies.close()
 
     app = FastAPIOffline(
         redoc_url=None,
@@ -84,6 +87,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
     )
+    app.state.bodies = bodies
     for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
         app.include_router(noun.router)
     if settings.dashboard:
@@ -92,7 +96,13 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     _document_problems(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, metrics=metrics)
-    app.add_middleware(FastLane, parts=lambda: app.state.container, metrics=metrics, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        FastLane,
+        parts=lambda: app.state.container,
+        bodies=bodies,
+        metrics=metrics,
+        max_bytes=settings.max_body_bytes,
+    )
     return app
 
 
