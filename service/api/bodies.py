@@ -16,12 +16,14 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-from lrtune.service.wire.bounded import MORE_ERRORS, first_errors
+from lrtune.service.wire.bounded import all_errors
 
 _AT_ONCE_BYTES = 16 * 1024
 """Bodies up to this size are read in the event loop: in a millisecond or a few."""
 MOST_MEMBERS = 256
 """No object of any body has as many; one that has would have each of its members refused by name."""
+MOST_PARTS = 120_000
+"""Objects and lists in a body: more than the longest recorded curve has. Each takes memory, and time to look at."""
 _BOM = b"\xef\xbb\xbf"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -42,6 +44,7 @@ def decode(model: type[Model], body: bytes, headers: Headers) -> Model:
     """
     if not body or not _is_json(headers):
         raise RequestValidationError([_problem("must be a JSON object, sent with Content-Type: application/json")])
+    _check_parts(body)
     try:
         value = from_json(body.removeprefix(_BOM))
     except ValueError as error:
@@ -51,11 +54,7 @@ def decode(model: type[Model], body: bytes, headers: Headers) -> Model:
     try:
         return model.__pydantic_validator__.validate_python(value)
     except ValidationError as error:
-        found = [{**one, "loc": ("body", *one["loc"])} for one in first_errors(error)]
-        left_out = error.error_count() - len(found)
-        if left_out:
-            found.append({"type": MORE_ERRORS, "loc": (), "msg": "", "ctx": {"count": left_out}})
-        raise RequestValidationError(found) from None
+        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in all_errors(error)]) from None
 
 
 def _is_json(headers: Headers) -> bool:
@@ -77,19 +76,38 @@ def _with_surrogates(body: bytes, error: ValueError) -> Any:
         raise UnreadableBody(str(other)) from None
 
 
+def _check_parts(body: bytes) -> None:
+    """Raises RequestValidationError where there are more objects and lists than any body may have."""
+    count = body.count(b"{") + body.count(b"[")
+    if count > MOST_PARTS:
+        message = f"has {count:,} objects and lists; no body may have more than {MOST_PARTS:,}: send less at once"
+        raise RequestValidationError([_problem(message)])
+
+
 def _check_members(value: Any) -> None:
     """Raises RequestValidationError where an object has more members than any may have."""
-    waiting: list[tuple[tuple[Any, ...], Any]] = [(("body",), value)]
+    waiting = [value] if isinstance(value, dict | list) else []
     while waiting:
-        loc, held = waiting.pop()
+        held = waiting.pop()
         if isinstance(held, dict):
             if len(held) > MOST_MEMBERS:
-                message = f"has {len(held)} members; no object of a body may have more than {MOST_MEMBERS}"
-                raise RequestValidationError([_problem(message, loc)])
-            inner: Any = held.items()
-        else:
-            inner = enumerate(held) if isinstance(held, list) else ()
-        waiting += [((*loc, key), part) for key, part in inner if isinstance(part, dict | list) and part]
+                message = f"has {len(held):,} members; no object of a body may have more than {MOST_MEMBERS}"
+                raise RequestValidationError([_problem(message, ("body", *(_place(value, held) or ())))])
+            held = held.values()
+        waiting += [part for part in held if isinstance(part, dict | list) and part]
+
+
+def _place(value: Any, sought: Any) -> tuple[Any, ...] | None:
+    """Where in `value` the very object `sought` is."""
+    if value is sought:
+        return ()
+    inner: Any = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, part in inner:
+        if isinstance(part, dict | list) and part:
+            below = _place(part, sought)
+            if below is not None:
+                return key, *below
+    return None
 
 
 def _problem(message: str, loc: tuple[Any, ...] = ("body",)) -> dict[str, Any]:

@@ -22,6 +22,7 @@ _MESSAGES = {
     "list_type": "must be a list",
     "string_type": "must be a text",
     "bool_type": "must be true or false",
+    "float_type": "must be a number",
 }
 """By the kind of the error."""
 _OBJECTS = ("model_attributes_type", "model_type", "dict_type")

@@ -16,6 +16,8 @@ MORE_ERRORS = "more_errors"
 
 _SLICE = 500
 """Items that are checked at once: with a thread at it, others get their turn in between."""
+_COUNTED = 10_000
+"""Of so many errors it is looked up which stand for others."""
 
 
 class Bounded:
@@ -54,7 +56,7 @@ def _check_list(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> A
         try:
             valid += items(part)
         except ValidationError as error:
-            found.count += error.error_count()
+            found.count += error.error_count() if len(value) > _SLICE else _count(error)
             for index, item in enumerate(part, start):
                 if found.enough:
                     break
@@ -71,7 +73,7 @@ def _check_dict(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> A
     except ValidationError as error:
         if error.error_count() <= MOST_ERRORS:
             raise
-        found = _Errors(error.error_count())
+        found = _Errors(_count(error))
     for key, item in value.items():
         if found.enough:
             break
@@ -101,7 +103,11 @@ class _Errors:
         try:
             items(one)
         except ValidationError as error:
-            for found in first_errors(error, MOST_ERRORS - len(self._shown)):
+            for found in all_errors(error):
+                if self.enough:
+                    break
+                if found["type"] == MORE_ERRORS:
+                    continue
                 loc = found["loc"] if index is None else (index, *found["loc"][1:])
                 self._shown.append(_again(found, loc))
 
@@ -115,9 +121,18 @@ class _Errors:
         raise ValidationError.from_exception_data("items", self._shown)
 
 
-def first_errors(error: ValidationError, most: int = MOST_ERRORS) -> list[Any]:
-    """The first of an error's errors, in pydantic's form, without the input."""
-    return list(error.errors(include_url=False, include_input=False))[:most]
+def all_errors(error: ValidationError) -> list[Any]:
+    """An error's errors in pydantic's form, without the input."""
+    return list(error.errors(include_url=False, include_input=False))
+
+
+def _count(error: ValidationError) -> int:
+    """How many errors there are, those that lists and objects further in do not show included."""
+    count = error.error_count()
+    if count > _COUNTED:
+        return count
+    hidden = (found["ctx"]["count"] - 1 for found in all_errors(error) if found["type"] == MORE_ERRORS)
+    return count + sum(hidden)
 
 
 def _again(found: Any, loc: tuple[Any, ...]) -> InitErrorDetails:
