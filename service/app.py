@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -29,9 +30,11 @@ from lrtune.service.api import (
 from lrtune.service.api.bodies import BodyReader
 from lrtune.service.api.container import Container
 from lrtune.service.api.fast_lane import FastLane
+from lrtune.service.api.hosts import AllowedHosts, HostCheck, is_loopback
 from lrtune.service.api.limits import BodyLimit
 from lrtune.service.api.metrics import Metrics, RequestMetrics
 from lrtune.service.api.optuna_proxy import optuna_served
+from lrtune.service.environment import unknown_variables
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
@@ -61,6 +64,8 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        for told in unknown_variables(os.environ):
+            _log.warning(told)
         engine.start()
         with ThreadPoolExecutor(_DRAWERS, thread_name_prefix="lrtune-draw") as drawers:
             app.state.container = Container.over(engine, drawers, metrics)
@@ -91,7 +96,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
         app.include_router(noun.router)
     if settings.dashboard:
-        dashboard.mount(app, OptunaStorage(engine))
+        dashboard.mount(app, OptunaStorage(engine), writes=settings.dashboard_writes or is_loopback(settings.host))
     problems.install(app)
     _document_problems(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -103,6 +108,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         metrics=metrics,
         max_bytes=settings.max_body_bytes,
     )
+    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     return app
 
 

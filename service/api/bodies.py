@@ -46,7 +46,8 @@ def decode(model: type[Model], body: bytes, headers: Headers) -> Model:
         raise RequestValidationError([_problem("must be a JSON object, sent with Content-Type: application/json")])
     _check_parts(body)
     try:
-        value = from_json(body.removeprefix(_BOM))
+        body = body.removeprefix(_BOM)
+        value = from_json(body)
     except ValueError as error:
         value = _with_surrogates(body, error)
     if len(body) > _AT_ONCE_BYTES:
@@ -68,10 +69,10 @@ def _is_json(headers: Headers) -> bool:
 
 def _with_surrogates(body: bytes, error: ValueError) -> Any:
     """The body where all that is wrong with it are lone surrogates: its fields say which of them has some."""
-    if "surrogate" not in str(error):
+    if "surrogate" not in str(error) and "hex escape" not in str(error):
         raise UnreadableBody(str(error)) from None
     try:
-        return json.loads(body)
+        return json.loads(body.decode())
     except (ValueError, RecursionError) as other:
         raise UnreadableBody(str(other)) from None
 

@@ -47,7 +47,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
         (400, "unreadable-body"),
-        (403, "origin-not-allowed"),
+        (403, "origin-not-allowed, dashboard-read-only"),
         (404, "study-not-found, trial-not-found, range-test-not-found"),
         (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
         (413, "body-too-large"),
