@@ -162,5 +162,3 @@ class JsonRoute(APIRoute):
             return await plain(_ReadRequest(request, read))
 
         return reading
-
-

@@ -70,7 +70,6 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A JSON number; "nan" and infinities are refused."""
 
 
-
 def _read_whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

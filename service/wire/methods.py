@@ -96,7 +96,7 @@ class MedianPruner(Body):
     name: Literal["median"]
     n_startup_trials: Count = 5
     n_warmup_steps: Count = 0
-    interval_steps: Annotated[int, Field(ge=1), WHOLE] = 1
+    interval_steps: Annotated[int, Field(ge=1, le=10**9), WHOLE] = 1
 
 
 class PercentilePruner(Body):
@@ -106,7 +106,7 @@ class PercentilePruner(Body):
     percentile: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 25.0
     n_startup_trials: Count = 5
     n_warmup_steps: Count = 0
-    interval_steps: Annotated[int, Field(ge=1), WHOLE] = 1
+    interval_steps: Annotated[int, Field(ge=1, le=10**9), WHOLE] = 1
 
 
 class AshaPruner(Body):

@@ -72,7 +72,7 @@ class IntParameter(_Parameter):
     low: Annotated[int, Field(ge=-(2**53), le=2**53), WHOLE]
     high: Annotated[int, Field(ge=-(2**53), le=2**53), WHOLE]
     log: bool = False
-    step: Annotated[int, Field(ge=1), WHOLE] = 1
+    step: Annotated[int, Field(ge=1, le=2**54), WHOLE] = 1
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:

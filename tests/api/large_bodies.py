@@ -47,7 +47,10 @@ INVALID: dict[str, tuple[str, bytes]] = {
     "unknown keys below": ("/trials/record", _filled(b'{"params":{', '"k%d":1', b"}}")),
     "reports: {}": ("/trials/0/reports", _filled(b'{"lease":"x","reports":[', "{}", b"]}")),
     "heartbeat: a long key": ("/trials/0/heartbeat", b'{"' + b"k" * (SIZE - 8) + b'":1}'),
-    "result: a long error": ("/trials/0/result", b'{"lease":"x","state":"failed","error":"' + b"e" * (SIZE - 60) + b'"}'),
+    "result: a long error": (
+        "/trials/0/result",
+        b'{"lease":"x","state":"failed","error":"' + b"e" * (SIZE - 60) + b'"}',
+    ),
     "ask: lists in lists": ("/trials", _filled(b'{"worker":[', "[[[]]]", b"]}")),
     "ask: not closed": ("/trials", b"[" * SIZE),
     "ask: nothing": ("/trials", b" " * SIZE),
@@ -65,7 +68,12 @@ INVALID_ANYWHERE: dict[str, tuple[str, bytes]] = {
     "study: parameters": ("/v1/studies", _filled(b'{"name":"x","search_space":{', '"p%d":1', b"}}")),
     "study: choices": (
         "/v1/studies",
-        _compact({"name": "x", "search_space": {f"p{n}": {"type": "categorical", "choices": [[]] * 1000} for n in range(200)}}),
+        _compact(
+            {
+                "name": "x",
+                "search_space": {f"p{n}": {"type": "categorical", "choices": [[]] * 1000} for n in range(200)},
+            }
+        ),
     ),
     "study: 200 categoricals of 500 choices": ("/v1/studies", _compact({"name": "x", "search_space": WIDE})),
     "study: when": (
@@ -74,7 +82,10 @@ INVALID_ANYWHERE: dict[str, tuple[str, bytes]] = {
             {"name": "x", "search_space": {"n": NUMBERED, "c": {**NUMBERED, "when": {"n": list(range(100_000))}}}}
         ),
     ),
-    "schedules: unknown parameters": ("/v1/schedules/preview", _filled(b'{"schedule":{"name":"cosine",', '"k%d":1', b"}}")),
+    "schedules: unknown parameters": (
+        "/v1/schedules/preview",
+        _filled(b'{"schedule":{"name":"cosine",', '"k%d":1', b"}}"),
+    ),
     "schedules: a long name": ("/v1/schedules/preview", b'{"schedule":"' + b"c" * (SIZE - 20) + b'"}'),
     "schedules: join": (
         "/v1/schedules/preview",

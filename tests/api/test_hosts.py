@@ -33,7 +33,13 @@ def at(tmp_path: Path) -> Iterator[At]:
 LOOPBACK = ["localhost", "LOCALHOST:8080", "localhost.", "127.0.0.1", "127.0.0.1:9", "127.1.2.3", "[::1]", "[::1]:8080"]
 ADDRESSES = ["10.1.2.3", "10.1.2.3:8080", "[fd00::1]:8080"]
 STRANGE = [
-    *("evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "127.0.0.1@evil.example"),
+    *(
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "127.0.0.1@evil.example",
+    ),
     *("", ":8080", "localhost@evil", "xn--localhost", "[::1].evil", "[evil]", "localhost/", "127.0.0.1, evil.example"),
 ]
 
@@ -161,7 +167,12 @@ def _can_write(client: TestClient) -> bool:
         made_id = made.json()["study_summary"]["study_id"]
         assert client.delete(f"/api/studies/{made_id}", headers=headers).is_success
         return True
-    for method, path in (("DELETE", "/api/studies/1"), ("PUT", "/api/studies/1/note"), ("PATCH", "/api"), ("X", "/csv")):
+    for method, path in (
+        ("DELETE", "/api/studies/1"),
+        ("PUT", "/api/studies/1/note"),
+        ("PATCH", "/api"),
+        ("X", "/csv"),
+    ):
         found = assert_problem(client.request(method, path, headers=headers), 403, "dashboard-read-only")
         assert "LRTUNE_DASHBOARD_WRITES" in found["detail"]
     return False
