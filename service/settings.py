@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     dashboard: bool = True
     """Whether to serve optuna-dashboard under /optuna/. It can change studies where the service listens on loopback."""
     dashboard_writes: bool = False
-    """Whether the dashboard can change studies where the service listens beyond loopback, too: by whoever reaches it."""
+    """Whether the dashboard can change studies beyond loopback, too: whoever reaches it may then."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_hosts)] = ()
     """The names under which the service may be asked for, beside loopback names and the address that it listens on."""
     optuna_port: Annotated[int, Field(ge=0, le=65_535)] | None = None

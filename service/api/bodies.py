@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -53,7 +53,7 @@ def decode(model: type[Model], body: bytes, headers: Headers) -> Model:
     if len(body) > _AT_ONCE_BYTES:
         _check_members(value)
     try:
-        return model.__pydantic_validator__.validate_python(value)
+        return cast(Model, model.__pydantic_validator__.validate_python(value))
     except ValidationError as error:
         raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in all_errors(error)]) from None
 
@@ -89,7 +89,7 @@ def _check_members(value: Any) -> None:
     """Raises RequestValidationError where an object has more members than any may have."""
     waiting = [value] if isinstance(value, dict | list) else []
     while waiting:
-        held = waiting.pop()
+        held: Any = waiting.pop()
         if isinstance(held, dict):
             if len(held) > MOST_MEMBERS:
                 message = f"has {len(held):,} members; no object of a body may have more than {MOST_MEMBERS}"

@@ -7,6 +7,7 @@ like them.
 import threading
 from collections.abc import Iterable
 from importlib import import_module
+from typing import cast
 from urllib.parse import quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
@@ -67,7 +68,7 @@ class _Door:
 
 def mount(app: FastAPI, storage: OptunaStorage, *, writes: bool) -> None:
     """Serve optuna-dashboard over `storage`; it can change studies where it `writes`."""
-    served = _Door(WSGIMiddleware(_OnDemand(storage), workers=_THREADS), writes=writes)
+    served = _Door(cast(ASGIApp, WSGIMiddleware(_OnDemand(storage), workers=_THREADS)), writes=writes)
     for prefix in _PREFIXES:
         for path in (f"/{prefix}", f"/{prefix}/{{rest:path}}"):
             app.router.routes.append(Route(path, served, name=f"optuna-{prefix}"))

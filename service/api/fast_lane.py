@@ -102,8 +102,8 @@ async def _read(receive: Receive) -> bytes | None:
     """The whole body; None where the client has gone."""
     message = await receive()
     if not message.get("more_body") and message["type"] == "http.request":
-        return message.get("body", b"")
-    parts = [message.get("body", b"")]
+        return bytes(message.get("body", b""))
+    parts: list[bytes] = [message.get("body", b"")]
     while message["type"] == "http.request" and message.get("more_body"):
         message = await receive()
         parts.append(message.get("body", b""))

@@ -22,7 +22,6 @@ from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
 
-
 _LARGEST_ID = 2**31 - 1
 """What the ids' columns hold."""
 

@@ -75,8 +75,8 @@ def _read_whole(value: Any) -> Any:
 
 
 WHOLE = BeforeValidator(_read_whole, json_schema_input_type=int)
-"""Annotation of every int of a body: a whole number is one however it is written, 5 or 5.0. Last in `Annotated`, so that
-bounds are checked of what was read."""
+"""Annotation of every int of a body: a whole number is one however it is written, 5 or 5.0. Last in `Annotated`, so
+that bounds are checked of what was read."""
 
 
 def unstorable(text: str) -> str | None:

@@ -128,10 +128,10 @@ def all_errors(error: ValidationError) -> list[Any]:
 
 def _count(error: ValidationError) -> int:
     """How many errors there are, those that lists and objects further in do not show included."""
-    count = error.error_count()
+    count: int = error.error_count()
     if count > _COUNTED:
         return count
-    hidden = (found["ctx"]["count"] - 1 for found in all_errors(error) if found["type"] == MORE_ERRORS)
+    hidden = (int(found["ctx"]["count"]) - 1 for found in all_errors(error) if found["type"] == MORE_ERRORS)
     return count + sum(hidden)
 
 

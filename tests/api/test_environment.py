@@ -29,7 +29,15 @@ def test_every_variable_that_is_named_anywhere_is_known_and_no_other() -> None:
 
 
 def test_a_variable_that_is_misspelt_is_told_with_the_nearest_one() -> None:
-    names = ["PATH", "LRTUNE_STORGE", "LRTUNE_STORAGE", "lrtune_port", "LRTUNE_ALLOWED_HOST", "LRTUNE_SERVER", "LRTUNE_"]
+    names = [
+        "PATH",
+        "LRTUNE_STORGE",
+        "LRTUNE_STORAGE",
+        "lrtune_port",
+        "LRTUNE_ALLOWED_HOST",
+        "LRTUNE_SERVER",
+        "LRTUNE_",
+    ]
     told = unknown_variables(names)
     assert [text.split()[0] for text in told] == ["LRTUNE_", "LRTUNE_ALLOWED_HOST", "LRTUNE_STORGE"]
     assert told[1].endswith("did you mean LRTUNE_ALLOWED_HOSTS?")

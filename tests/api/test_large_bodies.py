@@ -19,7 +19,7 @@ JSON = {"content-type": "application/json"}
 @pytest.fixture(scope="module")
 def shared(client: TestClient) -> Iterator[tuple[StudyCalls, Json]]:
     study = create(client, sampler={"name": "random"}, pruner={"name": "none"})
-    yield study, study.lease()
+    return study, study.lease()
 
 
 def _post_while_watched(client: TestClient, path: str, content: bytes) -> tuple[int, Json]:

@@ -47,7 +47,7 @@ TYPES = [
 @pytest.fixture(scope="module")
 def leased(client: TestClient) -> Iterator[tuple[StudyCalls, str]]:
     study = create(client, sampler={"name": "random"}, pruner={"name": "none"}, max_steps=5)
-    yield study, study.lease("r", worker="w")["lease"]
+    return study, study.lease("r", worker="w")["lease"]
 
 
 def _both(study: StudyCalls, below: str, content: bytes, kind: str | None) -> tuple[Response, Response]:

@@ -1,6 +1,5 @@
 """Whatever headers a request lacks or brings, and however its path and query are written, it is answered."""
 
-
 from typing import Any
 
 import pytest
@@ -17,7 +16,15 @@ BELOW = [
     *("", "/status", "/suggestion", "/response", "/replays", "/range-tests"),
     *("/trials", "/trials/0", "/trials.csv", "/trials/0/replay"),
 ]
-DASHBOARD = ["/optuna", "/optuna/", "/dashboard", "/dashboard/studies/1", "/api/meta", "/api/studies", "/static/bundle.js"]
+DASHBOARD = [
+    "/optuna",
+    "/optuna/",
+    "/dashboard",
+    "/dashboard/studies/1",
+    "/api/meta",
+    "/api/studies",
+    "/static/bundle.js",
+]
 SENT_BY_DEFAULT = ["accept", "accept-encoding", "connection", "user-agent", "host"]
 ODD_HEADERS = {
     "accept": ["", "text/html;q=x", "\xff", "*"],
@@ -62,7 +69,25 @@ def test_every_path_is_served_whatever_a_header_says(client: TestClient, paths: 
             assert _get(client, path, [(name, value.encode("latin-1"))]) < 500, (path, value)
 
 
-ODD = ["%00", "%ff", "%ed%a0%80", "%0a", "%2e%2e", "%2f", "é", "😀", "a" * 2000, "-1", "9" * 30, "0x1", "%", "%zz", "*", "'", '"']
+ODD = [
+    "%00",
+    "%ff",
+    "%ed%a0%80",
+    "%0a",
+    "%2e%2e",
+    "%2f",
+    "é",
+    "😀",
+    "a" * 2000,
+    "-1",
+    "9" * 30,
+    "0x1",
+    "%",
+    "%zz",
+    "*",
+    "'",
+    '"',
+]
 
 
 @pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd[:12])
@@ -70,14 +95,30 @@ def test_an_odd_path_or_query_is_answered(each_client: TestClient, odd: str) -> 
     study = create(each_client).path
     for path in (
         *(f"/v1/studies/{odd}", f"/v1/studies/{odd}/status", f"/v1/studies/{odd}/trials/0", f"{study}/trials/{odd}"),
-        *(f"{study}/range-tests/{odd}", f"{study}/trials?cursor={odd}", f"/v1/studies?cursor={odd}", f"{study}/status?after={odd}"),
-        *(f"/static/{odd}", f"/api/studies/{odd}", f"/api/{odd}", f"/csv/{odd}", f"/dashboard/{odd}", f"/api/studies?{odd}={odd}"),
+        *(
+            f"{study}/range-tests/{odd}",
+            f"{study}/trials?cursor={odd}",
+            f"/v1/studies?cursor={odd}",
+            f"{study}/status?after={odd}",
+        ),
+        *(
+            f"/static/{odd}",
+            f"/api/studies/{odd}",
+            f"/api/{odd}",
+            f"/csv/{odd}",
+            f"/dashboard/{odd}",
+            f"/api/studies?{odd}={odd}",
+        ),
         *(f"/{odd}", f"/optuna/{odd}", f"/docs/{odd}"),
     ):
         response = each_client.get(path, follow_redirects=False)
         assert response.status_code < 500, (path, response.text)
     for method, path in (
-        *(("POST", f"/v1/studies/{odd}/trials"), ("POST", f"/v1/studies/{odd}/trials/0/heartbeat"), ("DELETE", f"/v1/studies/{odd}")),
+        *(
+            ("POST", f"/v1/studies/{odd}/trials"),
+            ("POST", f"/v1/studies/{odd}/trials/0/heartbeat"),
+            ("DELETE", f"/v1/studies/{odd}"),
+        ),
         *(("POST", f"{study}/trials/{odd}/heartbeat"), ("PATCH", f"/v1/studies/{odd}")),
     ):
         response = each_client.request(method, path, json={"lease": "x"} if "heartbeat" in path else {})

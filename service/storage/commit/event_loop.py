@@ -3,7 +3,8 @@
 A hand-over costs more than the commit: the interpreter lock changes hands at every call of the database. On SQLite the
 loop writes the batch itself. To PostgreSQL it sends the batch and goes on with other requests, which form the next one,
 until the answer has come. Where another process holds SQLite's write lock, and for a batch that was refused, the
-committer's thread takes over, as it does for a change of many rows: so the loop waits for nothing longer than a batch's own commit.
+committer's thread takes over, as it does for a change of many rows: so the loop waits for nothing longer than a batch's
+own commit.
 """
 
 import asyncio
