@@ -106,6 +106,13 @@ def test_the_last_of_many_reports_is_named_where_it_is_the_bad_one(shared: tuple
     assert error["loc"] == ["reports", 30_000, "step"]
 
 
+def test_a_place_that_is_no_unicode_is_told_in_valid_utf_8(shared: tuple[StudyCalls, Json]) -> None:
+    content = json.dumps({"params": {"\ud800": {f"k{n:060}": 1 for n in range(300)}}}).encode()
+    response = shared[0].client.post(f"{shared[0].path}/trials/enqueue", content=content, headers=JSON)
+    found = assert_problem(response, 422, "invalid-body")
+    assert found["errors"] == [{"loc": ["params", "?"], "msg": found["errors"][0]["msg"]}]
+
+
 # Limits
 
 
