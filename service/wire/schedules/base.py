@@ -26,7 +26,7 @@ Steps = Annotated[int, Field(ge=1, le=10**12), WHOLE]
 def _ascending(milestones: list[int]) -> list[int]:
     for earlier, later in pairwise(milestones):
         if later <= earlier:
-            raise ValueError(f"must ascend, but {later} follows {earlier}")
+            raise ValueError(f"must ascend, but {later} follows {earlier}: write {sorted(set(milestones))}")
     return milestones
 
 
