@@ -103,7 +103,10 @@ def _check_text(text: str) -> str:
     return text
 
 
-Storable = Annotated[str, AfterValidator(_check_text)]
+STORABLE = AfterValidator(_check_text)
+"""Annotation of a text with a pattern or a length: after those, which are then checked without a call of Python's."""
+
+Storable = Annotated[str, STORABLE]
 """Text that every database can store: the type of every text in a body."""
 
 

@@ -31,10 +31,11 @@ class Bounded:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         inner: Any = handler(source)
         inner["max_length"] = self.most
+        most = self.most
         check = _check_dict if inner["type"] == "dict" else _check_list
 
         def bounded(value: Any, items: ValidatorFunctionWrapHandler) -> Any:
-            return check(value, items, self.most)
+            return check(value, items, most)
 
         return core_schema.no_info_wrap_validator_function(bounded, inner)
 
@@ -42,7 +43,8 @@ class Bounded:
 def _check_list(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> Any:
     if not isinstance(value, list):
         return items(value)
-    _check_length(value, most, "List")
+    if len(value) > most:
+        raise _too_long(value, most, "List")
     if len(value) <= _SLICE:
         try:
             return items(value)
@@ -67,7 +69,8 @@ def _check_list(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> A
 def _check_dict(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> Any:
     if not isinstance(value, dict):
         return items(value)
-    _check_length(value, most, "Dictionary")
+    if len(value) > most:
+        raise _too_long(value, most, "Dictionary")
     try:
         return items(value)
     except ValidationError as error:
@@ -81,10 +84,8 @@ def _check_dict(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> A
     return found.raise_or(value)
 
 
-def _check_length(value: list[Any] | dict[Any, Any], most: int, kind: str) -> None:
-    if len(value) > most:
-        context = {"field_type": kind, "max_length": most, "actual_length": len(value)}
-        raise PydanticKnownError("too_long", context)
+def _too_long(value: list[Any] | dict[Any, Any], most: int, kind: str) -> PydanticKnownError:
+    return PydanticKnownError("too_long", {"field_type": kind, "max_length": most, "actual_length": len(value)})
 
 
 class _Errors:

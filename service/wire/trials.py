@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from lrtune.service.wire.base import (
+    STORABLE,
     WHOLE,
     Body,
     Choice,
@@ -14,7 +15,6 @@ from lrtune.service.wire.base import (
     ParameterName,
     ParameterValue,
     Reply,
-    Storable,
     Time,
     storable_part,
 )
@@ -22,18 +22,18 @@ from lrtune.service.wire.bounded import Bounded
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
-Lease = Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
+Lease = Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
 Step = Annotated[int, Field(ge=0, lt=2**31), WHOLE]
 """How many steps have been trained; 0 is before the first."""
 
 
-RequestId = Annotated[Storable, StringConstraints(min_length=1, max_length=100)]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=100), STORABLE]
 
 
 class Ask(Body):
     """The body of `POST …/trials`: ask for a trial and lease it."""
 
-    worker: Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
+    worker: Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
     """Who asks, for people to read: `host:pid`."""
     request_id: RequestId
     """The same id gets the same trial again: repeat it when a reply was lost."""
@@ -46,7 +46,7 @@ class Ask(Body):
 class Checkpoint(Body):
     """Where a training can go on from, and after which step."""
 
-    uri: Annotated[Storable, StringConstraints(min_length=1, max_length=2000)]
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=2000), STORABLE]
     step: Step
 
 
