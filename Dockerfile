@@ -50,6 +50,8 @@ FROM base AS service
 COPY --from=build-service /opt/lrtune /opt/lrtune
 USER 10001:10001
 WORKDIR /data
+# It answers to IP addresses; names that it is to be called by are given from outside: LRTUNE_ALLOWED_HOSTS. Its dashboard
+# is read-only unless LRTUNE_DASHBOARD_WRITES is true.
 ENV LRTUNE_HOST=0.0.0.0 LRTUNE_PORT=8080 LRTUNE_STORAGE=sqlite:////data/lrtune.db
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from importlib.metadata import PackageNotFoundError, version
@@ -25,11 +26,14 @@ from lrtune.service.api import (
     suggestions,
     trials,
 )
+from lrtune.service.api.bodies import BodyReader
 from lrtune.service.api.container import Container
 from lrtune.service.api.fast_lane import FastLane
+from lrtune.service.api.hosts import AllowedHosts, HostCheck, is_loopback
 from lrtune.service.api.limits import BodyLimit
 from lrtune.service.api.metrics import Metrics, RequestMetrics
 from lrtune.service.api.optuna_proxy import optuna_served
+from lrtune.service.environment import unknown_variables
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
@@ -53,11 +57,14 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
     engine = Engine(database, on_deposed=on_deposed)
     metrics = Metrics()
+    bodies = BodyReader()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        for told in unknown_variables(os.environ):
+            _log.warning(told)
         engine.start()
         with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
             parts = app.state.container = Container.over(engine, drawers, metrics)
@@ -75,6 +82,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
                     await sweeper
                 engine.committer.detach()
                 await asyncio.to_thread(engine.close)
+                bodies.close()
 
     app = FastAPIOffline(
         redoc_url=None,
@@ -84,16 +92,23 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
     )
-    app.state.metrics, app.state.version = metrics, app.version
+    app.state.metrics, app.state.version, app.state.bodies = metrics, app.version, bodies
     for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
         app.include_router(noun.router)
     if settings.dashboard:
-        dashboard.mount(app, OptunaStorage(engine))
+        dashboard.mount(app, OptunaStorage(engine), writes=settings.dashboard_writes or is_loopback(settings.host))
     problems.install(app)
     _document_problems(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, metrics=metrics)
-    app.add_middleware(FastLane, parts=lambda: app.state.container, metrics=metrics, max_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        FastLane,
+        parts=lambda: app.state.container,
+        bodies=bodies,
+        metrics=metrics,
+        max_bytes=settings.max_body_bytes,
+    )
+    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     return app
 
 

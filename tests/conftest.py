@@ -4,6 +4,7 @@ A database that has its tables already is a copy of one that the engine made, on
 making them anew. Tests of making, upgrading or taking over tables begin with an empty one.
 """
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ from sqlalchemy import make_url
 from lrtune.service.storage.engine.engine import open_engine
 from tests.support.filled import fill
 from tests.support.postgres import postgres_server
+
+os.environ.setdefault("LRTUNE_ALLOWED_HOSTS", "testserver")  # As starlette's TestClient calls what it tests.
 
 settings.register_profile("lrtune", deadline=None)  # How long an example takes is the machine's affair.
 settings.load_profile("lrtune")

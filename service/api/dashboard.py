@@ -7,17 +7,23 @@ like them.
 import threading
 from collections.abc import Iterable
 from importlib import import_module
+from typing import cast
+from urllib.parse import quote_from_bytes
 
 from a2wsgi import WSGIMiddleware
 from a2wsgi.wsgi_typing import Environ, StartResponse, WSGIApp
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lrtune.service.api.problems import problem
 from lrtune.service.storage import OptunaStorage
 
 _PREFIXES = ("dashboard", "api", "static", "csv")
 _THREADS = 4
+_READING = ("GET", "HEAD", "OPTIONS")
+_ASCII = "".join(map(chr, range(128)))
 
 
 class _OnDemand:
@@ -37,9 +43,32 @@ class _OnDemand:
         return app(environ, start_response)
 
 
-def mount(app: FastAPI, storage: OptunaStorage) -> None:
-    """Serve optuna-dashboard over `storage`."""
-    served = WSGIMiddleware(_OnDemand(storage), workers=_THREADS)
+class _Door:
+    """ASGI app before the dashboard: refuses to change anything unless it `writes`, and makes requests such as the
+    dashboard can read. It counts on headers that browsers send, and on addresses in ASCII."""
+
+    def __init__(self, app: ASGIApp, *, writes: bool) -> None:
+        self._app = app
+        self._writes = writes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._writes and scope["method"] not in _READING:
+            detail = (
+                "the dashboard can change nothing here, since the service listens beyond loopback: start it with "
+                "LRTUNE_DASHBOARD_WRITES=true where whoever reaches it may, or use the API"
+            )
+            await problem(403, "dashboard-read-only", "The dashboard is read-only", detail)(scope, receive, send)
+            return
+        headers = list(scope["headers"])
+        if not any(name == b"accept-encoding" for name, _ in headers):
+            headers.append((b"accept-encoding", b"identity"))
+        query = quote_from_bytes(scope["query_string"], safe=_ASCII).encode()
+        await self._app({**scope, "headers": headers, "query_string": query}, receive, send)
+
+
+def mount(app: FastAPI, storage: OptunaStorage, *, writes: bool) -> None:
+    """Serve optuna-dashboard over `storage`; it can change studies where it `writes`."""
+    served = _Door(cast(ASGIApp, WSGIMiddleware(_OnDemand(storage), workers=_THREADS)), writes=writes)
     for prefix in _PREFIXES:
         for path in (f"/{prefix}", f"/{prefix}/{{rest:path}}"):
             app.router.routes.append(Route(path, served, name=f"optuna-{prefix}"))

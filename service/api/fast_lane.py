@@ -2,7 +2,8 @@
 
 Validating a report, deciding on it and committing it take less time than FastAPI's handling of the request around
 them. These calls go straight from the bytes of the body to the endpoint's own function, and from its answer to bytes;
-anything unusual about a request goes on to FastAPI, which documents these endpoints and answers the same.
+a request that does not tell its length goes on to FastAPI, which documents these endpoints. Both read the body with
+`lrtune.service.api.bodies` and answer the same.
 """
 
 import re
@@ -11,11 +12,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lrtune.service.api import problems, trials
+from lrtune.service.api.bodies import BodyReader, Headers
 from lrtune.service.api.container import Container
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.wire.trials import Ask, Heartbeat, LeasedTrial, Release, Reports, Result
@@ -43,8 +44,11 @@ class FastLane:
     """ASGI middleware. `parts` gives the running service's parts; a body of more than `max_bytes` goes on to FastAPI,
     to be refused."""
 
-    def __init__(self, app: ASGIApp, parts: Callable[[], Container], metrics: Metrics, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, parts: Callable[[], Container], bodies: BodyReader, metrics: Metrics, max_bytes: int
+    ) -> None:
         self._app = app
+        self._bodies = bodies
         self._parts = parts
         self._metrics = metrics
         self._max_bytes = max_bytes
@@ -53,20 +57,17 @@ class FastLane:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "POST":
             match = _PATH.fullmatch(scope["path"])
-            if match is not None and self._is_usual(scope["headers"]):
+            if match is not None and self._has_length(scope["headers"]):
                 await self._serve(match, scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    def _is_usual(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Whether the body is announced as JSON, of a length that is allowed."""
-        json, length = False, -1
+    def _has_length(self, headers: Headers) -> bool:
+        """Whether a length is announced, and is allowed."""
         for name, value in headers:
-            if name == b"content-type":
-                json = value.startswith(b"application/json")
-            elif name == b"content-length" and value.isdigit():
-                length = int(value)
-        return json and 0 <= length <= self._max_bytes
+            if name == b"content-length":
+                return value.isdigit() and int(value) <= self._max_bytes
+        return False
 
     async def _serve(self, match: re.Match[str], scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
@@ -75,10 +76,10 @@ class FastLane:
         if body is None:
             return
         try:
-            status, content = await self._call(study, int(number or 0), name, body)
+            status, content = await self._call(study, int(number or 0), name, body, scope["headers"])
             response: Response | None = None
         except Exception as error:
-            response = await _problem(Request(scope), error)
+            response = await problems.answer(Request(scope), error)
             status, content = response.status_code, b""
         if response is not None:
             await response(scope, receive, send)
@@ -88,9 +89,11 @@ class FastLane:
             await send({"type": "http.response.body", "body": content})
         self._metrics.answered("POST", _ROUTES[name], status, time.perf_counter() - begun)
 
-    async def _call(self, study: str, number: int, name: str | None, body: bytes) -> tuple[int, bytes]:
+    async def _call(
+        self, study: str, number: int, name: str | None, body: bytes, headers: Headers
+    ) -> tuple[int, bytes]:
         model, call = _CALLS[name]
-        parsed = model.__pydantic_validator__.validate_json(body)
+        parsed = await self._bodies.read(model, body, headers)
         reply = await call(study, number, parsed, self._parts())
         return 201 if isinstance(reply, LeasedTrial) else 200, reply.__pydantic_serializer__.to_json(reply)
 
@@ -98,15 +101,10 @@ class FastLane:
 async def _read(receive: Receive) -> bytes | None:
     """The whole body; None where the client has gone."""
     message = await receive()
-    body: bytes = message.get("body", b"")
+    if not message.get("more_body") and message["type"] == "http.request":
+        return bytes(message.get("body", b""))
+    parts: list[bytes] = [message.get("body", b"")]
     while message["type"] == "http.request" and message.get("more_body"):
         message = await receive()
-        body += message.get("body", b"")
-    return body if message["type"] == "http.request" else None
-
-
-async def _problem(request: Request, error: Exception) -> Response:
-    if isinstance(error, ValidationError):
-        raw = [{**found, "loc": ("body", *found["loc"])} for found in error.errors()]
-        error = RequestValidationError(raw)
-    return await problems.answer(request, error)
+        parts.append(message.get("body", b""))
+    return b"".join(parts) if message["type"] == "http.request" else None

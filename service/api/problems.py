@@ -1,5 +1,6 @@
 """Errors as RFC 9457 `application/problem+json`. One table maps error types to statuses."""
 
+import json
 import logging
 from http import HTTPStatus
 from typing import Any
@@ -9,6 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from lrtune.service.api.bodies import UnreadableBody
+from lrtune.service.api.readable import readable_errors
 from lrtune.service.storage.errors import (
     NotStorable,
     SchemaMismatch,
@@ -39,6 +42,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     LeaseLost: (409, "lease-lost", "The lease is lost"),
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
     RequestIdTaken: (409, "request-id-taken", "The request id came before with another body"),
+    UnreadableBody: (400, "unreadable-body", "The request body cannot be read"),
     InvalidField: (422, "invalid-body", "The request body is not valid"),
     NotStorable: (422, "not-storable", "The database cannot keep this"),
     WriterBusy: (503, "standby", "This instance is a standby"),
@@ -52,15 +56,27 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
+        (400, "unreadable-body"),
+        (403, "origin-not-allowed, dashboard-read-only"),
         (404, "study-not-found, trial-not-found, range-test-not-found"),
         (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
         (413, "body-too-large"),
+        (421, "host-not-allowed"),
         (422, "invalid-body, not-storable"),
         (503, "storage-unavailable, storage-unsuitable, standby, schema-mismatch, not-ready"),
     )
     for schema in ({"$ref": "#/components/schemas/Problem"},)
 }
 """The problems that any endpoint may answer, for the OpenAPI page."""
+
+
+class _Problem(JSONResponse):
+    """In valid UTF-8, whatever text it quotes."""
+
+    media_type = "application/problem+json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def problem(
@@ -77,7 +93,7 @@ def problem(
     body: dict[str, Any] = {"type": kind, "title": title, "status": status, "detail": detail}
     if errors is not None:
         body["errors"] = errors
-    return JSONResponse(body | (more or {}), status, headers, media_type="application/problem+json")
+    return _Problem(body | (more or {}), status, headers)
 
 
 def install(app: FastAPI) -> None:
@@ -128,11 +144,11 @@ def _detail(request: Request, error: Exception) -> str:
 
 async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = readable_errors(list(error.errors()))
+    errors, more = readable_errors(error.errors())
     first = errors[0]
     where = ".".join(str(part) for part in first["loc"]) or "the body"
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    detail = f"{where}: {first['msg']}{more}"
+    more += len(errors) - 1
+    detail = f"{where}: {first['msg']}" + (f" (and {more:,} more)" if more else "")
     return problem(422, "invalid-body", "The request is not valid", detail, errors=errors)
 
 
@@ -140,7 +156,6 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     details = {
-        400: "the body cannot be read: send JSON in UTF-8, not nested deeply, with numbers of a few digits",
         404: "there is nothing at this path; /docs lists what there is",
         405: "this path does not take this method; /docs lists what it takes",
     }
@@ -157,50 +172,3 @@ async def _on_unknown(request: Request, error: Exception) -> JSONResponse:
         "Internal error",
         "the service failed on this request and logged why; nothing of it is known to be kept: try again",
     )
-
-
-def readable_errors(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Pydantic's errors as `{loc, msg}`: places as the client wrote them, messages without pydantic's words."""
-    readable: list[dict[str, Any]] = []
-    for error in raw:
-        loc = [part for part in error["loc"] if part != "body"] if error["loc"][:1] == ("body",) else error["loc"]
-        found = _readable(list(loc), error)
-        if found not in readable:
-            readable.append(found)
-    return readable
-
-
-def _readable(loc: list[Any], error: dict[str, Any]) -> dict[str, Any]:
-    message = str(error["msg"]).removeprefix("Value error, ")
-    kind = error["type"]
-    if kind == "json_invalid":
-        reason = error.get("ctx", {}).get("error", message)
-        return {"loc": [], "msg": f"the body is not JSON: {reason}"}
-    if loc[:1] == ["params"] and len(loc) > 2:
-        return {"loc": loc[:2], "msg": "must be a finite number, a text, true, false or null"}
-    if loc[:1] == ["search_space"] and len(loc) == 1 and ": " in message:
-        name, _, message = message.partition(": ")
-        loc = [*loc, name]
-    elif loc[:1] == ["search_space"] and len(loc) > 2 and loc[2] in ("float", "int", "categorical"):
-        del loc[2]
-    elif loc[:1] in (["sampler"], ["pruner"]) and len(loc) > 2:
-        del loc[1]
-    if kind == "union_tag_invalid":
-        context = error.get("ctx", {})
-        known = str(context.get("expected_tags", "")).replace("'", "")
-        message = f"there is no {loc[-1] if loc else 'kind'} {context.get('tag')!r}; use one of {known}"
-        loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
-    elif kind == "union_tag_not_found":
-        message = "is missing: say which"
-        loc = [*loc, str(error.get("ctx", {}).get("discriminator", "name")).strip("'")]
-    elif kind in ("model_attributes_type", "model_type", "dict_type") and not loc:
-        message = "the body must be a JSON object, sent with Content-Type: application/json"
-    elif kind == "extra_forbidden":
-        message = "there is no such field; check its spelling"
-    elif kind == "missing":
-        message = "is missing"
-    elif kind == "finite_number":
-        message = "must be a finite number"
-    elif loc[-1:] == ["name"] and kind == "string_pattern_mismatch":
-        message = "must be 1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit"
-    return {"loc": loc, "msg": message}

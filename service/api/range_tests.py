@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.suggesting.range_tests import analysed
@@ -15,7 +16,7 @@ from lrtune.service.wire.range_tests import (
     RangeTestPage,
 )
 
-router = APIRouter(tags=["learning rates"])
+router = APIRouter(route_class=JsonRoute, tags=["learning rates"])
 
 
 @router.post("/v1/range-tests")

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.rates.scaling import scale
 from lrtune.service.tuning.suggesting.range_tests import refusals
 from lrtune.service.wire.scaling import ScalingBody, ScalingReply
 
-router = APIRouter(tags=["learning rates"])
+router = APIRouter(route_class=JsonRoute, tags=["learning rates"])
 
 
 @router.post("/v1/scaling")

@@ -5,11 +5,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.rates.schedules import ScheduleError, preview
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.wire.schedules.catalogue import Preview, PreviewRequest, ScheduleList, schedule_list
 
-router = APIRouter(prefix="/v1/schedules", tags=["learning rates"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/schedules", tags=["learning rates"])
 _listed = cache(schedule_list)
 
 

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts, client_of
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.studies import study_view
 from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
 
-router = APIRouter(tags=["studies"])
+router = APIRouter(route_class=JsonRoute, tags=["studies"])
 
 
 @router.post("/v1/studies", status_code=201, responses={200: {"model": Study}})

@@ -4,13 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare
 from lrtune.service.tuning.suggesting.without_study import suggest_without_study
 from lrtune.service.wire.priors import SuggestionBody
 from lrtune.service.wire.studies import Suggestion
 
-router = APIRouter(tags=["learning rates"])
+router = APIRouter(route_class=JsonRoute, tags=["learning rates"])
 
 
 @router.get("/v1/studies/{study}/suggestion")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
 
+from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.trials import csv_of, trial_view, trial_with_curve, trials_after
@@ -24,7 +25,7 @@ from lrtune.service.wire.trials import (
     Verdict,
 )
 
-router = APIRouter(prefix="/v1/studies/{study}", tags=["trials"])
+router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["trials"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 
 

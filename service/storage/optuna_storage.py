@@ -24,6 +24,8 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
 
 _log = logging.getLogger(__name__)
+_LARGEST_ID = 2**31 - 1
+"""What the ids' columns hold."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class OptunaStorage(BaseStorage):
 
     def _study(self, study_id: int) -> StudyMirror:
         try:
+            if study_id > _LARGEST_ID:
+                raise StudyMissing
             return self.engine.load(study_id)
         except StudyMissing:
             raise KeyError(f"there is no study with study_id {study_id}") from None
@@ -59,8 +63,9 @@ class OptunaStorage(BaseStorage):
     def _find(self, trial_id: int) -> tuple[StudyMirror, TrialMirror]:
         study_id = self._study_of_trial.get(trial_id)
         if study_id is None:
-            with self.engine.database.read() as connection:
-                study_id = study_of_trial(connection, trial_id)
+            if trial_id <= _LARGEST_ID:
+                with self.engine.database.read() as connection:
+                    study_id = study_of_trial(connection, trial_id)
             if study_id is None:
                 raise KeyError(f"there is no trial with trial_id {trial_id}")
             self._study_of_trial[trial_id] = study_id

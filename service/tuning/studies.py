@@ -56,7 +56,7 @@ class Studies:
 
         Raises StudyExists, InvalidField.
         """
-        spec = StudySpec.model_validate(body.model_dump(exclude={"if_exists"}))
+        spec = StudySpec.model_construct(**{field: getattr(body, field) for field in StudySpec.model_fields})
         check_sampler(spec)
         remembered = await asyncio.to_thread(remember, self._engine, spec)
         try:

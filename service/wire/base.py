@@ -2,9 +2,19 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    StringConstraints,
+)
+from pydantic_core import CoreSchema, core_schema
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -60,22 +70,97 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A JSON number; "nan" and infinities are refused."""
 
 
-def _refuse_nul(text: str) -> str:
+def _read_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_read_whole, json_schema_input_type=int)
+"""Annotation of every int of a body: a whole number is one however it is written, 5 or 5.0. Last in `Annotated`, so
+that bounds are checked of what was read."""
+
+
+def unstorable(text: str) -> str | None:
+    """Why no database could store `text`; None where each can."""
     if "\0" in text:
-        raise ValueError("must not contain the character NUL (U+0000)")
+        return "must not contain the character NUL (U+0000)"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return NO_SURROGATES
+    return None
+
+
+NO_SURROGATES = (
+    "must be Unicode text, without lone surrogates (of a file name that is not UTF-8, say): write U+FFFD in their place"
+)
+
+
+def _check_text(text: str) -> str:
+    reason = unstorable(text)
+    if reason is not None:
+        raise ValueError(reason)
     return text
 
 
-Storable = Annotated[str, AfterValidator(_refuse_nul)]
-"""Text that every database can store."""
+STORABLE = AfterValidator(_check_text)
+"""Annotation of a text with a pattern or a length: after those, which are then checked without a call of Python's."""
+
+Storable = Annotated[str, STORABLE]
+"""Text that every database can store: the type of every text in a body."""
+
+
+def storable_part(text: Any) -> Any:
+    """What a program printed before it died may hold anything; it is kept as far as a database can."""
+    if not isinstance(text, str) or unstorable(text) is None:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
 
 StudyName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+\-]*$")]
 """1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit."""
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9._\-]*$")]
 
-Choice = bool | int | Finite | str | None
-"""A categorical choice."""
+LARGEST_INT = 2**63 - 1
+LONGEST_CHOICE = 4000
+CHOICE_TAG = "choice:"
+"""How the places of errors in a choice end: with this, and a type."""
+
+
+class _OneOfTheScalars:
+    """Annotation of `bool | int | float | str | None`: one error where the union has one for each of its types, and no
+    int becomes a float since it is too large."""
+
+    _SCHEMAS: ClassVar[dict[type, CoreSchema]] = {
+        bool: core_schema.bool_schema(strict=True),
+        int: core_schema.int_schema(strict=True, ge=-LARGEST_INT, le=LARGEST_INT),
+        float: core_schema.float_schema(strict=True, allow_inf_nan=False),
+        str: core_schema.no_info_after_validator_function(
+            _check_text, core_schema.str_schema(strict=True, max_length=LONGEST_CHOICE)
+        ),
+        type(None): core_schema.none_schema(),
+    }
+    _TAGS: ClassVar[dict[type, str]] = {kind: CHOICE_TAG + kind.__name__ for kind in _SCHEMAS}
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.tagged_union_schema(
+            {self._TAGS[kind]: schema for kind, schema in self._SCHEMAS.items()},
+            self._tag,
+            custom_error_type="choice",
+            custom_error_message="must be a finite number, a text, true, false or null",
+        )
+
+    @classmethod
+    def _tag(cls, value: Any) -> str | None:
+        kind = type(value)
+        if kind not in cls._SCHEMAS:
+            kind = next((base for base in kind.__mro__ if base in cls._SCHEMAS), list)
+        return cls._TAGS.get(kind)
+
+
+Choice = Annotated[bool | int | Finite | str | None, _OneOfTheScalars()]
+"""A categorical choice, or the value of a parameter."""
 
 ParameterValue = bool | int | float | str | None
 

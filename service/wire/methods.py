@@ -4,11 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lrtune.service.wire.base import Body, Finite
+from lrtune.service.wire.base import WHOLE, Body, Finite
 
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Count = Annotated[int, Field(ge=0, le=1_000_000)]
-Resource = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**31), WHOLE]
+Count = Annotated[int, Field(ge=0, le=1_000_000), WHOLE]
+Resource = Annotated[int, Field(ge=1, le=10**9), WHOLE]
 """Steps, as halving rules count them."""
 
 
@@ -30,7 +30,7 @@ class TpeSampler(_Sampler):
 
     name: Literal["tpe"]
     n_startup_trials: Count = 10
-    n_ei_candidates: Annotated[int, Field(ge=1, le=10_000)] = 24
+    n_ei_candidates: Annotated[int, Field(ge=1, le=10_000), WHOLE] = 24
 
 
 class GpSampler(_Sampler):
@@ -46,7 +46,7 @@ class CmaesSampler(_Sampler):
     at random."""
 
     name: Literal["cmaes"]
-    n_startup_trials: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    n_startup_trials: Annotated[int, Field(ge=1, le=1_000_000), WHOLE] = 1
     sigma0: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
 
@@ -68,7 +68,7 @@ class GridSampler(_Sampler):
     """Every point of a grid once, in random order: `points` values for a float without step."""
 
     name: Literal["grid"]
-    points: Annotated[int, Field(ge=2, le=1000)] = 10
+    points: Annotated[int, Field(ge=2, le=1000), WHOLE] = 10
 
 
 class BruteForceSampler(_Sampler):
@@ -96,7 +96,7 @@ class MedianPruner(Body):
     name: Literal["median"]
     n_startup_trials: Count = 5
     n_warmup_steps: Count = 0
-    interval_steps: Annotated[int, Field(ge=1)] = 1
+    interval_steps: Annotated[int, Field(ge=1, le=10**9), WHOLE] = 1
 
 
 class PercentilePruner(Body):
@@ -106,7 +106,7 @@ class PercentilePruner(Body):
     percentile: Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)] = 25.0
     n_startup_trials: Count = 5
     n_warmup_steps: Count = 0
-    interval_steps: Annotated[int, Field(ge=1)] = 1
+    interval_steps: Annotated[int, Field(ge=1, le=10**9), WHOLE] = 1
 
 
 class AshaPruner(Body):
@@ -114,8 +114,8 @@ class AshaPruner(Body):
 
     name: Literal["asha"]
     min_resource: Resource = 1
-    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
-    min_early_stopping_rate: Annotated[int, Field(ge=0, le=100)] = 0
+    reduction_factor: Annotated[int, Field(ge=2, le=1000), WHOLE] = 3
+    min_early_stopping_rate: Annotated[int, Field(ge=0, le=100), WHOLE] = 0
 
 
 class HyperbandPruner(Body):
@@ -124,7 +124,7 @@ class HyperbandPruner(Body):
     name: Literal["hyperband"]
     min_resource: Resource = 1
     max_resource: Resource | None = None
-    reduction_factor: Annotated[int, Field(ge=2, le=1000)] = 3
+    reduction_factor: Annotated[int, Field(ge=2, le=1000), WHOLE] = 3
 
 
 class ThresholdPruner(Body):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lrtune.service.wire.base import Body, Storable
+from lrtune.service.wire.base import WHOLE, Body, Storable
 
 OptimizerName = Annotated[Storable, Field(min_length=1, max_length=200)]
 FamilyName = Annotated[Storable, Field(min_length=1, max_length=200)]
@@ -35,8 +35,8 @@ class SuggestionBody(Body):
 
     optimizer: OptimizerName | None = None
     """`adamw`, `sgd`, …: as past studies call it, in their `optimizer` parameter or tag."""
-    batch_size: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
-    total_steps: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
+    total_steps: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
     """Optimizer steps of the training."""
     family: FamilyName | None = None
     """The kind of task, as past studies tag it: `cnn`, `transformer`, …"""

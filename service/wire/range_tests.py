@@ -5,7 +5,8 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lrtune.service.wire.base import Body, Finite, Loss, Page, Reply, Storable, Time
+from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, Reply, Storable, Time
+from lrtune.service.wire.bounded import Bounded
 
 MOST_POINTS = 10_000
 MOST_SEEDS = 20
@@ -15,20 +16,20 @@ MOST_TESTS = 1_000
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Finite and > 0."""
 
-Losses = Annotated[list[Loss], Field(min_length=1, max_length=MOST_POINTS)]
+Losses = Annotated[list[Loss], Field(min_length=1), Bounded(MOST_POINTS)]
 
 
 class RangeTestBody(Body):
     """The body of `POST /v1/range-tests`."""
 
-    learning_rates: Annotated[list[LearningRate], Field(min_length=1, max_length=MOST_POINTS)]
+    learning_rates: Annotated[list[LearningRate], Field(min_length=1), Bounded(MOST_POINTS)]
     """Rising; one a step."""
     losses: Losses
     """One for each rate, non-finite where the test diverged."""
-    other_seeds: Annotated[list[Losses], Field(max_length=MOST_SEEDS - 1)] = Field(default_factory=list)
+    other_seeds: Annotated[list[Losses], Bounded(MOST_SEEDS - 1)] = Field(default_factory=list)
     """The losses of further seeds at the same rates, each as long as its test went."""
     smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.98
-    batch_size: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+    batch_size: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
 
     @field_validator("learning_rates")
     @classmethod

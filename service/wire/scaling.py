@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lrtune.service.wire.base import Body, Finite, Reply, Storable
+from lrtune.service.wire.base import WHOLE, Body, Finite, Reply, Storable
 from lrtune.service.wire.range_tests import LearningRate
 
-Count = Annotated[int, Field(ge=1, le=2**53)]
+Count = Annotated[int, Field(ge=1, le=2**53), WHOLE]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
 

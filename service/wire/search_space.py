@@ -3,13 +3,25 @@
 import math
 import re
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeGuard
 
 from pydantic import AfterValidator, Field, model_validator
 
-from lrtune.service.wire.base import Body, Choice, Finite, ParameterName
+from lrtune.service.wire.base import WHOLE, Body, Choice, Finite, ParameterName
+from lrtune.service.wire.bounded import Bounded
+
+MOST_PARAMETERS = 200
+MOST_CHOICES = 1_000
+"""Of one parameter."""
+MOST_CHOICES_IN_ALL = 20_000
+MOST_WHEN_VALUES = 1_000
+"""Of one parameter, for each that its `when` names."""
+MOST_WHEN_VALUES_IN_ALL = 20_000
 
 _MAX_STEPS = 10**12
+_LONGEST_SHOWN = 100
+_MOST_NAMED = 20
+_Key = tuple[bool, Choice]
 _LEARNING_RATE = re.compile(r"(^|[._\-])(lr|learning_rate)$")
 
 
@@ -18,10 +30,11 @@ def is_learning_rate(name: str) -> bool:
     return _LEARNING_RATE.search(name) is not None
 
 
+_Values = Annotated[list[Choice], Field(min_length=1), Bounded(MOST_WHEN_VALUES)]
+
+
 class _Parameter(Body):
-    when: Annotated[dict[ParameterName, Annotated[list[Choice], Field(min_length=1)]], Field(min_length=1)] | None = (
-        None
-    )
+    when: Annotated[dict[ParameterName, _Values], Field(min_length=1), Bounded(MOST_PARAMETERS)] | None = None
     """The parameter exists only where each named parameter has one of the listed values."""
 
 
@@ -56,10 +69,10 @@ class IntParameter(_Parameter):
     """A whole number between `low` and `high`, both included."""
 
     type: Literal["int"] = "int"
-    low: Annotated[int, Field(ge=-(2**53), le=2**53)]
-    high: Annotated[int, Field(ge=-(2**53), le=2**53)]
+    low: Annotated[int, Field(ge=-(2**53), le=2**53), WHOLE]
+    high: Annotated[int, Field(ge=-(2**53), le=2**53), WHOLE]
     log: bool = False
-    step: Annotated[int, Field(ge=1)] = 1
+    step: Annotated[int, Field(ge=1, le=2**54), WHOLE] = 1
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -78,25 +91,50 @@ class CategoricalParameter(_Parameter):
     """One of a list of choices."""
 
     type: Literal["categorical"] = "categorical"
-    choices: Annotated[list[Choice], Field(min_length=1, max_length=1000)]
+    choices: Annotated[list[Choice], Field(min_length=1), Bounded(MOST_CHOICES)]
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        for index, choice in enumerate(self.choices):
-            if any(choice == other for other in self.choices[:index]):
-                raise ValueError(f"choices must differ, but {choice!r} equals an earlier one")
+        seen: set[Choice] = set()
+        for choice in self.choices:
+            if choice in seen:
+                raise ValueError(f"choices must differ, but {shown(choice)} equals an earlier one")
+            seen.add(choice)
         return self
 
 
 Parameter = Annotated[FloatParameter | IntParameter | CategoricalParameter, Field(discriminator="type")]
 
 
+def shown(choice: object) -> str:
+    """A choice for a message: as it is, or its beginning."""
+    text = repr(choice)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def check_size(space: Mapping[str, Parameter]) -> None:
+    """Raises ValueError where there is more in a search space than can be searched; every draw looks at all of it."""
+    choices = sum(len(parameter.choices) for parameter in space.values() if isinstance(parameter, CategoricalParameter))
+    if choices > MOST_CHOICES_IN_ALL:
+        raise ValueError(
+            f"search_space: has {choices} choices in all, and may have {MOST_CHOICES_IN_ALL}: "
+            "make an int or float of a parameter whose choices are ordered"
+        )
+    values = sum(len(listed) for parameter in space.values() for listed in (parameter.when or {}).values())
+    if values > MOST_WHEN_VALUES_IN_ALL:
+        raise ValueError(
+            f"search_space: has {values} values in all its when, and may have {MOST_WHEN_VALUES_IN_ALL}: "
+            "name fewer parents, or fewer of their values"
+        )
+
+
 def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
+    known: dict[str, set[_Key]] = {}
     for name, parameter in space.items():
         if is_learning_rate(name):
             _check_learning_rate(name, parameter)
         for parent, values in (parameter.when or {}).items():
-            _check_condition(space, name, parent, values)
+            _check_condition(space, name, parent, values, known)
     sampling_order(space)
     return space
 
@@ -108,22 +146,38 @@ def _check_learning_rate(name: str, parameter: Parameter) -> None:
         return
     for choice in parameter.choices:
         if isinstance(choice, bool) or not isinstance(choice, int | float) or choice <= 0:
-            raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {choice!r}")
+            raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {shown(choice)}")
 
 
-def _check_condition(space: Mapping[str, Parameter], name: str, parent: str, values: list[Choice]) -> None:
+def _check_condition(
+    space: Mapping[str, Parameter], name: str, parent: str, values: list[Choice], known: dict[str, set[_Key]]
+) -> None:
     owner = space.get(parent)
     if owner is None:
-        known = ", ".join(sorted(space.keys() - {name})) or "none"
-        raise ValueError(f"{name}: when names {parent!r}, which is not in the search space (others: {known})")
+        others = sorted(space.keys() - {name})
+        listed = ", ".join(others[:_MOST_NAMED]) + (", …" if len(others) > _MOST_NAMED else "") or "none"
+        raise ValueError(f"{name}: when names {parent!r}, which is not in the search space (others: {listed})")
     if isinstance(owner, FloatParameter):
         raise ValueError(f"{name}: when must name a categorical or int parameter, but {parent!r} is a float")
+    if isinstance(owner, CategoricalParameter):
+        if parent not in known:
+            known[parent] = {_key(choice) for choice in owner.choices}
+        for value in values:
+            if _key(value) not in known[parent]:
+                raise ValueError(f"{name}: when asks {parent}={shown(value)}, which is not among its choices")
+        return
     for value in values:
-        if isinstance(owner, CategoricalParameter):
-            if not any(value == choice and type(value) is type(choice) for choice in owner.choices):
-                raise ValueError(f"{name}: when asks {parent}={value!r}, which is not among its choices")
-        elif isinstance(value, bool) or not isinstance(value, int) or not owner.low <= value <= owner.high:
-            raise ValueError(f"{name}: when asks {parent}={value!r}, which is not an int within its bounds")
+        if not _is_whole(value) or not owner.low <= value <= owner.high:
+            raise ValueError(f"{name}: when asks {parent}={shown(value)}, which is not an int within its bounds")
+
+
+def _key(choice: Choice) -> _Key:
+    """The same for equal choices; true is not 1."""
+    return isinstance(choice, bool), choice
+
+
+def _is_whole(value: Choice) -> TypeGuard[float]:
+    return not isinstance(value, bool) and isinstance(value, int | float) and value == int(value)
 
 
 def sampling_order(space: Mapping[str, Parameter]) -> list[str]:
@@ -156,7 +210,7 @@ def is_active(parameter: Parameter, params: Mapping[str, object]) -> bool:
 
 
 SearchSpace = Annotated[
-    dict[ParameterName, Parameter], Field(min_length=1, max_length=200), AfterValidator(_check_space)
+    dict[ParameterName, Parameter], Field(min_length=1), Bounded(MOST_PARAMETERS), AfterValidator(_check_space)
 ]
 
 

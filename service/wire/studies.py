@@ -4,14 +4,15 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from lrtune.service.wire.base import Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
-from lrtune.service.wire.search_space import Parameter, SearchSpace, default_search_space
+from lrtune.service.wire.search_space import Parameter, SearchSpace, check_size, default_search_space
 
 Text = Annotated[Storable, StringConstraints(max_length=4000)]
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Budget = Annotated[int, Field(ge=1, le=10**9)]
+Tag = Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
+Budget = Annotated[int, Field(ge=1, le=10**9), WHOLE]
 ShortTrainings = Literal["auto", "none"]
 StudyState = Literal["running", "paused", "finished"]
 
@@ -21,7 +22,7 @@ class StudySpec(Body):
 
     name: StudyName
     direction: Literal["minimize", "maximize"] = "minimize"
-    metric: Annotated[str, StringConstraints(min_length=1, max_length=200)] = "loss"
+    metric: Annotated[Storable, StringConstraints(min_length=1, max_length=200)] = "loss"
     search_space: SearchSpace = Field(default_factory=default_search_space)
     sampler: Sampler = Field(default_factory=AutoSampler)
     pruner: Pruner = Field(default_factory=AutoPruner)
@@ -32,14 +33,14 @@ class StudySpec(Body):
     max_steps: Budget | None = None
     """The length of a full training in steps (epochs, or whatever the trainer reports by)."""
     lease_ttl_seconds: Annotated[float, Field(ge=1, le=86_400, allow_inf_nan=False, strict=False)] = 60.0
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
-    tags: Annotated[dict[Tag, Tag], Field(max_length=50)] = Field(default_factory=dict)
+    max_attempts: Annotated[int, Field(ge=1, le=100), WHOLE] = 3
+    tags: Annotated[dict[Tag, Tag], Bounded(50)] = Field(default_factory=dict)
     prior: Prior = "auto"
     """What is taken to be known of the learning rate beforehand."""
     short_trainings: ShortTrainings = "auto"
     """Whether trainers that anneal are asked for short trainings first, where the learning rate is all that is
     searched."""
-    replicates: Annotated[int, Field(ge=0, le=20)] = 0
+    replicates: Annotated[int, Field(ge=0, le=20), WHOLE] = 0
     """How often each of the best configurations is trained again at the end, within `max_trials`; 0: not at all."""
     description: Text = ""
 
@@ -62,6 +63,11 @@ class NewStudy(StudySpec):
 
     if_exists: Literal["fail", "load"] = "fail"
     """`load`: answer the existing study of this name where its spec is the same."""
+
+    @model_validator(mode="after")
+    def _size(self) -> Self:
+        check_size(self.search_space)
+        return self
 
 
 class StudyPatch(Body):

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from lrtune.service.wire.base import (
+    STORABLE,
+    WHOLE,
     Body,
     Choice,
     Finite,
@@ -13,24 +15,25 @@ from lrtune.service.wire.base import (
     ParameterName,
     ParameterValue,
     Reply,
-    Storable,
     Time,
+    storable_part,
 )
+from lrtune.service.wire.bounded import Bounded
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
-Lease = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Step = Annotated[int, Field(ge=0, lt=2**31)]
+Lease = Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
+Step = Annotated[int, Field(ge=0, lt=2**31), WHOLE]
 """How many steps have been trained; 0 is before the first."""
 
 
-RequestId = Annotated[Storable, StringConstraints(min_length=1, max_length=100)]
+RequestId = Annotated[str, StringConstraints(min_length=1, max_length=100), STORABLE]
 
 
 class Ask(Body):
     """The body of `POST …/trials`: ask for a trial and lease it."""
 
-    worker: Annotated[Storable, StringConstraints(min_length=1, max_length=200)]
+    worker: Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
     """Who asks, for people to read: `host:pid`."""
     request_id: RequestId
     """The same id gets the same trial again: repeat it when a reply was lost."""
@@ -43,7 +46,7 @@ class Ask(Body):
 class Checkpoint(Body):
     """Where a training can go on from, and after which step."""
 
-    uri: Annotated[Storable, StringConstraints(min_length=1, max_length=2000)]
+    uri: Annotated[str, StringConstraints(min_length=1, max_length=2000), STORABLE]
     step: Step
 
 
@@ -79,7 +82,7 @@ class Reports(Body):
     """The body of `POST …/reports`. A report is known by (trial, attempt, step): a replay changes nothing."""
 
     lease: Lease
-    reports: Annotated[list[Report], Field(min_length=1, max_length=1000)]
+    reports: Annotated[list[Report], Field(min_length=1), Bounded(1000)]
     checkpoint: Checkpoint | None = None
 
 
@@ -98,11 +101,6 @@ class Verdict(Reply):
     lease_ttl_seconds: float
 
 
-def _without_nul(text: str) -> str:
-    """What a program printed before it died may hold anything; it is kept as far as a database can."""
-    return text.replace("\0", "\ufffd")
-
-
 class Result(Body):
     """The body of `POST …/result`: the training is over."""
 
@@ -112,7 +110,8 @@ class Result(Body):
     """The final value of a complete trial; where it is left out, the last reported one."""
     standard_error: Annotated[Finite, Field(ge=0)] | None = None
     """Of the value, where it is a mean: over the folds of a cross-validation, say."""
-    error: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)] | None = None
+    error: Annotated[str, StringConstraints(max_length=20_000), BeforeValidator(storable_part)] | None = None
+    """What went wrong. NUL and lone surrogates, which no database stores, are kept as U+FFFD."""
 
 
 class Release(Body):
@@ -122,13 +121,13 @@ class Release(Body):
     checkpoint: Checkpoint | None = None
 
 
-Params = Annotated[dict[ParameterName, Choice], Field(max_length=200)]
+Params = Annotated[dict[ParameterName, Choice], Field(min_length=1), Bounded(200)]
 
 
 class Enqueue(Body):
     """The body of `POST …/trials/enqueue`: a point to try next; what is left out is sampled."""
 
-    params: Annotated[Params, Field(min_length=1)]
+    params: Params
     request_id: RequestId | None = None
     """The same id gets the same trial again: repeat it when a reply was lost."""
 
@@ -136,10 +135,10 @@ class Enqueue(Body):
 class Record(Body):
     """The body of `POST …/trials/record`: a training done elsewhere."""
 
-    params: Annotated[Params, Field(min_length=1)]
+    params: Params
     state: Outcome = "complete"
     value: Loss | None = None
-    reports: Annotated[list[Report], Field(max_length=100_000)] = Field(default_factory=list)
+    reports: Annotated[list[Report], Bounded(100_000)] = Field(default_factory=list)
     request_id: RequestId | None = None
     """The same id gets the same trial again: repeat it when a reply was lost."""
 

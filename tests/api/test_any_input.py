@@ -87,9 +87,18 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, part in inner for place in _places(part, (*path, key)))]
 
 
+def _grown(value: Any, times: int) -> Any:
+    """As much of a part of a body as a client that counts wrong may send."""
+    if isinstance(value, list):
+        return (value or [0]) * times
+    if isinstance(value, dict):
+        return {**value, **{f"k{number}": 1 for number in range(times)}}
+    return value * times if isinstance(value, str) and value else [value] * times
+
+
 @st.composite
 def nearly(draw: st.DrawFn, body: Json) -> Any:
-    """A valid body of which one to three parts were replaced, left out or put under another name."""
+    """A valid body of which one to three parts were replaced, multiplied, left out or put under another name."""
     changed: Any = copy.deepcopy(body)
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.sampled_from(_places(changed)))
@@ -98,9 +107,12 @@ def nearly(draw: st.DrawFn, body: Json) -> Any:
         owner = changed
         for key in place[:-1]:
             owner = owner[key]
-        what = draw(st.sampled_from(["replace", "replace", "swap", "drop", "rename"]))
+        what = draw(st.sampled_from(["replace", "replace", "swap", "drop", "rename", "grow"]))
         if what == "replace":
             owner[place[-1]] = draw(ANYTHING)
+        elif what == "grow":
+            owner[place[-1]] = _grown(owner[place[-1]], draw(st.sampled_from([30, 300, 3_000, 30_000])))
+            break
         elif what == "swap":
             other = body
             for key in draw(st.sampled_from(_places(body))):
@@ -147,6 +159,16 @@ def _train(study: StudyCalls) -> None:
 @BOUNDED
 @given(body=ANYTHING | nearly(NEW_STUDY))
 def test_any_study_is_refused_or_can_be_trained(client: TestClient, body: Any) -> None:
+    _make_and_train(client, body)
+
+
+@settings(parent=BOUNDED, max_examples=40)
+@given(body=ANYTHING | nearly(NEW_STUDY))
+def test_any_study_is_refused_or_can_be_trained_on_postgresql(postgres_client: TestClient, body: Any) -> None:
+    _make_and_train(postgres_client, body)
+
+
+def _make_and_train(client: TestClient, body: Any) -> None:
     if isinstance(body, dict) and body.get("name") == "fuzz":
         body["name"] = f"fuzz-{uuid.uuid4().hex}"
     response = _send(client, "POST", "/v1/studies", body)
@@ -159,9 +181,20 @@ def test_any_study_is_refused_or_can_be_trained(client: TestClient, body: Any) -
 @pytest.mark.parametrize("below", CALLS)
 @settings(parent=BOUNDED, max_examples=60)
 @given(data=st.data())
-def test_any_call_of_a_worker_is_answered(
-    client: TestClient, fuzzed: StudyCalls, below: str, data: st.DataObject
+def test_any_call_of_a_worker_is_answered(fuzzed: StudyCalls, below: str, data: st.DataObject) -> None:
+    _call(fuzzed, below, data)
+
+
+@pytest.mark.parametrize("below", CALLS)
+@settings(parent=BOUNDED, max_examples=20)
+@given(data=st.data())
+def test_any_call_of_a_worker_is_answered_on_postgresql(
+    fuzzed_on_postgresql: StudyCalls, below: str, data: st.DataObject
 ) -> None:
+    _call(fuzzed_on_postgresql, below, data)
+
+
+def _call(fuzzed: StudyCalls, below: str, data: st.DataObject) -> None:
     body = data.draw(ANYTHING | nearly(CALLS[below]))
     if isinstance(body, dict) and body.get("lease") == "LEASE":
         lease = fuzzed.ask(request_id="the-one")
@@ -169,8 +202,8 @@ def test_any_call_of_a_worker_is_answered(
             lease = fuzzed.ask()
         below = below.replace("/0/", f"/{lease.json()['number']}/")
         body["lease"] = lease.json()["lease"]
-    _send(client, "POST", fuzzed.path + below, body)
-    _send(client, "GET", fuzzed.path + "/status", None)
+    _send(fuzzed.client, "POST", fuzzed.path + below, body)
+    _send(fuzzed.client, "GET", fuzzed.path + "/status", None)
 
 
 @settings(parent=BOUNDED, max_examples=80)
@@ -199,3 +232,8 @@ def test_any_query_is_answered(client: TestClient, fuzzed: StudyCalls, path: str
 @pytest.fixture
 def fuzzed(client: TestClient) -> StudyCalls:
     return create(client, search_space=SPACE, sampler={"name": "random"}, max_steps=5)
+
+
+@pytest.fixture
+def fuzzed_on_postgresql(postgres_client: TestClient) -> StudyCalls:
+    return create(postgres_client, search_space=SPACE, sampler={"name": "random"}, max_steps=5)

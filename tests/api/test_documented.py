@@ -8,11 +8,13 @@ import pytest
 from prometheus_client import Metric
 from starlette.testclient import TestClient
 
-from lrtune.service.api import problems
+from lrtune.service.api import bodies, problems
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
 from lrtune.service.tuning import errors as tuning_errors
+from lrtune.service.wire import base, range_tests, search_space
+from lrtune.service.wire.schedules import catalogue
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
@@ -84,3 +86,25 @@ def test_every_setting_is_documented_with_variable_and_default(name: str) -> Non
 
 def test_no_setting_is_documented_that_is_not_there() -> None:
     assert _rows("settings.md").keys() == Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("status", "described"), [(status, page["description"]) for status, page in problems.DOCUMENTED.items()]
+)
+def test_every_refusal_of_a_request_itself_is_documented(status: int, described: str) -> None:
+    page = (REFERENCE / "requests.md").read_text()
+    for name in described.split(", "):
+        if status in (400, 403, 413, 421, 422):
+            assert re.search(rf"^\| {status} \|.*`{name}`", page, re.MULTILINE), name
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        *(search_space.MOST_PARAMETERS, search_space.MOST_CHOICES, search_space.MOST_CHOICES_IN_ALL),
+        *(search_space.MOST_WHEN_VALUES, search_space.MOST_WHEN_VALUES_IN_ALL, base.LONGEST_CHOICE),
+        *(bodies.MOST_MEMBERS, bodies.MOST_PARTS, range_tests.MOST_POINTS, catalogue.MAX_PREVIEW_STEPS),
+    ],
+)
+def test_every_limit_of_a_body_is_documented(limit: int) -> None:
+    assert re.search(rf"\b{limit:,}\b", (REFERENCE / "requests.md").read_text())

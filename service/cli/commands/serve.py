@@ -33,6 +33,22 @@ def serve(
         bool | None,
         typer.Option(envvar="LRTUNE_DASHBOARD", show_default="on", help="Serve optuna-dashboard under /optuna/."),
     ] = None,
+    dashboard_writes: Annotated[
+        bool | None,
+        typer.Option(
+            envvar="LRTUNE_DASHBOARD_WRITES",
+            show_default="on loopback only",
+            help="Let the dashboard change studies where the service listens beyond loopback, too.",
+        ),
+    ] = None,
+    allowed_hosts: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LRTUNE_ALLOWED_HOSTS",
+            show_default="loopback names and addresses",
+            help="Names that the service is asked for by, beside those: NAME or NAME:PORT, separated by commas.",
+        ),
+    ] = None,
     optuna_port: Annotated[
         int | None,
         typer.Option(
@@ -65,6 +81,8 @@ def serve(
         "storage": storage,
         "log_level": log_level,
         "dashboard": dashboard,
+        "dashboard_writes": dashboard_writes,
+        "allowed_hosts": allowed_hosts,
         "optuna_port": optuna_port,
     }
     try:

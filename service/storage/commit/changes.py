@@ -111,8 +111,9 @@ class Change:
 
     # Trials
 
-    def add_trial(self, trial: TrialMirror) -> None:
-        """Write a whole new trial, with whatever it already has."""
+    def add_trial(self, trial: TrialMirror, reports: Sequence[Row] | None = None) -> None:
+        """Write a whole new trial, with whatever it already has. `reports`: the rows of its curve, where they are made
+        already, outside the lock."""
         self.rows.append(rows.trial_row(trial, self.study))
         trial.distributions = share_distributions(
             {
@@ -123,8 +124,7 @@ class Change:
         trial.user_attrs = self._stored_attrs(trial, trial.user_attrs, system=False)
         trial.system_attrs = self._stored_attrs(trial, trial.system_attrs, system=True)
         self.rows += rows.value_rows(trial)
-        for step, value in trial.intermediate.items():
-            self.rows.append(rows.report_row(trial, step, value))
+        self.rows += rows.curve_rows(trial) if reports is None else reports
         if trial.work is not None:
             self.rows.append(rows.work_row(trial, self.study.study_id))
         self.study.enter(trial)

@@ -3,7 +3,8 @@
 A hand-over costs more than the commit: the interpreter lock changes hands at every call of the database. On SQLite the
 loop writes the batch itself. To PostgreSQL it sends the batch and goes on with other requests, which form the next one,
 until the answer has come. Where another process holds SQLite's write lock, and for a batch that was refused, the
-committer's thread takes over: so the loop waits for nothing longer than a batch's own commit.
+committer's thread takes over, as it does for a change of many rows: so the loop waits for nothing longer than a batch's
+own commit.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ _IDLE_TURNS = 2
 """A request takes the loop a turn to be read, and one to be run."""
 _ENOUGH = 8
 """Changes that a batch does not wait beyond: with many clients the loop had better answer some while others send."""
+_MANY_ROWS = 2_000
+"""Rows of one change that the loop does not write itself: as many take longer than anybody should wait for the loop."""
 _GATHER_SECONDS = 0.003
 """The longest that the first change of a batch waits for more."""
 
@@ -77,7 +80,7 @@ class LoopCommits:
         if self._ended:
             self._queue.wake.set()
             return
-        if not self._queue.claim():
+        if self._queue.most_rows > _MANY_ROWS or not self._queue.claim():
             self._queue.wake.set()  # The thread is at it, or was left something: it commits this one next.
             return
         if self._database.writes_without_waiting:

@@ -50,6 +50,11 @@ class CommitQueue:
         """How many changes wait to be committed with the next batch."""
         return len(self._forming.changes)
 
+    @property
+    def most_rows(self) -> int:
+        """The rows of the largest change among those."""
+        return max((len(change.rows) for change in self._forming.changes), default=0)
+
     def forming_of(self, study_ids: set[int]) -> list[Change]:
         """Those that wait of these studies. Under the lock."""
         return [change for change in self._forming.changes if change.study.study_id in study_ids]

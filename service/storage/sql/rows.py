@@ -119,6 +119,11 @@ def report_row(trial: TrialMirror, step: int, value: float) -> Row:
     return Op.SET_INTERMEDIATE, row
 
 
+def curve_rows(trial: TrialMirror) -> list[Row]:
+    """Its values at all its steps."""
+    return [report_row(trial, step, value) for step, value in trial.intermediate.items()]
+
+
 def superseded_row(trial: TrialMirror, lease_number: int, step: int, value: float) -> Row:
     """A value that a lost lease reported past the checkpoint that the next one went on from."""
     stored, kind = codecs.show_intermediate_text(value)

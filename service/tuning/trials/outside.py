@@ -14,6 +14,8 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import MAX_REQUEST_IDS, StudyMirror, TrialMirror, Work
 from lrtune.service.storage.schema.attributes import FIXED_ATTR, REQUEST_ATTR
+from lrtune.service.storage.sql.rows import curve_rows
+from lrtune.service.storage.sql.statements import Row
 from lrtune.service.tuning.errors import BudgetSpent, RequestIdTaken
 from lrtune.service.tuning.state.budget import spent
 from lrtune.service.tuning.state.distributions import study_distributions
@@ -58,33 +60,52 @@ def enqueue(engine: Engine, study: StudyMirror, body: Enqueue) -> tuple[Change, 
     return change, trial
 
 
-def record(engine: Engine, study: StudyMirror, body: Record) -> tuple[Change, TrialMirror]:
-    """Keep a training done elsewhere. The change is empty where the trial is that of an earlier copy of the request.
+@dataclass(frozen=True)
+class Recorded:
+    """A training done elsewhere, about to be kept."""
 
-    Raises InvalidField, RequestIdTaken.
-    """
+    trial: TrialMirror
+    reports: list[Row]
+    """The rows of its curve."""
+    outcome: str
+    value: float | None
+    request_id: str | None
+
+
+def prepare_record(engine: Engine, study: StudyMirror, body: Record) -> Recorded:
+    """All that can be done of `record` without the lock. From any thread. Raises InvalidField."""
     spec = study.spec
     assert spec is not None
     params = check_params(spec.search_space, body.params, complete=True)
     check_steps(spec.max_steps, "the study's", body.reports, None)
-    distributions = study_distributions(study)
+    with engine.lock:
+        trial = TrialMirror(engine.new_trial_id(), 0, TrialState.RUNNING)
+        distributions = study_distributions(study)
+    trial.params = params
+    trial.distributions = {name: distributions[name] for name in params}
+    trial.intermediate = {report.step: report.value for report in body.reports}
+    trial.measure_curve()
+    outcome, value = outcome_of(trial, body.state, body.value)
+    return Recorded(trial, curve_rows(trial), outcome, value, body.request_id)
+
+
+def record(engine: Engine, study: StudyMirror, recorded: Recorded) -> tuple[Change, TrialMirror]:
+    """Keep a training done elsewhere. The change is empty where the trial is that of an earlier copy of the request.
+
+    Raises RequestIdTaken.
+    """
+    trial = recorded.trial
     with engine.change(study) as change:
-        known = _made_by(study, body.request_id)
-        trial = TrialMirror(0, len(study.trials), TrialState.RUNNING)
-        trial.params = params
-        trial.distributions = {name: distributions[name] for name in params}
-        trial.intermediate = {report.step: report.value for report in body.reports}
-        trial.measure_curve()
-        outcome, value = outcome_of(trial, body.state, body.value)
+        known = _made_by(study, recorded.request_id)
         if known is not None:
-            if not _recorded_as(known, trial, outcome, value):
+            if not _recorded_as(known, trial, recorded.outcome, recorded.value):
                 raise _taken(study, known)
             return change, known
-        trial.trial_id = engine.new_trial_id()
-        _note_request(trial, body.request_id)
+        trial.number = len(study.trials)
+        _note_request(trial, recorded.request_id)
         trial.started_at = change.now
-        change.add_trial(trial)
-        leases.finish(change, trial, outcome, value)
+        change.add_trial(trial, recorded.reports)
+        leases.finish(change, trial, recorded.outcome, recorded.value)
     return change, trial
 
 

@@ -41,6 +41,8 @@ _log = logging.getLogger(__name__)
 
 _TURN_TIMEOUT_SECONDS = 12.0
 """How long an ask waits for its turn. With the limits of `Drawers` that stays below the 30 s of a client."""
+_AT_ONCE_REPORTS = 1_000
+"""Of a recorded curve: a longer one is taken to pieces in a thread."""
 
 
 class Trials:
@@ -179,7 +181,11 @@ class Trials:
         """Keep a training done elsewhere; with whether it is new. It counts as evidence, not against the budget. A
         replay of the same request id changes nothing. Raises InvalidField, RequestIdTaken."""
         study = await self._studies.get(name)
-        return await self._on_disk(study, *outside.record(self._engine, study, body))
+        if len(body.reports) <= _AT_ONCE_REPORTS:
+            recorded = outside.prepare_record(self._engine, study, body)
+        else:
+            recorded = await asyncio.to_thread(outside.prepare_record, self._engine, study, body)
+        return await self._on_disk(study, *outside.record(self._engine, study, recorded))
 
     async def _on_disk(self, study: StudyMirror, change: Change, trial: TrialMirror) -> tuple[TrialMirror, bool]:
         fresh = bool(change.rows)

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from lrtune.service.wire.base import Body
+from lrtune.service.wire.base import WHOLE, Body
+from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS, Bounded
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A learning rate: finite, > 0."""
@@ -18,7 +19,7 @@ Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """What a rate is multiplied by: finite, > 0; more than 1 raises it."""
 Share = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
 """A part of the training, less than all of it."""
-Steps = Annotated[int, Field(ge=1, le=10**12)]
+Steps = Annotated[int, Field(ge=1, le=10**12), WHOLE]
 """Optimizer steps."""
 
 
@@ -29,7 +30,7 @@ def _ascending(milestones: list[int]) -> list[int]:
     return milestones
 
 
-Milestones = Annotated[list[Steps], Field(max_length=1000), AfterValidator(_ascending)]
+Milestones = Annotated[list[Steps], Bounded(1000), AfterValidator(_ascending)]
 """Steps at which something new begins, ascending."""
 WarmupKind = Literal["linear", "cosine"]
 
@@ -42,6 +43,10 @@ _LEFT_OUT = {
     **dict.fromkeys(("start_factor",), 'a rise is a schedule of its own: {"name": "warmup", "start_factor": …}'),
     **dict.fromkeys(("last_epoch", "verbose"), "it is no part of a schedule: leave it out"),
 }
+
+
+LONGEST_NAME = 40
+"""Of what was given as a name, so much is looked at and shown where there is none of that name."""
 
 
 class ScheduleError(ValueError):
@@ -80,8 +85,12 @@ class ScheduleModel(Body):
         aliases = cls.known_aliases()
         read: dict[Any, Any] = {}
         problems: list[InitErrorDetails] = []
+        more = 0
         for name, value in given.items():
             own = aliases.get(name, name)
+            if len(problems) == MOST_ERRORS and (own not in cls.model_fields or own in read):
+                more += 1
+                continue
             if own not in cls.model_fields:
                 problems.append(problem((name,), cls._unknown(str(name)), value))
             elif own in read or (own != name and own in given):
@@ -90,6 +99,9 @@ class ScheduleModel(Body):
                 )
             else:
                 read[own] = value
+        if more:
+            count = PydanticCustomError(MORE_ERRORS, "and {count} more", {"count": more})
+            problems.append(InitErrorDetails(type=count, input=None))
         if problems:
             raise ValidationError.from_exception_data(cls.__name__, problems)
         return read
@@ -98,11 +110,11 @@ class ScheduleModel(Body):
     def _unknown(cls, name: str) -> str:
         title = cls.model_fields["name"].default
         if name in _LEFT_OUT:
-            return f"{title} has no parameter {name!r}: {_LEFT_OUT[name]}"
+            return f"{title} has no parameter {name[:LONGEST_NAME]!r}: {_LEFT_OUT[name]}"
         known = [field for field in cls.model_fields if field != "name"]
-        close = difflib.get_close_matches(name, [*known, *cls.known_aliases()], n=1)
+        close = difflib.get_close_matches(name[:LONGEST_NAME], [*known, *cls.known_aliases()], n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
-        return f"{title} has no parameter {name!r}; {hint}it takes {', '.join(known) or 'none'}"
+        return f"{title} has no parameter {name[:LONGEST_NAME]!r}; {hint}it takes {', '.join(known) or 'none'}"
 
 
 def _other(given: Mapping[Any, Any], aliases: Mapping[str, str], name: str, own: str) -> str:
@@ -127,7 +139,7 @@ class WarmedSchedule(ScheduleModel):
 
     lr: Rate | None = None
     """The rate η₀ of this schedule; null for the base learning rate."""
-    warmup_steps: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    warmup_steps: Annotated[int, Field(ge=0, le=10**12), WHOLE] | None = None
     """Steps of warm-up before it, out of the same total: `{"name": "warmup", "steps": …, "then": …}` in short."""
     warmup_fraction: Share | None = None
     """The warm-up as a part of all steps, in place of `warmup_steps`."""

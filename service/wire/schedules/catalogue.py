@@ -5,7 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from lrtune.service.wire.base import Body, Loss, Reply
+from lrtune.service.wire.base import WHOLE, Body, Loss, Reply
+from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.schedules.base import Rate, ScheduleModel
 from lrtune.service.wire.schedules.union import SCHEDULES, Schedule
 
@@ -49,11 +50,11 @@ class PreviewRequest(Body):
 
     schedule: Schedule
     base_learning_rate: Rate
-    total_steps: Annotated[int, Field(ge=1, le=10**12)]
+    total_steps: Annotated[int, Field(ge=1, le=10**12), WHOLE]
     """Optimizer steps of the training."""
-    points: Annotated[int, Field(ge=2, le=MAX_PREVIEW_STEPS)] | None = None
+    points: Annotated[int, Field(ge=2, le=MAX_PREVIEW_STEPS), WHOLE] | None = None
     """Answer so many steps only, evenly spread, the first and the last included."""
-    metrics: Annotated[list[Loss], Field(max_length=MAX_PREVIEW_STEPS)] = Field(default_factory=list)
+    metrics: Annotated[list[Loss], Bounded(MAX_PREVIEW_STEPS)] = Field(default_factory=list)
     """For `plateau`: the metric after step 0, 1, …."""
 
     @model_validator(mode="after")

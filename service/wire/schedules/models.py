@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from lrtune.service.wire.base import WHOLE
 from lrtune.service.wire.schedules.base import (
     DecayingSchedule,
     Factor,
@@ -138,9 +139,9 @@ class CosineRestarts(DecayingSchedule):
     name: Literal["cosine_restarts"] = "cosine_restarts"
     decay_steps: Steps | None = None
     """T₀, the length of the first cycle; it goes on restarting for ever."""
-    multiplier: Annotated[int, Field(ge=1, le=10**12)] = 1
+    multiplier: Annotated[int, Field(ge=1, le=10**12), WHOLE] = 1
     """m."""
-    num_cycles: Annotated[int, Field(ge=1, le=1000)] | None = None
+    num_cycles: Annotated[int, Field(ge=1, le=1000), WHOLE] | None = None
     """In place of decay_steps: so many cycles in the training, then the lowest rate. null: 3."""
     gamma: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 1.0
     """The height of each cycle over that of the one before."""
@@ -163,7 +164,7 @@ class Cyclical(WarmedSchedule):
     """Steps of each rise."""
     step_size_down: Steps | None = None
     """Steps of each fall; null for those of the rise."""
-    num_cycles: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    num_cycles: Annotated[int, Field(ge=1, le=10**6), WHOLE] | None = None
     """In place of the step sizes: so many cycles in the training. null: 3."""
     mode: Literal["triangular", "triangular2", "exp_range"] = "triangular"
     gamma: Factor | None = None
@@ -212,7 +213,7 @@ class Wsd(DecayingSchedule):
     formula = "η₀ until T − d, then ηₑ + (η₀ − ηₑ)·(1 − √p), p = (t − (T − d))/d"
     aliases: ClassVar[Mapping[str, str]] = {"num_stable_steps": "stable_steps", "num_decay_steps": "decay_steps"}
     name: Literal["wsd"] = "wsd"
-    stable_steps: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    stable_steps: Annotated[int, Field(ge=0, le=10**12), WHOLE] | None = None
     """Steps at η₀; null for what is left of all steps."""
     decay_steps: Steps | None = None
     """d; null for `decay_fraction` of all steps."""
@@ -236,14 +237,14 @@ class Plateau(WarmedSchedule):
     aliases: ClassVar[Mapping[str, str]] = {"factor": "gamma", "eta_min": "min_lr"}
     name: Literal["plateau"] = "plateau"
     gamma: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.1
-    patience: Annotated[int, Field(ge=0, le=10**9)] = 10
+    patience: Annotated[int, Field(ge=0, le=10**9), WHOLE] = 10
     """Values without improvement that are borne. Counts metrics, not optimizer steps."""
     threshold: Floor = 1e-4
     """What counts as improvement, relative to the best value's size or absolute."""
     threshold_mode: Annotated[Literal["rel", "abs"], _also_read({"relative": "rel", "absolute": "abs"})] = "rel"
     mode: Annotated[Literal["min", "max"], _also_read({"minimize": "min", "maximize": "max"})] = "min"
     """Whether the metric is to fall or to rise."""
-    cooldown: Annotated[int, Field(ge=0, le=10**9)] = 0
+    cooldown: Annotated[int, Field(ge=0, le=10**9), WHOLE] = 0
     """Values after a reduction that do not count."""
     min_lr: Floor = 0.0
     """The lowest rate."""

@@ -6,8 +6,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
+from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.schedules import models
 from lrtune.service.wire.schedules.base import (
+    LONGEST_NAME,
     Milestones,
     ScheduleError,
     ScheduleModel,
@@ -47,7 +49,7 @@ class Join(WarmedSchedule):
     formula = "scheduleᵢ(t − mᵢ) for mᵢ ≤ t < mᵢ₊₁"
     aliases: ClassVar[Mapping[str, str]] = {"schedulers": "schedules", "boundaries": "milestones"}
     name: Literal["join"] = "join"
-    schedules: Annotated[list["Schedule"], Field(min_length=1, max_length=100)]
+    schedules: Annotated[list["Schedule"], Field(min_length=1), Bounded(100)]
     milestones: Milestones
     """The first step of each schedule but the first one."""
 
@@ -109,9 +111,9 @@ def _unknown_name(name: Any) -> str:
     known = ", ".join(SCHEDULES)
     if name is None:
         return f"is missing: use one of {known}"
-    close = difflib.get_close_matches(str(name), SCHEDULES, n=1)
+    close = difflib.get_close_matches(str(name)[:LONGEST_NAME], SCHEDULES, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"there is no schedule {str(name)[:40]!r}; {hint}use one of {known}"
+    return f"there is no schedule {str(name)[:LONGEST_NAME]!r}; {hint}use one of {known}"
 
 
 Schedule = Annotated[_Kinds, Field(discriminator="name"), WrapValidator(_read)]

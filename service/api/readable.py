@@ -1,0 +1,80 @@
+"""Pydantic's errors in the words of the API: places as the client wrote them, messages without pydantic's terms."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from lrtune.service.wire.base import CHOICE_TAG, NO_SURROGATES
+from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
+
+_LONGEST_MESSAGE = 1_000
+_LONGEST_PLACE = 200
+
+_MESSAGES = {
+    "extra_forbidden": "there is no such field; check its spelling",
+    "missing": "is missing",
+    "finite_number": "must be a finite number",
+    "string_unicode": NO_SURROGATES,
+    "int_type": "must be a whole number (an integer)",
+    "int_from_float": "must be a whole number (an integer)",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+    "model_attributes_type": "must be an object",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "float_type": "must be a number",
+}
+"""By the kind of the error."""
+_OBJECTS = ("model_attributes_type", "model_type", "dict_type")
+
+
+def readable_errors(raw: Sequence[Any]) -> tuple[list[dict[str, Any]], int]:
+    """The first 20 errors as `{loc, msg}`, each once, and how many more there are."""
+    readable: dict[tuple[str, str], dict[str, Any]] = {}
+    more = 0
+    for error in raw:
+        if error["type"] == MORE_ERRORS:
+            more += int(error["ctx"]["count"])
+        elif len(readable) == MOST_ERRORS:
+            more += 1
+        else:
+            loc = [part for part in error["loc"] if not str(part).startswith(CHOICE_TAG)]
+            found = _readable(loc[1:] if loc[:1] == ["body"] else loc, error)
+            found["loc"] = [_short(part, _LONGEST_PLACE) if isinstance(part, str) else part for part in found["loc"]]
+            found["msg"] = _short(found["msg"], _LONGEST_MESSAGE)
+            readable.setdefault((repr(found["loc"]), found["msg"]), found)
+    return list(readable.values()), more
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}…"
+
+
+def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
+    kind, context = error["type"], error.get("ctx", {})
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if loc[:1] == ["search_space"] and len(loc) == 1 and ": " in message:
+        name, _, message = message.partition(": ")
+        loc = [*loc, name]
+    elif not loc and message.startswith("search_space: "):
+        loc, message = ["search_space"], message.removeprefix("search_space: ")
+    elif loc[:1] == ["search_space"] and len(loc) > 2 and loc[2] in ("float", "int", "categorical"):
+        del loc[2]
+    elif loc[:1] in (["sampler"], ["pruner"]) and len(loc) > 2:
+        del loc[1]
+    if kind == "union_tag_invalid":
+        known = str(context.get("expected_tags", "")).replace("'", "")
+        message = f"there is no {loc[-1] if loc else 'kind'} {context.get('tag')!r}; use one of {known}"
+        loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
+    elif kind == "union_tag_not_found":
+        message = "is missing: say which"
+        loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
+    elif kind in _OBJECTS and not loc:
+        message = "the body must be a JSON object, sent with Content-Type: application/json"
+    elif kind == "too_long" and "actual_length" in context:
+        message = f"may have {context['max_length']} items at most, not {context['actual_length']}"
+    elif kind in _MESSAGES:
+        message = _MESSAGES[kind]
+    elif loc[-1:] == ["name"] and kind == "string_pattern_mismatch":
+        message = "must be 1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit"
+    return {"loc": loc, "msg": message}
