@@ -9,7 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
+from lrtune.service.storage.errors import (
+    SchemaMismatch,
+    StorageUnavailable,
+    StorageUrlInvalid,
+    StudyMissing,
+    WriterBusy,
+)
 from lrtune.service.tuning.errors import (
     BudgetSpent,
     InvalidField,
@@ -25,6 +31,7 @@ _log = logging.getLogger(__name__)
 
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     StudyNotFound: (404, "study-not-found", "No such study"),
+    StudyMissing: (404, "study-not-found", "No such study"),
     TrialNotFound: (404, "trial-not-found", "No such trial"),
     RangeTestNotFound: (404, "range-test-not-found", "No such range test"),
     StudyExists: (409, "study-exists", "The study exists"),

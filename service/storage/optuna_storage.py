@@ -70,8 +70,11 @@ class OptunaStorage(BaseStorage):
 
     @contextmanager
     def _changed(self, study: StudyMirror) -> Iterator[Change]:
-        with self.engine.change(study) as change:
-            yield change
+        try:
+            with self.engine.change(study) as change:
+                yield change
+        except StudyMissing:
+            raise KeyError(f"there is no study with study_id {study.study_id}") from None
         change.wait()
 
     @contextmanager
@@ -96,7 +99,12 @@ class OptunaStorage(BaseStorage):
         return study.study_id
 
     def delete_study(self, study_id: int) -> None:
-        self.engine.delete(self._study(study_id)).wait()
+        study = self._study(study_id)
+        try:
+            change = self.engine.delete(study)
+        except StudyMissing:
+            raise KeyError(f"there is no study with study_id {study_id}") from None
+        change.wait()
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         with self._changed(self._study(study_id)) as change:

@@ -44,6 +44,8 @@ class Studies:
         batch = self._engine.pending(study)
         if batch is not None:
             await batch.wait_async()
+        if study.deleted:
+            raise StudyNotFound(study.name)
         if not study.alive:
             self._engine.check_active()
             raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
@@ -109,7 +111,11 @@ class Studies:
     async def delete(self, name: str) -> None:
         """Delete a study with its trials. Workers that hold one get 404 from then on."""
         study = await self.get(name)
-        await self._engine.delete(study).on_disk()
+        try:
+            change = self._engine.delete(study)
+        except StudyMissing:
+            raise StudyNotFound(name) from None
+        await change.on_disk()
 
     async def page(self, after: str | None, limit: int) -> tuple[list[StudyMirror], str | None]:
         """Up to `limit` studies by name, those after `after`, and the name to go on after."""

@@ -14,6 +14,7 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.writer_thread import WriterThread
 from lrtune.service.storage.errors import StorageError, StudyMissing
 from lrtune.service.storage.memory.mirrors import Mirrors
@@ -45,10 +46,12 @@ class Engine:
         self.neighbours = Neighbours(database, self._queue)
         self.committer = Committer(database, self._queue, on_refused=self.neighbours.expect)
         self._loader = StudyLoader(database, self._queue)
+        self.purge = Purge(database, self._queue, self.committer)
         self._thread = WriterThread(
             database,
             self._queue,
             self.committer,
+            self.purge,
             idle_seconds=idle_seconds,
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
@@ -155,11 +158,13 @@ class Engine:
         return self.mirrors.new_study(name, directions)
 
     def delete(self, study: StudyMirror) -> Change:
-        """Delete a study and all that belongs to it."""
-        with self.change(study) as change:
-            change.delete_study()
+        """Delete a study and all that belongs to it: on disk it is gone under its name, and no change follows; its rows
+        are removed afterwards. Raises StudyMissing where it was deleted before."""
         with self.lock:
+            with self.change(study) as change:
+                change.delete_study()
             self.mirrors.remove(study)
+            self.purge.add(study.study_id)
         return change
 
 

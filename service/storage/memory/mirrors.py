@@ -99,6 +99,7 @@ class Mirrors:
 
     def remove(self, study: StudyMirror) -> None:
         """The study is deleted: its name is free."""
+        study.deleted = True
         self.drop(study)
         self._names.pop(study.name, None)
 

@@ -110,6 +110,8 @@ class StudyMirror:
     """Numbers of the complete trials, in the order in which they ended."""
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
+    deleted: bool = False
+    """Set with the deletion's own change: no change follows it."""
     last_used: float = 0.0
     misnumbered: list[tuple[int, int]] = field(default_factory=list)
     """(trial id, number) of trials whose number another process got wrong, until they are written back."""
