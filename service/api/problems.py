@@ -13,7 +13,6 @@ from lrtune.service.storage.errors import (
     SchemaMismatch,
     StorageUnavailable,
     StorageUrlInvalid,
-    StudyMissing,
     WriterBusy,
 )
 from lrtune.service.tuning.errors import (
@@ -31,7 +30,6 @@ _log = logging.getLogger(__name__)
 
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     StudyNotFound: (404, "study-not-found", "No such study"),
-    StudyMissing: (404, "study-not-found", "No such study"),
     TrialNotFound: (404, "trial-not-found", "No such trial"),
     RangeTestNotFound: (404, "range-test-not-found", "No such range test"),
     StudyExists: (409, "study-exists", "The study exists"),

@@ -49,3 +49,4 @@ class StudyMissing(StorageError):
 
     def __init__(self, which: str) -> None:
         super().__init__(f"there is no study {which!r} any more; create it with `lrtune study create`")
+        self.which = which

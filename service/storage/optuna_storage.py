@@ -1,6 +1,7 @@
 """The engine as an Optuna storage: every Optuna sampler, visualisation and dashboard works on it unchanged."""
 
 import copy
+import time
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,10 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
+
+_EFFORT_AT_ONCE, _FREEZING = 10_000, 40
+"""Of looking at a trial, and of freezing one: what is done of it before others get the lock."""
+_PAUSE_SECONDS = 0.0005
 
 
 @dataclass
@@ -133,7 +138,6 @@ class OptunaStorage(BaseStorage):
         return copy.deepcopy(self._study(study_id).system_attrs)
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        studies = [self._study(study_id) for study_id in sorted(self.engine.study_names().values())]
         return [
             FrozenStudy(
                 study_name=study.name,
@@ -143,7 +147,7 @@ class OptunaStorage(BaseStorage):
                 system_attrs=copy.deepcopy(study.system_attrs),
                 study_id=study.study_id,
             )
-            for study in studies
+            for study in self.engine.heads()
         ]
 
     # Trials
@@ -212,9 +216,30 @@ class OptunaStorage(BaseStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         study = self._study(study_id)
-        with self.engine.lock:
-            trials = [t.freeze() for t in study.trials if states is None or t.state in states]
-        return copy.deepcopy(trials) if deepcopy else trials
+        found: list[FrozenTrial] = []
+        number = 0
+        while number < len(study.trials):
+            if number:
+                time.sleep(_PAUSE_SECONDS)  # Else the lock is ours again before anybody who waits for it wakes.
+            with self.engine.lock:
+                number = _freeze_some(study, number, states, found)
+        return [copy.deepcopy(trial) for trial in found] if deepcopy else found
+
+
+def _freeze_some(
+    study: StudyMirror, number: int, states: Container[TrialState] | None, found: list[FrozenTrial]
+) -> int:
+    """Freeze trials from `number` on, so many that it takes some milliseconds; the number to go on with. A trial that
+    has not changed since it was last frozen costs next to nothing."""
+    effort = 0
+    while number < len(study.trials) and effort < _EFFORT_AT_ONCE:
+        trial = study.trials[number]
+        if states is None or trial.state in states:
+            effort += 1 if trial.is_frozen else _FREEZING
+            found.append(trial.freeze())
+        number += 1
+        effort += 1
+    return number
 
 
 def _fill(trial: TrialMirror, template: FrozenTrial) -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.trial import TrialMirror, Work
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR
@@ -126,6 +127,22 @@ class StudyMirror:
         if kept is None:
             kept = self._derived[kind] = kind()
         return kept
+
+    def check_kept(self) -> None:
+        """Raise StorageUnavailable where what is here may not be on disk: a commit has failed. A study that was deleted
+        is shown to its end to whoever has begun."""
+        if not self.alive and not self.deleted:
+            raise StorageUnavailable(f"study {self.name} is being read anew; try again", retry_after_seconds=0.1)
+
+    @property
+    def trial_count(self) -> int:
+        """How many trials it has."""
+        return len(self.trials)
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether a trial is on lease, waits or is paused."""
+        return bool(self.leased or self.waiting or self.paused_trials)
 
     @property
     def maximizes(self) -> bool:

@@ -143,6 +143,11 @@ class TrialMirror:
             self._frozen = self.frozen_copy()
         return self._frozen
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether `freeze` has nothing to do."""
+        return self._frozen is not None
+
     def is_unchanged_since(self, frozen: FrozenTrial) -> bool:
         """Whether nothing of the trial has changed since `freeze` gave this."""
         return self._frozen is frozen

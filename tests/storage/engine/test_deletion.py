@@ -1,11 +1,13 @@
 """Deleting a study: gone at once for whoever asks, its rows removed a few at a time, whatever happens meanwhile."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 
 import pytest
 from sqlalchemy import Table, create_engine, func, insert, select, text
 
+from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine import purge
 from lrtune.service.storage.engine.engine import Engine, open_engine
@@ -14,7 +16,10 @@ from lrtune.service.storage.maintenance.check import check
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql.deleted import remove_some
+from lrtune.service.tuning.errors import StudyNotFound
+from lrtune.service.wire.trials import Ask
 from tests.support.engines import add_trial, new_study, running_trial
+from tests.support.tuning import Tuning
 
 _TIMEOUT_SECONDS = 30.0
 _OWN = (optuna_tables.version_info.name,)
@@ -224,3 +229,37 @@ def test_nothing_is_removed_of_a_study_that_only_looks_deleted(engine: Engine) -
         assert _rows(url) == {"studies": 1}
     finally:
         database.dispose()
+
+
+def test_optunas_list_of_studies_loads_none_of_them(migrated_url: str) -> None:
+    engine = open_engine(migrated_url)
+    try:
+        for name in ("one", "two"):
+            study = new_study(engine, name)
+            with engine.change(study) as change:
+                change.set_study_attr("note", name, system=False)
+                change.set_study_attr("of lrtune", [name], system=True)
+            change.wait()
+        in_memory = OptunaStorage(engine).get_all_studies()
+        with engine.lock:
+            engine.mirrors.drop_all()
+        assert OptunaStorage(engine).get_all_studies() == in_memory
+        assert [one.user_attrs for one in in_memory] == [{"note": "one"}, {"note": "two"}]
+        assert engine.residents() == []
+    finally:
+        engine.close()
+
+
+def test_who_asks_for_a_trial_while_the_study_is_deleted_is_told_that_there_is_none(migrated_url: str) -> None:
+    """The trial is drawn in a thread; meanwhile the study goes, and the lease would be on nothing."""
+    with Tuning(migrated_url) as tuning:
+        tuning.create(name="s", sampler={"name": "tpe"})
+
+        async def both() -> object:
+            asking = asyncio.create_task(tuning.trials.ask("s", Ask(worker="w", request_id="1")))
+            await asyncio.sleep(0)
+            await tuning.studies.delete("s")
+            return (await asyncio.gather(asking, return_exceptions=True))[0]
+
+        assert isinstance(tuning.run(both()), StudyNotFound)
+    assert _rows(migrated_url) == {}
