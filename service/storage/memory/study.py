@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
@@ -194,7 +195,7 @@ class StudyMirror:
             self.count_in(trial)
         sign = -1 if self.maximizes else 1
         ranked = [trial for trial in self.trials if trial.values and _is_ranked(trial)]
-        self.ranking = sorted((sign * trial.values[0], trial.number) for trial in ranked if trial.values)
+        self.ranking = _sorted([(sign * trial.values[0], trial.number) for trial in ranked if trial.values])
         ranked.sort(key=lambda trial: trial.finished_at or 0.0)
         self.completed = [trial.number for trial in ranked]
 
@@ -225,3 +226,10 @@ class StudyMirror:
 def _is_ranked(trial: TrialMirror) -> bool:
     values = trial.values
     return trial.state is TrialState.COMPLETE and values is not None and bool(values) and not math.isnan(values[0])
+
+
+def _sorted(places: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """Places in their order. Other threads run meanwhile, as they do not while a long list of tuples is sorted."""
+    values = np.fromiter((value for value, _ in places), np.float64, len(places))
+    numbers = np.fromiter((number for _, number in places), np.int64, len(places))
+    return [places[index] for index in np.lexsort((numbers, values)).tolist()]

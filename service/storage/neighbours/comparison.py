@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 
+_LOOKED_AT_ONCE = 10_000
 _MAX_FOLLOWED = 500
 """Running trials without a lease that are read at each look; of the others only the end is noticed."""
 
@@ -32,6 +33,18 @@ class _Unfinished:
 
     upto: int = 0
     trials: dict[int, TrialMirror] = field(default_factory=dict)
+
+
+def look_through(study: StudyMirror) -> bool:
+    """Go on looking for the study's unfinished trials, at so many that it takes some milliseconds; whether there are
+    more to look at. Under the lock."""
+    before = study.derived(_Unfinished)
+    until = min(before.upto + _LOOKED_AT_ONCE, len(study.trials))
+    for trial in study.trials[before.upto : until]:
+        if not trial.state.is_finished():
+            before.trials[trial.trial_id] = trial
+    before.upto = until
+    return until < len(study.trials)
 
 
 def known_study(study: StudyMirror) -> KnownStudy:

@@ -3,6 +3,7 @@
 The head is read under the engine's lock; the curve is put in order and thinned in a thread, and becomes JSON in slices.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +17,12 @@ from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.suggesting.diagnosis import Circumstances, circumstances_of, diagnose_curve
 from lrtune.service.tuning.trials.leases import find_trial
 from lrtune.service.tuning.views.trials import trial_view
-from lrtune.service.wire.trials import Diagnosis, Report, Trial
+from lrtune.service.wire.base import show_loss
+from lrtune.service.wire.trials import Diagnosis, Trial
 
 POINTS_A_SLICE = 1_000
 _READ_AT_ONCE = 10_000
-_REPORTS = TypeAdapter(list[Report])
+_POINTS = TypeAdapter(list[Any])
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class TrialShown:
         for start in range(0, len(self.steps), POINTS_A_SLICE):
             chosen = slice(start, start + POINTS_A_SLICE)
             pairs = zip(self.steps[chosen].tolist(), self.values[chosen].tolist(), strict=True)
-            shown = _REPORTS.dump_json([_point(step, value) for step, value in pairs])[1:-1]
+            shown = _POINTS.dump_json([{"step": step, "value": _shown(value)} for step, value in pairs])[1:-1]
             yield (b"," if start else b"") + shown
         yield b'],"diagnosis":' + self.diagnosis.model_dump_json().encode() + b"}"
 
@@ -83,5 +85,6 @@ def look_at_trial(study: StudyMirror, number: int) -> TrialSeen:
     return TrialSeen(trial_view(trial), circumstances_of(study, trial), list(curve), curve)
 
 
-def _point(step: int, value: float) -> Any:
-    return Report.model_construct(step=step, value=value)
+def _shown(value: float) -> float | str:
+    """As `Loss` shows it, whose model costs more than all the rest."""
+    return value if math.isfinite(value) else show_loss(value)

@@ -11,7 +11,7 @@ from tests.benchmarks.command_line import Databases, Quick, kinds_of, markdown, 
 from tests.benchmarks.databases import databases_of
 from tests.benchmarks.reads.run import FULL, QUICK, Measured, Sizes, measure, prepare
 
-COLUMNS = ("read", "seconds", "MB", "loop held, ms", "lock held, ms", "heartbeat, ms")
+COLUMNS = ("read", "seconds", "MB", "loop held, ms", "lock held, ms", "heartbeat, ms", "of that collecting, ms")
 
 
 def reads(
@@ -56,7 +56,7 @@ def _measure(kind: str, folder: Path, sizes: Sizes, postgres_url: str | None) ->
 
 
 def _line(one: Measured) -> tuple[str, ...]:
-    waits = (one.holds.loop, one.holds.lock, one.holds.heartbeat)
+    waits = (one.holds.loop, one.holds.lock, one.holds.heartbeat, one.holds.collecting)
     refused = f" ({one.status})" if one.status >= 400 else ""
     size = f"{one.size / 1e6:.1f}"
     return (one.what + refused, f"{one.seconds:.2f}", size, *(f"{1000 * seconds:.0f}" for seconds in waits))

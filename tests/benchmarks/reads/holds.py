@@ -3,6 +3,7 @@ runs."""
 
 import asyncio
 import contextlib
+import gc
 import json
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Message, Scope
 
 _EVERY_SECONDS = 0.001
+_BEAT_SECONDS = 0.01
 
 
 @dataclass
@@ -24,7 +26,9 @@ class Holds:
     lock: float = 0.0
     """For the engine's lock, in another thread."""
     heartbeat: float = 0.0
-    """For the answer to a heartbeat, on disk."""
+    """For the answer to a heartbeat, from when its worker sent it."""
+    collecting: float = 0.0
+    """For the collection of cyclic garbage, which holds everything."""
 
 
 @dataclass(frozen=True)
@@ -97,19 +101,31 @@ async def watching(
             holds.loop = max(holds.loop, time.perf_counter() - begun - _EVERY_SECONDS)
 
     async def beat() -> None:
+        due = time.perf_counter()
         while True:
-            begun = time.perf_counter()
             await heartbeat()
-            holds.heartbeat = max(holds.heartbeat, time.perf_counter() - begun)
-            await asyncio.sleep(0.01)
+            holds.heartbeat = max(holds.heartbeat, time.perf_counter() - due)
+            due = time.perf_counter() + _BEAT_SECONDS
+            await asyncio.sleep(_BEAT_SECONDS)
+
+    collecting_since = 0.0
+
+    def watch_collector(phase: str, _: object) -> None:
+        nonlocal collecting_since
+        if phase == "start":
+            collecting_since = time.perf_counter()
+        else:
+            holds.collecting = max(holds.collecting, time.perf_counter() - collecting_since)
 
     thread = threading.Thread(target=watch_lock, daemon=True)
     thread.start()
+    gc.callbacks.append(watch_collector)
     tasks = [asyncio.create_task(watch_loop()), asyncio.create_task(beat())]
     try:
         yield holds
         await asyncio.sleep(2 * _EVERY_SECONDS)
     finally:
+        gc.callbacks.remove(watch_collector)
         over.set()
         for task in tasks:
             task.cancel()
