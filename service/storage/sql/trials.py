@@ -26,7 +26,7 @@ PAGE = 5_000
 """Trials read at a time."""
 
 _ROWS_AT_ONCE = 1_000
-_STEPS_AT_ONCE, _CURVES_AT_ONCE = 5_000, 20
+_STEPS_AT_ONCE, _CURVES_AT_ONCE = 2_000, 5
 """Of a curve, and pieces of curves: as PostgreSQL sends them."""
 
 _STATES = {state.name: state for state in TrialState}

@@ -31,7 +31,7 @@ _COLUMNS = (
     "error",
 )
 
-TRIALS_A_SLICE = 100
+TRIALS_A_SLICE = 50
 """Shown at a time: a few milliseconds, with as many parameters as a trial may have."""
 LOOKED_AT_A_SLICE = 1_000
 
