@@ -17,6 +17,7 @@ from lrtune.service.api.dashboard import MOST_TRIALS, _dumps
 from lrtune.service.api.slices import Slices
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.tuning.suggesting.suggestion import look
 from lrtune.service.tuning.views.curves import POINTS_A_SLICE
 from lrtune.service.tuning.views.trials import LOOKED_AT_A_SLICE, TRIALS_A_SLICE, TrialPaging, csv_slices
 from tests.api.calls import Json, StudyCalls, assert_problem
@@ -179,6 +180,18 @@ def test_a_curve_within_the_limit_is_whole(each_study: NewStudy) -> None:
 def test_a_limit_that_cannot_hold_the_extremes_is_refused(long_curve: StudyCalls, most: str) -> None:
     response = long_curve.client.get(f"{long_curve.path}/trials/0", params={"max_points": most})
     assert assert_problem(response, 422)["errors"][0]["loc"] == ["query", "max_points"]
+
+
+def test_a_suggestion_copies_no_curve_of_a_trial_that_still_runs(own_client: TestClient) -> None:
+    assert own_client.post("/v1/studies", json={"name": "s"}).status_code == 201
+    study = StudyCalls(own_client, "s")
+    study.verdict(study.lease(), *((step, 1.0 / step) for step in range(1, 9)))
+    engine, mirror = _engine(own_client), _mirror(own_client, "s")
+    with engine.lock:
+        (running,) = mirror.trials
+        running.touch()
+        look(mirror)
+        assert not running.is_frozen
 
 
 # Lists of studies

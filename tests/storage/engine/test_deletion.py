@@ -94,9 +94,13 @@ def test_others_are_committed_while_the_rows_of_a_deleted_study_go(engine: Engin
     gone, kept = new_study(engine, "gone"), new_study(engine, "kept")
     _fill(engine, gone, trials=3, steps=2 * purge.ROWS_AT_ONCE)
     _delete(engine, gone)
-    before = engine.purge.steps
-    add_trial(engine, kept).wait()
-    assert engine.purge.steps - before <= 2, "a commit waits for one removal at most"
+    steps_at_commit: list[int] = []
+    engine.committer.on_batch.append(lambda *_: steps_at_commit.append(engine.purge.steps))
+    with engine.change(kept) as change:  # No removal begins while the lock is held.
+        change.add_trial(running_trial(engine, kept))
+        before = engine.purge.steps
+    change.wait()
+    assert steps_at_commit[-1] - before <= 2, "a commit waits for one removal at most"
     assert engine.purge.wait(_TIMEOUT_SECONDS)
     assert len(engine.load(kept.study_id).trials) == 1
 
