@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from lrtune.service.api.metrics import Metrics
+from lrtune.service.api.slices import Slices
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.state.watchers import Watchers
 from lrtune.service.tuning.studies import Studies
@@ -25,6 +26,7 @@ class Container:
     range_tests: RangeTests
     watchers: Watchers
     metrics: Metrics
+    slices: Slices
 
     @classmethod
     def over(cls, engine: Engine, drawers: Drawers, metrics: Metrics) -> "Container":
@@ -34,7 +36,15 @@ class Container:
         engine.committer.attach(asyncio.get_running_loop())
         engine.committer.on_commit.append(watchers.notify)
         engine.committer.on_batch.append(metrics.committed)
-        return cls(engine, studies, Trials(engine, studies, drawers), RangeTests(engine, studies), watchers, metrics)
+        return cls(
+            engine,
+            studies,
+            Trials(engine, studies, drawers),
+            RangeTests(engine, studies),
+            watchers,
+            metrics,
+            Slices(engine.lock),
+        )
 
 
 # async: FastAPI runs plain functions in a thread, which costs more than the rest of a request.

@@ -1,9 +1,11 @@
 """Opaque cursors."""
 
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Query, Response
 
 from lrtune.service.tuning.errors import InvalidField
 
@@ -24,3 +26,10 @@ def read_cursor(cursor: str | None) -> str | None:
         return urlsafe_b64decode(cursor.encode()).decode()
     except ValueError:
         raise InvalidField(("cursor",), "is not one that this service gave; leave it out to begin anew") from None
+
+
+def page_of(items: Iterable[bytes], after: str | None) -> Response:
+    """A page of items that are JSON already, and the place to go on after."""
+    cursor = json.dumps(show_cursor(after)).encode()
+    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + cursor + b"}"
+    return Response(body, media_type="application/json")

@@ -1,6 +1,5 @@
 """`/v1/studies/{study}/replays` and `…/trials/{number}/replay`: what `auto` would have stopped."""
 
-import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -8,7 +7,7 @@ from fastapi import APIRouter, Path
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.replays import MOST, look
-from lrtune.service.tuning.views.trials import ended_after
+from lrtune.service.tuning.views.trials import TrialPaging
 from lrtune.service.wire.replays import Replay, ReplayPage
 
 router = APIRouter(prefix="/v1/studies/{study}", tags=["trials"])
@@ -19,10 +18,11 @@ async def list_replays(study: str, parts: Parts, limit: Limit = MOST, cursor: Cu
     """Where `auto` would have stopped the trials that are over, by number; at most 100 a page."""
     found = await parts.studies.get(study)
     await parts.studies.settled(found)
+    page = TrialPaging(found, read_cursor(cursor), min(limit, MOST), lambda trial: trial.state.is_finished())
+    numbers = [trial.number for some in await parts.slices.all(iter(page)) for trial in some]
     with parts.engine.lock:
-        numbers, after = ended_after(found, read_cursor(cursor), min(limit, MOST))
         replaying = look(found, numbers)
-    return ReplayPage(items=await asyncio.to_thread(replaying.run), next_cursor=show_cursor(after))
+    return ReplayPage(items=await parts.slices.in_thread(replaying.run), next_cursor=show_cursor(page.next))
 
 
 @router.get("/trials/{number}/replay")
@@ -32,4 +32,4 @@ async def get_replay(study: str, number: Annotated[int, Path(ge=0, lt=2**31)], p
     await parts.studies.settled(found)
     with parts.engine.lock:
         replaying = look(found, [number])
-    return (await asyncio.to_thread(replaying.run))[0]
+    return (await parts.slices.in_thread(replaying.run))[0]

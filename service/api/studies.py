@@ -6,8 +6,8 @@ from fastapi import APIRouter, Body, Request, Response
 
 from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts, client_of
-from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from lrtune.service.tuning.views.studies import study_view
+from lrtune.service.api.paging import Cursor, Limit, page_of, read_cursor
+from lrtune.service.tuning.views.studies import study_slices, study_view
 from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
 
 router = APIRouter(route_class=JsonRoute, tags=["studies"])
@@ -22,12 +22,12 @@ async def create_study(body: Annotated[NewStudy, Body()], parts: Parts, request:
         return study_view(study)
 
 
-@router.get("/v1/studies")
-async def list_studies(parts: Parts, limit: Limit = 100, cursor: Cursor = None) -> StudyPage:
+@router.get("/v1/studies", response_model=StudyPage)
+async def list_studies(parts: Parts, limit: Limit = 100, cursor: Cursor = None) -> Response:
     """All studies, by name."""
     studies, after = await parts.studies.page(read_cursor(cursor), limit)
-    with parts.engine.lock:
-        return StudyPage(items=[study_view(study) for study in studies], next_cursor=show_cursor(after))
+    items = [item for some in await parts.slices.all(study_slices(studies)) for item in some]
+    return page_of(items, after)
 
 
 @router.get("/v1/studies/{study}")

@@ -1,13 +1,18 @@
 """`/v1/studies/{study}/trials`: what workers and readers of trials call."""
 
+from functools import partial
+from itertools import chain
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
-from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
-from lrtune.service.tuning.views.trials import csv_of, trial_view, trial_with_curve, trials_after
+from lrtune.service.api.paging import Cursor, Limit, page_of, read_cursor
+from lrtune.service.rates.thinning import FEWEST_POINTS
+from lrtune.service.tuning.views.curves import look_at_trial
+from lrtune.service.tuning.views.trials import TrialPaging, csv_slices, trial_view
 from lrtune.service.wire.trials import (
     Ask,
     Enqueue,
@@ -27,6 +32,16 @@ from lrtune.service.wire.trials import (
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["trials"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
+
+MaxPoints = Annotated[
+    int | None,
+    Query(
+        ge=FEWEST_POINTS,
+        le=1_000_000,
+        description="Points of the curve at the most: kept are the first, the last, and of equal buckets the least, "
+        "the greatest and one that is not finite. The whole curve where it is left out.",
+    ),
+]
 
 
 @router.post("/trials", status_code=201, responses={200: {"model": NoTrial}})
@@ -84,37 +99,40 @@ async def record(study: str, body: Annotated[Record, Body()], parts: Parts, resp
     return trial_view(trial)
 
 
-@router.get("/trials")
+@router.get("/trials", response_model=TrialPage)
 async def list_trials(
     study: str,
     parts: Parts,
     state: Annotated[TrialState | None, Query(description="Only trials in this state.")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> TrialPage:
+) -> Response:
     """The trials, by number, without their curves."""
     found = await parts.studies.get(study)
     await parts.studies.settled(found)
-    with parts.engine.lock:
-        trials, after = trials_after(found, read_cursor(cursor), limit, state)
-        return TrialPage(items=[trial_view(trial) for trial in trials], next_cursor=show_cursor(after))
+    page = TrialPaging(found, read_cursor(cursor), limit, lambda trial: state is None or trial.outcome == state)
+    shown = await parts.slices.all([trial_view(trial).model_dump_json().encode() for trial in some] for some in page)
+    return page_of(chain.from_iterable(shown), page.next)
 
 
-@router.get("/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
-async def trials_csv(study: str, parts: Parts) -> Response:
+@router.get("/trials.csv", response_class=StreamingResponse, responses={200: {"content": {"text/csv": {}}}})
+async def trials_csv(study: str, parts: Parts) -> StreamingResponse:
     """All trials as CSV, a row each."""
     found = await parts.studies.get(study)
     await parts.studies.settled(found)
-    with parts.engine.lock:
-        text = csv_of(found)
+    rows = parts.slices.each(csv_slices(found))
     name = f'attachment; filename="{found.name}.csv"'
-    return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
+    return StreamingResponse(rows, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": name})
 
 
-@router.get("/trials/{number}")
-async def get_trial(study: str, number: Number, parts: Parts) -> TrialWithCurve:
-    """One trial with its curve."""
+@router.get("/trials/{number}", response_model=TrialWithCurve)
+async def get_trial(study: str, number: Number, parts: Parts, max_points: MaxPoints = None) -> Response:
+    """One trial with its curve: all of it, or at most `max_points` points."""
     found = await parts.studies.get(study)
     await parts.studies.settled(found)
     with parts.engine.lock:
-        return trial_with_curve(found, number)
+        seen = look_at_trial(found, number)
+    shown = await parts.slices.in_thread(partial(seen.work_out, max_points))
+    if shown.is_short:
+        return Response(b"".join(shown.slices()), media_type="application/json")
+    return StreamingResponse(parts.slices.each(shown.slices()), media_type="application/json")

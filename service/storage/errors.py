@@ -56,4 +56,8 @@ class StudyNameTaken(StorageError):
 
 
 class StudyMissing(StorageError):
-    """There is no such study."""
+    """There is no such study, or no longer. `which`: its name or id."""
+
+    def __init__(self, which: str) -> None:
+        super().__init__(f"there is no study {which!r} any more; create it with `lrtune study create`")
+        self.which = which

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import time
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from lrtune.service.storage.sql.studies import study_of_trial
 _log = logging.getLogger(__name__)
 _LARGEST_ID = 2**31 - 1
 """What the ids' columns hold."""
+_EFFORT_AT_ONCE, _FREEZING = 10_000, 40
+"""Of looking at a trial, and of freezing one: what is done of it before others get the lock."""
+_PAUSE_SECONDS = 0.0005
 
 
 @dataclass
@@ -78,8 +82,11 @@ class OptunaStorage(BaseStorage):
 
     @contextmanager
     def _changed(self, study: StudyMirror) -> Iterator[Change]:
-        with self.engine.change(study) as change:
-            yield change
+        try:
+            with self.engine.change(study) as change:
+                yield change
+        except StudyMissing:
+            raise KeyError(f"there is no study with study_id {study.study_id}") from None
         change.wait()
 
     @contextmanager
@@ -105,7 +112,11 @@ class OptunaStorage(BaseStorage):
 
     def delete_study(self, study_id: int) -> None:
         study = self._study(study_id)
-        self.engine.delete(study).wait()
+        try:
+            change = self.engine.delete(study)
+        except StudyMissing:
+            raise KeyError(f"there is no study with study_id {study_id}") from None
+        change.wait()
         _log.info("study deleted", extra={"study": study.name, "trials": len(study.trials), "by": "Optuna's interface"})
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
@@ -135,7 +146,6 @@ class OptunaStorage(BaseStorage):
         return copy.deepcopy(self._study(study_id).system_attrs)
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        studies = [self._study(study_id) for study_id in sorted(self.engine.study_names().values())]
         return [
             FrozenStudy(
                 study_name=study.name,
@@ -145,7 +155,7 @@ class OptunaStorage(BaseStorage):
                 system_attrs=copy.deepcopy(study.system_attrs),
                 study_id=study.study_id,
             )
-            for study in studies
+            for study in self.engine.heads()
         ]
 
     # Trials
@@ -214,9 +224,30 @@ class OptunaStorage(BaseStorage):
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
     ) -> list[FrozenTrial]:
         study = self._study(study_id)
-        with self.engine.lock:
-            trials = [t.freeze() for t in study.trials if states is None or t.state in states]
-        return copy.deepcopy(trials) if deepcopy else trials
+        found: list[FrozenTrial] = []
+        number = 0
+        while number < len(study.trials):
+            if number:
+                time.sleep(_PAUSE_SECONDS)  # Else the lock is ours again before anybody who waits for it wakes.
+            with self.engine.lock:
+                number = _freeze_some(study, number, states, found)
+        return [copy.deepcopy(trial) for trial in found] if deepcopy else found
+
+
+def _freeze_some(
+    study: StudyMirror, number: int, states: Container[TrialState] | None, found: list[FrozenTrial]
+) -> int:
+    """Freeze trials from `number` on, so many that it takes some milliseconds; the number to go on with. A trial that
+    has not changed since it was last frozen costs next to nothing."""
+    effort = 0
+    while number < len(study.trials) and effort < _EFFORT_AT_ONCE:
+        trial = study.trials[number]
+        if states is None or trial.state in states:
+            effort += 1 if trial.is_frozen else _FREEZING
+            found.append(trial.freeze())
+        number += 1
+        effort += 1
+    return number
 
 
 def _fill(trial: TrialMirror, template: FrozenTrial) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
+from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
 from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
 from lrtune.service.tuning.fidelity.short_trainings import short_trainings_of
@@ -22,6 +25,22 @@ _log = logging.getLogger(__name__)
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 _NOT_COMPARED = {"name", "description", "if_exists"}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def of_a_study(call: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Let a call about a study that is deleted meanwhile raise StudyNotFound, like one that comes later."""
+
+    @wraps(call)
+    async def telling(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await call(*args, **kwargs)
+        except StudyMissing as missing:
+            raise StudyNotFound(missing.which) from None
+
+    return telling
 
 
 class Studies:
@@ -47,9 +66,11 @@ class Studies:
         batch = self._engine.pending(study)
         if batch is not None:
             await batch.wait_async()
+        if study.deleted:
+            raise StudyNotFound(study.name)
         if not study.alive:
             self._engine.check_active()
-            raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
+            study.check_kept()
 
     async def create(self, body: NewStudy, *, by: str | None = None) -> tuple[StudyMirror, bool]:
         """Create a study; return it and whether it is new. The log tells who it was `by`.
@@ -89,6 +110,7 @@ class Studies:
         await self.settled(study)
         return study
 
+    @of_a_study
     async def patch(self, name: str, body: StudyPatch, *, by: str | None = None) -> StudyMirror:
         """Change what is given of budget, pause, stop, prior, short trainings and description. The log tells who it
         was `by`. Raises InvalidField."""
@@ -117,23 +139,26 @@ class Studies:
         _log.info("study changed", extra={"study": name, "changed": changed | described, "by": by})
         return study
 
+    @of_a_study
     async def delete(self, name: str, *, by: str | None = None) -> None:
         """Delete a study with its trials. Workers that hold one get 404 from then on. The log tells who it was `by`."""
         study = await self.get(name)
         await self._engine.delete(study).on_disk()
         _log.info("study deleted", extra={"study": name, "trials": len(study.trials), "by": by})
 
-    async def page(self, after: str | None, limit: int) -> tuple[list[StudyMirror], str | None]:
-        """Up to `limit` studies by name, those after `after`, and the name to go on after."""
+    async def page(self, after: str | None, limit: int) -> tuple[list[StudyFacts], str | None]:
+        """Up to `limit` studies by name, those after `after`, and the name to go on after. No study is loaded."""
         names = sorted(name for name in self._engine.study_names() if after is None or name > after)
-        items: list[StudyMirror] = []
-        for name in names:
-            if len(items) == limit:
-                return items, items[-1].name
-            try:
-                items.append(await self.get(name))
-            except StudyNotFound:
-                continue
+        items: list[StudyFacts] = []
+        for start in range(0, len(names), limit):
+            some = names[start : start + limit]
+            found = await asyncio.to_thread(self._engine.facts, some)
+            for name in some:
+                if name not in found:
+                    continue
+                if len(items) == limit:
+                    return items, items[-1].name
+                items.append(found[name])
         return items, None
 
 

@@ -51,7 +51,8 @@ def _read_number(value: Any) -> Any:
     return value
 
 
-def _show_number(value: float) -> float | str:
+def show_loss(value: float) -> float | str:
+    """A loss as it is on the wire."""
     if math.isfinite(value):
         return value
     return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
@@ -61,7 +62,7 @@ Loss = Annotated[
     float,
     Field(strict=True),
     BeforeValidator(_read_number, json_schema_input_type=float | str),
-    PlainSerializer(_show_number, return_type=float | str, when_used="json"),
+    PlainSerializer(show_loss, return_type=float | str, when_used="json"),
 ]
 """A number that may be non-finite: on the wire a JSON number or one of "nan", "inf", "-inf". What Python's json.dumps
 writes for them, NaN, Infinity and -Infinity, is read too, and never written."""

@@ -31,6 +31,9 @@ class Databases(Protocol):
         `stock`: as Optuna would have made it, which on SQLite means without WAL.
         """
 
+    def empty(self, name: str) -> str:
+        """The URL of a database without tables."""
+
     def drop(self, url: str) -> None:
         """Give the copy's space back. Nobody is connected to it any more."""
 
@@ -52,6 +55,10 @@ class SqliteDatabases:
         url = f"sqlite:///{target}"
         _set_spec(url, sampler, pruner)
         return url
+
+    def empty(self, name: str) -> str:
+        """See Databases."""
+        return f"sqlite:///{self._folder / name}.db"
 
     def _filled(self, count: int) -> Path:
         path = self._folder / f"filled-{count}.db"
@@ -85,6 +92,12 @@ class PostgresDatabases:
         url = self._named(target)
         _set_spec(url, sampler, pruner)
         return url
+
+    def empty(self, name: str) -> str:
+        """See Databases."""
+        target = f"lrtune_bench_{name}"
+        self._create(target, sql.SQL(""))
+        return self._named(target)
 
     def _filled(self, count: int) -> str:
         name = f"lrtune_bench_filled_{count}"

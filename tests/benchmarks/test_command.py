@@ -15,6 +15,7 @@ PAGES = {
     "abuse": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
+    "reads": "explanation/performance.md",
     "search": "explanation/search.md",
     "finder": "explanation/range-tests.md",
     "suggestion": "explanation/suggestion.md",

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, Select, bindparam, func, insert, inspect, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, inspect, not_, select, update
 
 from lrtune.service.storage.adopt.specs import Inexpressible, spec_of
 from lrtune.service.storage.adopt.times import Conversion, Example, local_rows
@@ -21,6 +21,7 @@ from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBu
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.maintenance.adoption_record import Adoption, Times
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
+from lrtune.service.storage.sql.deleted import is_deleted
 from lrtune.service.wire.studies import StudySpec
 
 
@@ -202,7 +203,8 @@ def _look(
 
 def _study_names(connection: Connection) -> Iterable[tuple[int, str]]:
     columns = optuna_tables.studies.c
-    for row in connection.execute(select(columns.study_id, columns.study_name).order_by(columns.study_id)):
+    query = select(columns.study_id, columns.study_name).where(not_(is_deleted()))
+    for row in connection.execute(query.order_by(columns.study_id)):
         yield row.study_id, row.study_name
 
 

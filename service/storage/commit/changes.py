@@ -22,6 +22,8 @@ from lrtune.service.storage.sql.past_rates import PastRate
 from lrtune.service.storage.sql.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
 
+_SMALL_TRIALS, _SMALL_ROWS, _SMALL_RANGE_TESTS = 100, 1_000, 10
+
 
 class Change:
     """One change of one study: what it did to the mirror is there at once, its `rows` are to be written."""
@@ -75,9 +77,11 @@ class Change:
         self.rows.append(rows.settings_row(self.study))
 
     def delete_study(self) -> None:
-        """Remove the study and all that belongs to it."""
+        """Take the study away under its name, a small one with all its rows; those of others go afterwards, a few at a
+        time (`engine.purge`)."""
         self.rows.append((Op.BARRIER, {}))
-        self.rows.append((Op.DELETE_STUDY, {"of_study": self.study.study_id}))
+        op = Op.DELETE_STUDY if _is_small(self.study) else Op.TAKE_STUDY_AWAY
+        self.rows.append((op, {"of_study": self.study.study_id}))
         self.rows.append((Op.BARRIER, {}))
 
     def set_study_attr(self, key: str, value: Any, *, system: bool) -> None:
@@ -231,3 +235,12 @@ class Change:
         text = json.dumps(value)
         self.rows.append(rows.trial_attr_row(trial, key, text, system=system))
         return text
+
+
+def _is_small(study: StudyMirror) -> bool:
+    """Whether all rows of a study can go in the transaction of its deletion: in a millisecond or two."""
+    if len(study.trials) > _SMALL_TRIALS or len(study.range_tests) > _SMALL_RANGE_TESTS:
+        return False
+    put_away = sum(trial.work.lost_steps for trial in study.trials if trial.work is not None)
+    attrs = sum(len(trial.user_attrs) + len(trial.system_attrs) for trial in study.trials)
+    return put_away + attrs + sum(len(trial.intermediate) for trial in study.trials) <= _SMALL_ROWS

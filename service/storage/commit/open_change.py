@@ -4,16 +4,16 @@ from types import TracebackType
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.commit.queue import CommitQueue
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
 from lrtune.service.storage.memory.study import StudyMirror
 
 
 class OpenChange:
     """`with OpenChange(queue, study) as change:` holds the mirrors' lock; then the change joins the forming batch.
 
-    Entering raises StorageUnavailable where this process does not write now. A block that raises before it changed
-    anything leaves nothing behind; one that raises later has the mirror thrown away. Every report opens one, thousands
-    a second: hence a class with slots.
+    Entering raises StorageUnavailable where this process does not write now, StudyMissing where the study was deleted.
+    A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror thrown
+    away. Every report opens one, thousands a second: hence a class with slots.
     """
 
     __slots__ = ("_change", "_queue")
@@ -29,6 +29,8 @@ class OpenChange:
         try:
             if queue.state.name != "active":
                 queue.state.check_active()
+            if study.deleted:
+                raise StudyMissing(study.name)
             if not study.alive:
                 raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
             change.now = study.last_used = mirrors.clock()

@@ -173,6 +173,17 @@ class Database(LockedDatabase):
             with self._using, self._writing():
                 self._check_file()
 
+    @contextlib.contextmanager
+    def between_commits(self) -> Iterator[Connection]:
+        """One short transaction on the connection that commits, while no commit runs. Raises DatabaseBusy where another
+        process holds a lock and RowsRefused where the database refuses a row, nothing written; StorageUnavailable where
+        it does not answer, the lock given up."""
+        with self._using, self._writing() as writer, self._refusing(writer, patient=False):
+            self._set_patience(writer, False)
+            with writer.begin():
+                yield writer
+                self._check_file()
+
     def probe(self) -> None:
         """Raise StorageUnavailable where the database takes no writes now: disk full, read-only, locked by others."""
         with self._using, self._writing() as writer, writer.begin():

@@ -14,12 +14,15 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.writer_thread import WriterThread
 from lrtune.service.storage.errors import StorageError, StudyMissing
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql import studies, summaries
+from lrtune.service.storage.sql.summaries import StudyHead
 
 
 class Engine:
@@ -45,10 +48,12 @@ class Engine:
         self.neighbours = Neighbours(database, self._queue)
         self.committer = Committer(database, self._queue, on_refused=self.neighbours.expect)
         self._loader = StudyLoader(database, self._queue)
+        self.purge = Purge(database, self._queue, self.committer)
         self._thread = WriterThread(
             database,
             self._queue,
             self.committer,
+            self.purge,
             idle_seconds=idle_seconds,
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
@@ -118,6 +123,37 @@ class Engine:
             self.check_active()
             return self.mirrors.in_memory(self.mirrors.id_of(name))
 
+    def facts(self, names: Sequence[str]) -> dict[str, StudyFacts]:
+        """What lists show of these studies, of those that lrtune created; none is loaded for it. Blocks."""
+        found: dict[str, StudyFacts] = {}
+        missing: list[int] = []
+        with self.lock:
+            self.check_active()
+            known = self.mirrors.names()
+            for name in names:
+                study = self.mirrors.peek(known[name]) if name in known else None
+                if study is not None and study.spec is not None:
+                    found[name] = study
+                elif study is None and name in known:
+                    missing.append(known[name])
+        for start in range(0, len(missing), summaries.MOST):
+            with self.database.read() as connection:
+                found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
+        return found
+
+    def heads(self) -> list[StudyHead]:
+        """All studies by id, as Optuna lists them; none is loaded for it. Blocks."""
+        with self.lock:
+            self.check_active()
+            ids = sorted(self.mirrors.names().values())
+            in_memory = [study for study_id in ids if (study := self.mirrors.peek(study_id)) is not None]
+            heads = {one.study_id: _head(one) for one in in_memory}
+        missing = [study_id for study_id in ids if study_id not in heads]
+        for start in range(0, len(missing), summaries.MOST):
+            with self.database.read() as connection:
+                heads |= summaries.study_heads(connection, missing[start : start + summaries.MOST])
+        return [heads[study_id] for study_id in ids if study_id in heads]
+
     def residents(self) -> list[StudyMirror]:
         """All studies in memory."""
         return self.mirrors.residents()
@@ -155,12 +191,18 @@ class Engine:
         return self.mirrors.new_study(name, directions)
 
     def delete(self, study: StudyMirror) -> Change:
-        """Delete a study and all that belongs to it."""
-        with self.change(study) as change:
-            change.delete_study()
+        """Delete a study and all that belongs to it: on disk it is gone under its name, and no change follows; its rows
+        are removed afterwards. Raises StudyMissing where it was deleted before."""
         with self.lock:
+            with self.change(study) as change:
+                change.delete_study()
             self.mirrors.remove(study)
+            self.purge.add(study.study_id)
         return change
+
+
+def _head(study: StudyMirror) -> StudyHead:
+    return StudyHead(study.study_id, study.name, list(study.directions), study.user_attrs, study.system_attrs)
 
 
 def open_engine(url: str, *, clock: Callable[[], float] = time.time) -> Engine:

@@ -9,14 +9,18 @@ from lrtune.service.storage.commit.committer import Committer
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState
 from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
 from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql.deleted import deleted_studies
 
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
 _PING_SECONDS = 2.0
+_PURGE_SECONDS = 0.01
+"""Between two transactions that remove rows of deleted studies: others commit meanwhile."""
 
 
 class WriterThread:
@@ -29,6 +33,7 @@ class WriterThread:
         database: Database,
         queue: CommitQueue,
         committer: Committer,
+        purge: Purge,
         *,
         idle_seconds: float,
         on_active: Callable[[int], None],
@@ -37,6 +42,7 @@ class WriterThread:
         self._database = database
         self._queue = queue
         self._committer = committer
+        self._purge = purge
         self._mirrors, self._state = queue.mirrors, queue.state
         self._idle_seconds = idle_seconds
         self._on_active = on_active
@@ -69,7 +75,9 @@ class WriterThread:
                 self._try_to_activate()
             if self._state.name == "active":
                 if not closing:
-                    self._queue.wake.wait(_RETRY_SECONDS)
+                    self._queue.wake.wait(_PURGE_SECONDS if self._purge.due else _RETRY_SECONDS)
+                if self._purge.due and not closing:
+                    self._remove_some()  # Before the wake is cleared: meanwhile the loop leaves its batches to us.
                 self._queue.wake.clear()
                 self._check_file()
                 self._commit()
@@ -111,6 +119,14 @@ class WriterThread:
         except StorageUnavailable as error:
             self._queue.fail([], error)
 
+    def _remove_some(self) -> None:
+        try:
+            self._purge.step()
+        except StorageUnavailable as error:
+            self._queue.fail([], error)
+        except Exception:
+            _log.exception("removing a deleted study failed once")
+
     def _drop_idle(self) -> None:
         with self._mirrors.lock:
             self._mirrors.drop_idle(self._idle_seconds, in_use=self._queue.pending)
@@ -127,7 +143,7 @@ class WriterThread:
     def _try_to_activate(self) -> None:
         was_active = self._mirrors.generation > 0
         try:
-            names, last_ids = self._take_over(was_active)
+            names, last_ids, deleted = self._take_over(was_active)
         except StorageError as error:
             self._note("standby" if isinstance(error, WriterBusy) else "away", error)
             if isinstance(error, WriterBusy) and was_active:
@@ -138,13 +154,14 @@ class WriterThread:
         else:
             with self._mirrors.lock:
                 self._mirrors.begin(names, last_ids)
+                self._purge.begin(deleted)
                 self._on_active(last_ids[1])
                 self._state.set("active", None)
         self._tried.set()
 
-    def _take_over(self, was_active: bool) -> tuple[dict[str, int], tuple[int, int]]:
-        """Take the lock and upgrade the schema; the studies' ids by name, and the last ids in use. Raises StorageError,
-        the lock given up but on SQLite, where `was_active`."""
+    def _take_over(self, was_active: bool) -> tuple[dict[str, int], tuple[int, int], list[int]]:
+        """Take the lock and upgrade the schema; the studies' ids by name, the last ids in use, and the ids of deleted
+        studies. Raises StorageError, the lock given up but on SQLite, where `was_active`."""
         self._database.acquire()
         try:
             upgrade.upgrade(self._database)
@@ -152,13 +169,14 @@ class WriterThread:
             with self._database.read() as connection:
                 names = studies.study_names(connection)
                 last_ids = studies.largest_ids(connection)
+                deleted = deleted_studies(connection)
         except BaseException as error:
             if was_active and isinstance(error, StorageUnavailable):
                 self._database.disconnect()
             else:
                 self._database.release()
             raise
-        return {name: study_id for study_id, name in names.items()}, last_ids
+        return {name: study_id for study_id, name in names.items()}, last_ids, deleted
 
     def _note(self, state: EngineState, failure: StorageError) -> None:
         with self._mirrors.lock:

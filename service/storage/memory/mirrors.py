@@ -56,6 +56,11 @@ class Mirrors:
             study.last_used = self.clock()
         return study
 
+    def peek(self, study_id: int) -> StudyMirror | None:
+        """The study where it is in memory, without that counting as use: a list keeps nothing in memory. Under the
+        lock."""
+        return self._resident.get(study_id)
+
     def residents(self) -> list[StudyMirror]:
         """All studies in memory."""
         with self.lock:
@@ -99,6 +104,7 @@ class Mirrors:
 
     def remove(self, study: StudyMirror) -> None:
         """The study is deleted: its name is free."""
+        study.deleted = True
         self.drop(study)
         self._names.pop(study.name, None)
 

@@ -15,9 +15,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import numpy as np
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
+from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.trial import TrialMirror, Work
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR
@@ -110,6 +112,8 @@ class StudyMirror:
     """Numbers of the complete trials, in the order in which they ended."""
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
+    deleted: bool = False
+    """Set with the deletion's own change: no change follows it."""
     last_used: float = 0.0
     misnumbered: list[tuple[int, int]] = field(default_factory=list)
     """(trial id, number) of trials whose number another process got wrong, until they are written back."""
@@ -124,6 +128,22 @@ class StudyMirror:
         if kept is None:
             kept = self._derived[kind] = kind()
         return kept
+
+    def check_kept(self) -> None:
+        """Raise StorageUnavailable where what is here may not be on disk: a commit has failed. A study that was deleted
+        is shown to its end to whoever has begun."""
+        if not self.alive and not self.deleted:
+            raise StorageUnavailable(f"study {self.name} is being read anew; try again", retry_after_seconds=0.1)
+
+    @property
+    def trial_count(self) -> int:
+        """How many trials it has."""
+        return len(self.trials)
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether a trial is on lease, waits or is paused."""
+        return bool(self.leased or self.waiting or self.paused_trials)
 
     @property
     def maximizes(self) -> bool:
@@ -175,7 +195,7 @@ class StudyMirror:
             self.count_in(trial)
         sign = -1 if self.maximizes else 1
         ranked = [trial for trial in self.trials if trial.values and _is_ranked(trial)]
-        self.ranking = sorted((sign * trial.values[0], trial.number) for trial in ranked if trial.values)
+        self.ranking = _sorted([(sign * trial.values[0], trial.number) for trial in ranked if trial.values])
         ranked.sort(key=lambda trial: trial.finished_at or 0.0)
         self.completed = [trial.number for trial in ranked]
 
@@ -206,3 +226,10 @@ class StudyMirror:
 def _is_ranked(trial: TrialMirror) -> bool:
     values = trial.values
     return trial.state is TrialState.COMPLETE and values is not None and bool(values) and not math.isnan(values[0])
+
+
+def _sorted(places: list[tuple[float, int]]) -> list[tuple[float, int]]:
+    """Places in their order. Other threads run meanwhile, as they do not while a long list of tuples is sorted."""
+    values = np.fromiter((value for value, _ in places), np.float64, len(places))
+    numbers = np.fromiter((number for _, number in places), np.int64, len(places))
+    return [places[index] for index in np.lexsort((numbers, values)).tolist()]

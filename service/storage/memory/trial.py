@@ -97,6 +97,7 @@ class TrialMirror:
     highest: float = -math.inf
     work: Work | None = None
     _frozen: FrozenTrial | None = None
+    _mark: object | None = None
 
     @property
     def outcome(self) -> str:
@@ -135,7 +136,13 @@ class TrialMirror:
 
     def touch(self) -> None:
         """Forget the frozen copy: the trial is about to change."""
-        self._frozen = None
+        self._frozen = self._mark = None
+
+    def mark(self) -> object:
+        """Something to ask `is_unchanged_since` with later; a frozen copy would cost as much as the curve is long."""
+        if self._mark is None:
+            self._mark = object()
+        return self._mark
 
     def freeze(self) -> FrozenTrial:
         """An Optuna FrozenTrial that later changes do not touch; the same object until there is one."""
@@ -143,9 +150,14 @@ class TrialMirror:
             self._frozen = self.frozen_copy()
         return self._frozen
 
-    def is_unchanged_since(self, frozen: FrozenTrial) -> bool:
-        """Whether nothing of the trial has changed since `freeze` gave this."""
-        return self._frozen is frozen
+    @property
+    def is_frozen(self) -> bool:
+        """Whether `freeze` has nothing to do."""
+        return self._frozen is not None
+
+    def is_unchanged_since(self, mark: object) -> bool:
+        """Whether nothing of the trial has changed since `mark` gave this."""
+        return self._mark is mark
 
     def frozen_copy(self) -> FrozenTrial:
         """The same, not kept: for whoever keeps it himself, or not at all."""

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 
+_LOOKED_AT_ONCE = 10_000
 _MAX_FOLLOWED = 500
 """Running trials without a lease that are read at each look; of the others only the end is noticed."""
 
@@ -18,7 +19,8 @@ class KnownStudy:
 
     study: StudyMirror
     largest_id: int
-    unfinished: dict[int, tuple[TrialMirror, FrozenTrial]]
+    unfinished: dict[int, tuple[TrialMirror, TrialState, object]]
+    """By id: each trial, its state then, and its mark."""
     user_attrs: dict[str, Any]
     system_attrs: dict[str, Any]
     new: list[TrialMirror] = field(default_factory=list)
@@ -34,6 +36,18 @@ class _Unfinished:
     trials: dict[int, TrialMirror] = field(default_factory=dict)
 
 
+def look_through(study: StudyMirror) -> bool:
+    """Go on looking for the study's unfinished trials, at so many that it takes some milliseconds; whether there are
+    more to look at. Under the lock."""
+    before = study.derived(_Unfinished)
+    until = min(before.upto + _LOOKED_AT_ONCE, len(study.trials))
+    for trial in study.trials[before.upto : until]:
+        if not trial.state.is_finished():
+            before.trials[trial.trial_id] = trial
+    before.upto = until
+    return until < len(study.trials)
+
+
 def known_study(study: StudyMirror) -> KnownStudy:
     """The study as it is now. Under the lock."""
     before = study.derived(_Unfinished)
@@ -43,7 +57,7 @@ def known_study(study: StudyMirror) -> KnownStudy:
     return KnownStudy(
         study,
         study.trials[-1].trial_id if study.trials else 0,
-        {trial_id: (trial, trial.freeze()) for trial_id, trial in unfinished.items()},
+        {trial_id: (trial, trial.state, trial.mark()) for trial_id, trial in unfinished.items()},
         study.user_attrs,
         study.system_attrs,
     )
@@ -52,11 +66,11 @@ def known_study(study: StudyMirror) -> KnownStudy:
 def suspects(known: KnownStudy, states: dict[int, TrialState]) -> Iterator[int]:
     """The unfinished trials that may not be as we know them, at most so many."""
     followed = 0
-    for trial_id, (trial, frozen) in known.unfinished.items():
+    for trial_id, (trial, was, _) in known.unfinished.items():
         state = states.get(trial_id)
         if state is None:
             continue
-        if state is not frozen.state:
+        if state is not was:
             yield trial_id
         elif state is TrialState.RUNNING and not (trial.work is not None and trial.work.leased):
             followed += 1
@@ -66,8 +80,8 @@ def suspects(known: KnownStudy, states: dict[int, TrialState]) -> Iterator[int]:
 
 def differs(known: KnownStudy, found: TrialMirror) -> bool:
     """Whether somebody else has changed the trial, as `found` in the database."""
-    trial, frozen = known.unfinished[found.trial_id]
-    if not trial.is_unchanged_since(frozen):  # Changed here since the look began; the next look compares anew.
+    trial, _, mark = known.unfinished[found.trial_id]
+    if not trial.is_unchanged_since(mark):  # Changed here since the look began; the next look compares anew.
         return False
     if trial.work is not None and trial.work.leased and found.state is TrialState.RUNNING:
         return False

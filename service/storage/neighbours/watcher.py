@@ -20,8 +20,17 @@ from lrtune.service.storage.commit.open_change import OpenChange
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageError
+from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.neighbours.change_signal import WriteSignal
-from lrtune.service.storage.neighbours.comparison import KnownStudy, differs, known_study, suspects, take_over, unlike
+from lrtune.service.storage.neighbours.comparison import (
+    KnownStudy,
+    differs,
+    known_study,
+    look_through,
+    suspects,
+    take_over,
+    unlike,
+)
 from lrtune.service.storage.neighbours.queries import (
     MAX_NEW,
     ids_after,
@@ -40,6 +49,8 @@ _BUSY_LOOK_SECONDS = 0.25
 _BUSY_FOR_SECONDS = 30.0
 _MEMORY_SECONDS = 60.0
 """How long a trial may take from getting its id to being seen by all, and is still noticed."""
+_PAUSE_SECONDS = 0.0005
+"""Between two turns with the lock, so that whoever waits for it gets it."""
 _IN_FLIGHT = 1000
 """As many of the latest ids may be of transactions that have yet to commit when the engine becomes the writer."""
 
@@ -108,6 +119,9 @@ class Neighbours:
 
     def _look(self) -> bool:
         mirrors = self._mirrors
+        for study in mirrors.residents():
+            while self._look_through(study):
+                time.sleep(_PAUSE_SECONDS)
         with mirrors.lock:
             self._state.check_active()
             generation, seen = mirrors.generation, self._seen
@@ -128,6 +142,11 @@ class Neighbours:
             for one in known:
                 absorbed |= one.study.alive and self._absorb(one)
         return absorbed
+
+    def _look_through(self, study: StudyMirror) -> bool:
+        """Look at some trials of a study just loaded, so that what follows has few to look at."""
+        with self._mirrors.lock:
+            return look_through(study)
 
     # Reading
 

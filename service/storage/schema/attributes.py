@@ -5,6 +5,9 @@ They are system attributes of a study or a trial; their values are JSON.
 
 # Studies
 
+DELETED_NAME = "lrtune:deleted:"
+"""With its id, the name of a study that was deleted and whose rows are being removed. Nobody is shown such a study."""
+
 PRIOR_ATTR = "lrtune:prior"
 """Of a study: by optimizer, what past studies had found when it was created."""
 

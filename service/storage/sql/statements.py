@@ -26,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql.conflicts import Check, ConflictChecks, ReservedIds
+from lrtune.service.storage.sql.deleted import OF_STUDY, OF_TRIALS, deleted_name
 from lrtune.service.storage.sql.execution import Execute, statement_text
 
 
@@ -78,34 +79,15 @@ class Op(IntEnum):
     DELETE_INTERMEDIATE_AFTER = auto()
     """Removes the reports of the trial `of_trial` past `after_step`."""
     DELETE_STUDY = auto()
-    """Removes the study `of_study` and all that belongs to it."""
+    """Removes the study `of_study` and all that belongs to it: a small one."""
+    TAKE_STUDY_AWAY = auto()
+    """Gives the study `of_study` the name of a deleted one and removes what we keep of it; its trials are left."""
     BARRIER = auto()
     """No statement: what comes before it runs before what comes after it."""
 
 
 Row = tuple[Op, dict[str, Any]]
 _Statement = Insert | Update | Delete
-
-_TRIAL_TABLES = (
-    optuna_tables.values,
-    optuna_tables.params,
-    optuna_tables.intermediate_values,
-    optuna_tables.trial_user_attrs,
-    optuna_tables.trial_system_attrs,
-    optuna_tables.heartbeats,
-    tables.superseded_reports,
-)
-_STUDY_TABLES = (
-    tables.range_tests,
-    tables.history,
-    tables.trials,
-    optuna_tables.trials,
-    optuna_tables.directions,
-    optuna_tables.study_user_attrs,
-    optuna_tables.study_system_attrs,
-    tables.studies,
-    optuna_tables.studies,
-)
 
 
 class Statements:
@@ -185,6 +167,7 @@ def _by_op(dialect: str) -> dict[Op, Sequence[_Statement]]:
         Op.SET_HISTORY: [upsert(ours.history, "study_id", "optimizer")],
         Op.DELETE_INTERMEDIATE_AFTER: [_delete_reports()],
         Op.DELETE_STUDY: _delete_study(),
+        Op.TAKE_STUDY_AWAY: _take_study_away(),
     }
 
 
@@ -222,6 +205,17 @@ def _delete_study() -> Sequence[_Statement]:
     of_study: BindParameter[int] = bindparam("of_study")
     ids = select(optuna_tables.trials.c.trial_id).where(optuna_tables.trials.c.study_id == of_study)
     return [
-        *(delete(table).where(table.c.trial_id.in_(ids)) for table in _TRIAL_TABLES),
-        *(delete(table).where(table.c.study_id == of_study) for table in _STUDY_TABLES),
+        *(delete(table).where(table.c.trial_id.in_(ids)) for table in (*OF_TRIALS, optuna_tables.values)),
+        delete(tables.trials).where(tables.trials.c.study_id == of_study),
+        delete(optuna_tables.trials).where(optuna_tables.trials.c.study_id == of_study),
+        *(delete(table).where(table.c.study_id == of_study) for table in (*OF_STUDY, optuna_tables.studies)),
+    ]
+
+
+def _take_study_away() -> Sequence[_Statement]:
+    of_study: BindParameter[int] = bindparam("of_study")
+    studies = optuna_tables.studies
+    return [
+        update(studies).where(studies.c.study_id == of_study).values(study_name=deleted_name(studies.c.study_id)),
+        *(delete(table).where(table.c.study_id == of_study) for table in (tables.history, tables.studies)),
     ]

@@ -4,20 +4,22 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, not_, select
 
 from lrtune.service.collector import loading
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql import conflicts
+from lrtune.service.storage.sql.deleted import is_deleted
 from lrtune.service.storage.sql.range_tests import read_range_tests
 from lrtune.service.storage.sql.trials import read_trials
 from lrtune.service.wire.studies import StudySpec
 
 
 def study_names(connection: Connection) -> dict[int, str]:
-    """All studies' names by id."""
-    rows = connection.execute(select(optuna_tables.studies.c.study_id, optuna_tables.studies.c.study_name))
+    """All studies' names by id; deleted ones are none."""
+    query = select(optuna_tables.studies.c.study_id, optuna_tables.studies.c.study_name)
+    rows = connection.execute(query.where(not_(is_deleted())))
     return {row.study_id: row.study_name for row in rows}
 
 
@@ -56,7 +58,9 @@ def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror
 
 def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
     columns = optuna_tables.studies.c
-    name = connection.execute(select(columns.study_name).where(columns.study_id == study_id)).scalar()
+    name = connection.execute(
+        select(columns.study_name).where(columns.study_id == study_id, not_(is_deleted()))
+    ).scalar()
     if name is None:
         return None
     directions = connection.execute(

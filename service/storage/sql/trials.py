@@ -25,6 +25,10 @@ from lrtune.service.storage.schema import codecs, optuna_tables, tables
 PAGE = 5_000
 """Trials read at a time."""
 
+_ROWS_AT_ONCE = 1_000
+_STEPS_AT_ONCE, _CURVES_AT_ONCE = 2_000, 5
+"""Of a curve, and pieces of curves: as PostgreSQL sends them."""
+
 _STATES = {state.name: state for state in TrialState}
 _INFINITIES = {"INF_POS": math.inf, "INF_NEG": -math.inf}
 _FLAGS = ("leased", "anneals", "resumable")
@@ -74,7 +78,7 @@ class _Page:
             query = query.where(columns.study_id == self.study_id, columns.trial_id > self.after).limit(PAGE)
         else:
             query = query.where(columns.trial_id.in_(self.only))
-        self.trials = self._fetch(query)
+        self.trials = list(self._fetch(query))
 
     def build(self, first_number: int) -> Iterator[StoredTrial]:
         """The trials of the page, with all that belongs to them."""
@@ -105,12 +109,12 @@ class _Page:
             trial.measure_curve()
             yield StoredTrial(trial, stored_number)
 
-    def _fetch(self, query: Select[Any]) -> Sequence[Row]:
-        """The driver's own rows."""
+    def _fetch(self, query: Select[Any], at_once: int = _ROWS_AT_ONCE) -> Iterator[Row]:
+        """The driver's own rows, fetched so many at once: while a driver makes rows, no other thread runs."""
         result = self.connection.execute(query)
-        rows: Sequence[Row] = result.cursor.fetchall()
+        while rows := result.cursor.fetchmany(at_once):
+            yield from rows
         result.close()
-        return rows
 
     def _of_page(self, table: Table) -> ColumnElement[bool]:
         """Which rows of a table belong to the page."""
@@ -132,10 +136,10 @@ class _Page:
         if self.connection.dialect.name == "postgresql":
             steps = func.array_agg(aggregate_order_by(columns.step, columns.step))
             points = func.array_agg(aggregate_order_by(_loss(self.connection.dialect.name), columns.step))
-            for trial_id, numbers, losses in self._fetch(
-                select(columns.trial_id, steps, points).where(of_page).group_by(columns.trial_id)
-            ):
-                curves[trial_id] = dict(zip(numbers, losses, strict=True))
+            part = columns.step // literal_column(str(_STEPS_AT_ONCE), columns.step.type)
+            pieces = select(columns.trial_id, steps, points).where(of_page).group_by(columns.trial_id, part)
+            for trial_id, numbers, losses in self._fetch(pieces.order_by(columns.trial_id, part), _CURVES_AT_ONCE):
+                curves.setdefault(trial_id, {}).update(zip(numbers, losses, strict=True))
             return curves
         current = -1
         curve: dict[int, float] = {}

@@ -1,6 +1,7 @@
 """Whether a study may start another trial."""
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR
 from lrtune.service.wire.trials import NoTrial
 
@@ -22,14 +23,14 @@ def ask_at_once() -> NoTrial:
     return NoTrial(done=False, retry_after_seconds=_AT_ONCE_SECONDS)
 
 
-def is_finished(study: StudyMirror) -> bool:
+def is_finished(study: StudyFacts) -> bool:
     """Whether no trial will ever be handed out again, as things stand."""
     if study.stopped:
         return True
-    return not study.leased and not study.waiting and not study.paused_trials and spent(study) is not None
+    return not study.in_hand and spent(study) is not None
 
 
-def state_of(study: StudyMirror) -> str:
+def state_of(study: StudyFacts) -> str:
     """running, paused or finished."""
     if is_finished(study):
         return "finished"
@@ -67,7 +68,7 @@ def _later_or_done(study: StudyMirror, reason: str) -> NoTrial:
     return NoTrial.model_validate({"done": True, "reason": reason})
 
 
-def spent(study: StudyMirror) -> str | None:
+def spent(study: StudyFacts) -> str | None:
     """The budget that is used up or reserved, if one is."""
     if study.max_trials is not None and study.tally.spent_trials >= study.max_trials:
         return "max_trials"

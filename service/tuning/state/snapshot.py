@@ -59,6 +59,15 @@ def snapshot_window(study: StudyMirror, *, best: int, latest: int) -> Snapshot:
     return _snapshot(study, [_frozen(study, number) for number in sorted(numbers)])
 
 
+def snapshot_of_finished(study: StudyMirror, *, best: int, latest: int) -> Snapshot:
+    """The same without the trials that are not over: their curves may be long, and are copied whenever they grow."""
+    count = len(study.trials)
+    first = 0 if count <= best + latest else count - latest
+    numbers = {number for _, number in study.ranking[:best]}.union(range(first, count))
+    finished = (number for number in sorted(numbers) if study.trials[number].state.is_finished())
+    return _snapshot(study, [_frozen(study, number) for number in finished])
+
+
 def snapshot_of_trials(study: StudyMirror, numbers: Iterable[int]) -> Snapshot:
     """These trials."""
     return _snapshot(study, [_frozen(study, number) for number in numbers])

@@ -15,7 +15,7 @@ from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import RANGE_TEST_ATTR
 from lrtune.service.storage.sql.range_tests import read_curve
 from lrtune.service.tuning.errors import InvalidField, RangeTestNotFound, RequestIdTaken
-from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.suggesting.range_test_prior import optimizer_tested, prior
 from lrtune.service.wire.range_tests import (
     MOST_TESTS,
@@ -51,6 +51,7 @@ class RangeTests:
         self._engine = engine
         self._studies = studies
 
+    @of_a_study
     async def keep(self, name: str, body: NewRangeTest) -> tuple[KeptRangeTestWithCurve, bool]:
         """Analyse a range test and keep it with a study; return it, and whether it is new.
 

@@ -16,7 +16,7 @@ from lrtune.service.tuning.fidelity.short_trainings import count_short
 from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.compute import categories_of
-from lrtune.service.tuning.suggesting.suggestion import prepare, stability_of, suggest
+from lrtune.service.tuning.suggesting.suggestion import latest, prepare, stability_of
 from lrtune.service.wire.responses import LearningRateResponse, ResponseFit, ResponsePoint
 from lrtune.service.wire.search_space import CategoricalParameter
 
@@ -71,7 +71,7 @@ def _look(study: StudyMirror) -> _Seen:
     spec = study.spec
     assert spec is not None
     parameter = main_learning_rate(spec.search_space)
-    suggestion = suggest(study)
+    suggestion = latest(study)
     categories = categories_of(suggestion.params, spec.search_space)
     known = _known(study)
     stability = stability_of(study)

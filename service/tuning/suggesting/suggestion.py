@@ -18,7 +18,7 @@ from lrtune.service.tuning.fidelity.ladder import look_at_ladder
 from lrtune.service.tuning.fidelity.short_trainings import count_short, tells_of_full
 from lrtune.service.tuning.state.distributions import main_learning_rate, study_distributions
 from lrtune.service.tuning.state.rate_prior import priors_of
-from lrtune.service.tuning.state.snapshot import snapshot_window
+from lrtune.service.tuning.state.snapshot import snapshot_of_finished
 from lrtune.service.tuning.suggesting.compute import Known, Seen, work_out
 from lrtune.service.tuning.suggesting.stability import stability_of_trials
 from lrtune.service.tuning.trials.replicates import finalists
@@ -67,7 +67,7 @@ def _full_trainings(study: StudyMirror, spec: StudySpec) -> list[FrozenTrial]:
     """The complete, pruned and diverged trials of a window, without the short ones."""
     return [
         trial
-        for trial in snapshot_window(study, best=_BEST, latest=_LATEST).trials
+        for trial in snapshot_of_finished(study, best=_BEST, latest=_LATEST).trials
         if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(trial, spec.max_steps)
     ]
 
@@ -90,8 +90,9 @@ def suggest(study: StudyMirror) -> Suggestion:
 
 
 def latest(study: StudyMirror) -> Suggestion:
-    """The suggestion that was worked out last. Under the engine's lock."""
-    kept = _kept(study)
+    """The suggestion that was worked out last, at once also where another prior was chosen in this very moment. Under
+    the engine's lock."""
+    kept = study.derived(_Kept).suggestion
     return suggest(study) if kept is None else kept[1]
 
 

@@ -16,7 +16,7 @@ from lrtune.service.tuning.sampling.drawn import Drawn
 from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
 from lrtune.service.tuning.state.budget import ask_later
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
-from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.trials import leases, outside
 from lrtune.service.tuning.trials.ask.begin import begin
 from lrtune.service.tuning.trials.ask.take import take
@@ -56,6 +56,7 @@ class Trials:
 
     # Asking
 
+    @of_a_study
     async def ask(self, name: str, ask: Ask) -> LeasedTrial | NoTrial:
         """Lease the next trial, or say why there is none. On return the lease is on disk."""
         study = await self._studies.get(name)
@@ -108,6 +109,7 @@ class Trials:
 
     # On lease
 
+    @of_a_study
     async def report(self, name: str, number: int, body: Reports) -> Verdict:
         """Take in reports and judge the trial. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
@@ -127,6 +129,7 @@ class Trials:
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return verdict
 
+    @of_a_study
     async def heartbeat(self, name: str, number: int, body: Heartbeat) -> Verdict:
         """Renew a lease. Raises LeaseLost."""
         study = await self._studies.get(name)
@@ -137,6 +140,7 @@ class Trials:
         await change.on_disk()
         return verdict
 
+    @of_a_study
     async def result(self, name: str, number: int, body: Result) -> tuple[StudyMirror, TrialMirror]:
         """End a trial. A replay of the same result changes nothing. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
@@ -150,6 +154,7 @@ class Trials:
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return study, trial
 
+    @of_a_study
     async def release(self, name: str, number: int, body: Release) -> tuple[StudyMirror, TrialMirror]:
         """Give a trial back; it is leased again in the same attempt, one told to pause once it has earned more steps.
         Raises LeaseLost, InvalidField."""
@@ -171,12 +176,14 @@ class Trials:
 
     # From outside
 
+    @of_a_study
     async def enqueue(self, name: str, body: Enqueue) -> tuple[TrialMirror, bool]:
         """Put a point into the queue, to be tried next; with whether it is new. A replay of the same request id changes
         nothing. Raises InvalidField, BudgetSpent, RequestIdTaken."""
         study = await self._studies.get(name)
         return await self._on_disk(study, *outside.enqueue(self._engine, study, body))
 
+    @of_a_study
     async def record(self, name: str, body: Record) -> tuple[TrialMirror, bool]:
         """Keep a training done elsewhere; with whether it is new. It counts as evidence, not against the budget. A
         replay of the same request id changes nothing. Raises InvalidField, RequestIdTaken."""

@@ -14,7 +14,7 @@ from lrtune.service.tuning.auto.pruner import replay
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.tuning.fidelity.short_trainings import tells_of_full
 from lrtune.service.tuning.state.folds import steps_are_folds
-from lrtune.service.tuning.state.snapshot import snapshot_window
+from lrtune.service.tuning.state.snapshot import snapshot_of_finished
 from lrtune.service.tuning.trials.leases import find_trial
 from lrtune.service.wire.replays import Replay
 
@@ -68,6 +68,6 @@ def look(study: StudyMirror, numbers: Sequence[int]) -> Replaying:
         if not trial.state.is_finished():
             raise InvalidField(("number",), f"trial {number} is {trial.outcome}: only what is over can be replayed")
         trials.append((trial.frozen_copy(), trial.outcome))
-    others = snapshot_window(study, best=_BEST, latest=_LATEST).trials
-    others = [other for other in others if other.state.is_finished() and tells_of_full(other, study.spec.max_steps)]
+    others = snapshot_of_finished(study, best=_BEST, latest=_LATEST).trials
+    others = [other for other in others if tells_of_full(other, study.spec.max_steps)]
     return Replaying(trials, others, study.directions[0], study.spec.max_steps, steps_are_folds(study.spec))

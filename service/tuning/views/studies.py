@@ -1,6 +1,9 @@
 """What the outside sees of a study, from the mirror. All of it under the engine's lock."""
 
+from collections.abc import Iterator, Sequence
+
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.tuning.fidelity.short_trainings import count_short, short_trainings_of
 from lrtune.service.tuning.state.budget import state_of
 from lrtune.service.tuning.state.outcomes import standard_error_of
@@ -9,8 +12,10 @@ from lrtune.service.tuning.suggesting.suggestion import latest
 from lrtune.service.tuning.views.times import as_datetime
 from lrtune.service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
 
+STUDIES_A_SLICE = 10
 
-def study_view(study: StudyMirror) -> Study:
+
+def study_view(study: StudyFacts) -> Study:
     """The study as `GET /v1/studies/{study}` shows it: its spec, with what was changed since."""
     spec = study.spec
     assert spec is not None
@@ -24,10 +29,16 @@ def study_view(study: StudyMirror) -> Study:
         "paused": study.paused,
         "stopped": study.stopped,
         "state": state_of(study),
-        "trials": len(study.trials),
+        "trials": study.trial_count,
         "created_at": as_datetime(study.created_at),
     }
     return Study.model_construct(**fields)
+
+
+def study_slices(studies: Sequence[StudyFacts]) -> Iterator[list[bytes]]:
+    """The JSON of each, some at a time: a spec may be as large as a request."""
+    for start in range(0, len(studies), STUDIES_A_SLICE):
+        yield [study_view(study).model_dump_json().encode() for study in studies[start : start + STUDIES_A_SLICE]]
 
 
 def status_view(study: StudyMirror) -> StudyStatus:

@@ -1,17 +1,20 @@
-"""What the outside sees of trials: one, pages, CSV. From the mirror; all of it under the engine's lock."""
+"""What the outside sees of trials: one, pages, CSV. From the mirror; all of it under the engine's lock.
+
+Pages and CSV are made by generators, whose steps are of bounded size: other requests get in between.
+"""
 
 import csv
 import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR, FIXED_ATTR
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
-from lrtune.service.tuning.suggesting.diagnosis import diagnose_trial
-from lrtune.service.tuning.trials.leases import find_trial
 from lrtune.service.tuning.trials.replicates import repeated_by
 from lrtune.service.tuning.views.times import as_datetime
-from lrtune.service.wire.trials import Checkpoint, Drawn, Report, Trial, TrialWithCurve
+from lrtune.service.wire.trials import Checkpoint, Drawn, Trial
 
 _COLUMNS = (
     "number",
@@ -28,18 +31,14 @@ _COLUMNS = (
     "error",
 )
 
+TRIALS_A_SLICE = 50
+"""Shown at a time: a few milliseconds, with as many parameters as a trial may have."""
+LOOKED_AT_A_SLICE = 1_000
+
 
 def trial_view(trial: TrialMirror) -> Trial:
     """A trial without its curve."""
     return Trial.model_validate(_trial_fields(trial))
-
-
-def trial_with_curve(study: StudyMirror, number: int) -> TrialWithCurve:
-    """A trial with its curve, by step, and what that says. Raises TrialNotFound."""
-    trial = find_trial(study, number)
-    curve = [Report(step=step, value=value) for step, value in sorted(trial.intermediate.items())]
-    fields = {**_trial_fields(trial), "curve": curve, "diagnosis": diagnose_trial(study, trial)}
-    return TrialWithCurve.model_validate(fields)
 
 
 def _trial_fields(trial: TrialMirror) -> dict[str, object]:
@@ -79,44 +78,63 @@ def _drawn(trial: TrialMirror) -> Drawn | None:
     return Drawn(by=told["by"], reason=told["reason"])
 
 
-def ended_after(study: StudyMirror, after: str | None, limit: int) -> tuple[list[int], str | None]:
-    """Up to `limit` numbers of trials that are over, those after number `after`, and the number to go on after."""
-    found: list[int] = []
-    for trial in study.trials[_begin(after) :]:
-        if trial.state.is_finished():
-            if len(found) == limit:
-                return found, str(found[-1])
-            found.append(trial.number)
-    return found, None
+@dataclass
+class TrialPaging:
+    """A page of the trials that are `wanted`: up to `limit` by number, those after number `after`. Iterate it, in steps
+    of bounded size, for lists of trials; then `next` is the number to go on after, None where there are no more.
+
+    Raises InvalidField where `after` is not a number; StorageUnavailable where the study was lost between two steps.
+    """
+
+    study: StudyMirror
+    after: str | None
+    limit: int
+    wanted: Callable[[TrialMirror], bool]
+    next: str | None = None
+
+    def __iter__(self) -> Iterator[list[TrialMirror]]:
+        trials, number = self.study.trials, _begin(self.after)
+        found, last = 0, -1
+        while number < len(trials):
+            self.study.check_kept()
+            some: list[TrialMirror] = []
+            end = min(number + LOOKED_AT_A_SLICE, len(trials))
+            while number < end and len(some) < TRIALS_A_SLICE:
+                trial = trials[number]
+                if self.wanted(trial):
+                    if found == self.limit:
+                        self.next = str(last)
+                        yield some
+                        return
+                    some.append(trial)
+                    found, last = found + 1, number
+                number += 1
+            yield some
 
 
-def trials_after(
-    study: StudyMirror, after: str | None, limit: int, state: str | None
-) -> tuple[list[TrialMirror], str | None]:
-    """Up to `limit` trials by number, those after number `after`, and the number to go on after."""
-    found: list[TrialMirror] = []
-    for trial in study.trials[_begin(after) :]:
-        if state is not None and trial.outcome != state:
-            continue
-        if len(found) == limit:
-            return found, str(found[-1].number)
-        found.append(trial)
-    return found, None
-
-
-def csv_of(study: StudyMirror) -> str:
-    """All trials, a row each: what `GET …/trials` shows, then a column `params.NAME` for each parameter."""
+def csv_slices(study: StudyMirror) -> Iterator[str]:
+    """All trials there are at the beginning, a row each: what `GET …/trials` shows, then a column `params.NAME` for
+    each parameter. Raises StorageUnavailable where the study was lost between two steps."""
     assert study.spec is not None
     names = list(study.spec.search_space)
+    count = len(study.trials)
+    yield _csv_rows([[*_COLUMNS, *(f"params.{name}" for name in names)]])
+    for start in range(0, count, TRIALS_A_SLICE):
+        study.check_kept()
+        yield _csv_rows(_csv_row(trial, names) for trial in study.trials[start : min(start + TRIALS_A_SLICE, count)])
+
+
+def _csv_rows(rows: Iterable[Sequence[object]]) -> str:
     text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow([*_COLUMNS, *(f"params.{name}" for name in names)])
-    for trial in study.trials:
-        view = trial_view(trial).model_dump(mode="json")
-        params = view["params"]
-        row = [view[column] for column in _COLUMNS] + [params.get(name) for name in names]
-        writer.writerow([_safe(cell) for cell in row])
+    csv.writer(text).writerows(rows)
     return text.getvalue()
+
+
+def _csv_row(trial: TrialMirror, names: Sequence[str]) -> list[object]:
+    view = trial_view(trial).model_dump(mode="json")
+    params = view["params"]
+    row = [view[column] for column in _COLUMNS] + [params.get(name) for name in names]
+    return [_safe(cell) for cell in row]
 
 
 def _safe(cell: object) -> object:

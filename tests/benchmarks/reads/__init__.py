@@ -1,0 +1,1 @@
+"""What everybody else waits while somebody reads, or deletes, a long history."""
