@@ -59,7 +59,7 @@ class OptunaStorage(BaseStorage):
     def _study(self, study_id: int) -> StudyMirror:
         try:
             if study_id > _LARGEST_ID:
-                raise StudyMissing
+                raise StudyMissing(str(study_id))
             return self.engine.load(study_id)
         except StudyMissing:
             raise KeyError(f"there is no study with study_id {study_id}") from None
