@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from lrtune.service.api.bodies import UnreadableBody
-from lrtune.service.api.readable import readable_errors
+from lrtune.service.api.readable import readable_errors, shortened
 from lrtune.service.storage.errors import (
     NotStorable,
     SchemaMismatch,
@@ -127,10 +127,10 @@ async def _on_known(request: Request, error: Exception) -> JSONResponse:
     if status == 503:
         seconds = error.retry_after_seconds if isinstance(error, StorageUnavailable) else 5
         headers = {"Retry-After": str(max(1, round(seconds)))}
-    errors = None
+    errors, detail = None, _detail(request, error)
     if isinstance(error, InvalidField):
-        errors = [{"loc": list(error.loc), "msg": error.message}]
-    return problem(status, kind, title, _detail(request, error), errors=errors, headers=headers)
+        errors, detail = [{"loc": list(error.loc), "msg": shortened(error.message)}], shortened(detail)
+    return problem(status, kind, title, detail, errors=errors, headers=headers)
 
 
 def _detail(request: Request, error: Exception) -> str:

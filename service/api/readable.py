@@ -6,7 +6,7 @@ from typing import Any
 from lrtune.service.wire.base import CHOICE_TAG, NO_SURROGATES
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
 
-_LONGEST_MESSAGE = 1_000
+LONGEST_MESSAGE = 1_000
 _LONGEST_PLACE = 200
 
 _MESSAGES = {
@@ -40,13 +40,14 @@ def readable_errors(raw: Sequence[Any]) -> tuple[list[dict[str, Any]], int]:
         else:
             loc = [part for part in error["loc"] if not str(part).startswith(CHOICE_TAG)]
             found = _readable(loc[1:] if loc[:1] == ["body"] else loc, error)
-            found["loc"] = [_short(part, _LONGEST_PLACE) if isinstance(part, str) else part for part in found["loc"]]
-            found["msg"] = _short(found["msg"], _LONGEST_MESSAGE)
+            found["loc"] = [shortened(part, _LONGEST_PLACE) if isinstance(part, str) else part for part in found["loc"]]
+            found["msg"] = shortened(found["msg"])
             readable.setdefault((repr(found["loc"]), found["msg"]), found)
     return list(readable.values()), more
 
 
-def _short(text: str, longest: int) -> str:
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """A text, or its beginning: no answer is as long as what it quotes."""
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 

@@ -113,6 +113,14 @@ def test_a_place_that_is_no_unicode_is_told_in_valid_utf_8(shared: tuple[StudyCa
     assert found["errors"] == [{"loc": ["params", "?"], "msg": found["errors"][0]["msg"]}]
 
 
+def test_an_answer_is_short_whatever_it_quotes(client: TestClient) -> None:
+    choices = [f"{n:04000}" for n in range(200)]
+    study = create(client, search_space={"c": {"type": "categorical", "choices": choices}})
+    response = study.post("/trials/enqueue", {"params": {"c": "x" * 4000}})
+    assert assert_problem(response, 422)["errors"][0]["loc"] == ["params", "c"]
+    assert len(response.content) < 5_000
+
+
 # Limits
 
 
