@@ -26,6 +26,7 @@ _BELOW_EDGE = 20.0
 _EDGE_SEEN = 100.0
 """The divergence is where it is, and not at the start of the test, where it comes this many times above the start."""
 
+
 @dataclass(frozen=True)
 class RangeTestAnalysis:
     """What a range test says. All rates are of the kind that was tested: the optimizer's base rate."""

@@ -341,7 +341,9 @@ def test_a_phase_after_a_schedule_of_torchs_begins_with_the_rate_there_is() -> N
     assert rate_of(optimizer) == 0.02
 
 
-@pytest.mark.parametrize("form", ["cosine", "constant", {"name": "linear", "warmup_steps": 5, "min_lr": 0.1}, "plateau"])
+@pytest.mark.parametrize(
+    "form", ["cosine", "constant", {"name": "linear", "warmup_steps": 5, "min_lr": 0.1}, "plateau"]
+)
 def test_a_group_with_rate_0_stays_frozen(form: Any) -> None:
     optimizer = optimizer_of(0.5, 0.0)
     before = optimizer.param_groups[1]["params"][0].clone()
