@@ -67,7 +67,7 @@ class MuonWithAdamW(Optimizer):
                 if matrix.data_ptr() != parameter.data_ptr():
                     copies.append((parameter, matrix))
             muon.param_groups.append({**one, "params": matrices})
-        muon.step()
+        muon.step()  # type: ignore[no-untyped-call]
         for parameter, matrix in copies:
             parameter.copy_(matrix.view(parameter.shape))
 

@@ -31,9 +31,9 @@ def output_layers(model: nn.Module) -> list[nn.Module]:
     named = list(_by_name(model))
     if named:
         return named
-    layers = [one for one in model.modules() if isinstance(one, _LAYERS) or (_own_matrix(one) and one is not model)]
-    layers = [one for one in layers if not isinstance(one, EMBEDDINGS)]
-    open_ended = [one for one in layers if isinstance(one, _LAYERS) and not _is_taken(one, layers)]
+    inner = [one for one in model.modules() if one is not model and not isinstance(one, EMBEDDINGS)]
+    layers = [model] if isinstance(model, _LAYERS) else [one for one in inner if _own_matrix(one)]
+    open_ended: list[nn.Module] = [one for one in layers if isinstance(one, _LAYERS) and not _is_taken(one, layers)]
     return (open_ended or layers)[-1:]
 
 

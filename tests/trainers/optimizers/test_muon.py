@@ -95,9 +95,9 @@ def test_more_can_be_given_to_adamw_by_pattern() -> None:
     net = Net(head=nn.Linear(16, 10), **body())
     assert by_muon(net, adamw=["first", "th*.weight"]) == {"second.weight"}
     assert by_muon(net, adamw="second.*") == {"first.weight", "third.weight"}
-    with pytest.raises(TrainingError, match="adamw: 'fourth' fits no trainable parameter; there are head.weight"):
+    with pytest.raises(TrainingError, match="adamw: 'fourth' fits no trainable parameter"):
         by_muon(net, adamw=["fourth"])
-    with pytest.raises(TrainingError, match="adamw must be patterns of parameter names, .*, not 3"):
+    with pytest.raises(TrainingError, match=r"adamw must be patterns of parameter names, .*, not 3"):
         by_muon(net, adamw=3)
 
 

@@ -368,7 +368,7 @@ def test_a_group_that_is_frozen_after_the_first_phase_stays_so_in_the_second() -
 
 
 def test_rates_that_are_all_0_are_refused_with_the_remedy() -> None:
-    with pytest.raises(ScheduleError, match="must not be 0 in every group, .*: set the rate"):
+    with pytest.raises(ScheduleError, match=r"must not be 0 in every group, .*: set the rate"):
         ScheduledLR(optimizer_of(0.0, 0.0), "cosine", total_steps=9)
 
 
