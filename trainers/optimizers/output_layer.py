@@ -32,7 +32,9 @@ def output_layers(model: nn.Module) -> list[nn.Module]:
     if named:
         return named
     inner = [one for one in model.modules() if one is not model and not isinstance(one, EMBEDDINGS)]
-    layers = [model] if isinstance(model, _LAYERS) else [one for one in inner if _own_matrix(one)]
+    layers: list[nn.Module] = [one for one in inner if _own_matrix(one)]
+    if isinstance(model, _LAYERS):
+        layers = [model]
     open_ended: list[nn.Module] = [one for one in layers if isinstance(one, _LAYERS) and not _is_taken(one, layers)]
     return (open_ended or layers)[-1:]
 
