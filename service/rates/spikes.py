@@ -3,12 +3,12 @@
 A loss is far off where it is more than `FAR` standard deviations from the median of the nine before it, by their
 median absolute deviation or by the noise of all so far, the larger (Hampel 1974, "The influence curve and its role in
 robust estimation"). It is a spike where the first loss after it is back, and most of nine are: not where they stay up,
-not where they come down slowly, and not where they are a little higher, as on the way to a divergence. The numbers are those with which the answers of
-docs/explanation/range-tests.md, on curves without a spike, stay as good as they are without this filter.
+not where they come down slowly, and not where they are a little higher, as on the way to a divergence. The numbers are
+those with which the answers of docs/explanation/range-tests.md, on curves without a spike, stay as good as they are
+without this filter.
 """
 
 import math
-from collections.abc import Sequence
 from statistics import median
 
 from lrtune.service.rates.smoothing import MAD_TO_SD, median_absolute_deviation, noise
@@ -19,13 +19,14 @@ BACK = 2.0
 AFTER = 9
 """So many losses after it are looked at, until most of them agree."""
 NEXT = 0.2
-"""The first of them is within this share of how far off the loss was: an outlier ends at once, an instability dies down."""
+"""The first of them is within this share of how far off the loss was: an outlier ends at once, an instability dies
+down."""
 HEAD = 10
 """The first losses are judged together: there is nothing before them."""
 
 BACK_FROM_ABOVE, BACK_FROM_BELOW = 0.02, 0.5
-"""… or within this share of how far off the loss was: little after one that was too high, since it may be the first of a
-divergence; more after one that was too low, since losses go on to fall meanwhile."""
+"""… or within this share of how far off the loss was: little after one that was too high, since it may be the first of
+a divergence; more after one that was too low, since losses go on to fall meanwhile."""
 
 _ROUNDING = 1e-9
 _FEWEST = 2

@@ -169,6 +169,6 @@ def test_a_study_begins_at_the_usual_rate_of_its_optimizer(
 ) -> None:
     rates = {"learning_rate": {"type": "float", "low": 1e-6, "high": 10.0, "log": True}}
     study = create(each_client, **{**how, "search_space": rates | how.get("search_space", {})})
-    found = study.get("/suggestion").json()
+    found = study.get("/suggestion")
     assert (found["basis"], found["learning_rate"]) == ("prior", rate)
     assert found["params"].get("optimizer") == optimizer

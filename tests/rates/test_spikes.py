@@ -49,7 +49,9 @@ def test_one_outlier_wherever_it_is_moves_the_answer_little(shape: type[falling]
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.02, 0.1])
-@pytest.mark.parametrize("places", [(0,), (0, 1), (3, 8), (1, 2, 3), (5, 15, 25, 35, 45, 55), (20, 22, 24), (40, 41, 42)])
+@pytest.mark.parametrize(
+    "places", [(0,), (0, 1), (3, 8), (1, 2, 3), (5, 15, 25, 35, 45, 55), (20, 22, 24), (40, 41, 42)]
+)
 def test_several_outliers_move_the_answer_little(places: Sequence[int], noise: float) -> None:
     curve = [falling(step, noise=noise) for step in range(100)]
     for by in (-5.0, 3.0, 50.0):

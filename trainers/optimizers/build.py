@@ -84,7 +84,7 @@ _KINDS: dict[str, Kind] = {
     ),
     "muon": Kind(
         "orthogonalised momentum for hidden matrices, AdamW for the rest (Jordan 2024)",
-        {"momentum": 0.95, "nesterov": True, "ns_steps": 5, **_ADAM},
+        {"momentum": 0.95, "nesterov": True, "ns_steps": 5, **_ADAM, "adamw": ()},
         muon.build,
     ),
     "adafactor": Kind(
@@ -103,7 +103,9 @@ OPTIMIZERS: Mapping[str, str] = MappingProxyType({name: kind.description for nam
 """Name: what it is."""
 
 SETTINGS = tuple(
-    sorted({"weight_decay", "decoupled_weight_decay", "algorithm", *(o for kind in _KINDS.values() for o in kind.options)})
+    sorted(
+        {"weight_decay", "decoupled_weight_decay", "algorithm", *(o for kind in _KINDS.values() for o in kind.options)}
+    )
 )
 """What a parameter group says of how it is trained, its rate aside: the same before and after a training."""
 
@@ -146,6 +148,8 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         if not isinstance(value, bool):
             raise TrainingError(f"{name} must be True or False, not {value!r}")
         return value
+    if name == "adamw":
+        return muon.patterns_of(value)
     if isinstance(default, tuple):
         if not isinstance(value, (tuple, list)) or len(value) != 2:
             raise TrainingError(f"{name} must be two numbers in [0, 1), not {value!r}")

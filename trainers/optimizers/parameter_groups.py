@@ -1,6 +1,7 @@
 """Parameter groups: which rate and which weight decay each parameter of a model gets."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -46,7 +47,8 @@ def parameter_groups(
     - Norms, biases and other parameters of fewer than two dimensions get no weight decay.
     - `layer_decay` in (0, 1]: the last of n layers gets `learning_rate`, layer i gets `learning_rate ·
       layer_decay^(n−1−i)` (Howard and Ruder 2018, "Universal language model fine-tuning"). Layers are the model's
-      children in order, those of a Sequential or ModuleList one by one; a norm counts with the layer before it.
+      children in order, those of a Sequential or ModuleList one by one, also where a wrapper holds it (`backbone`,
+      `encoder.layer`); a norm counts with the layer before it, what a wrapper holds itself with its first.
     - `rates` maps patterns to rates: `{"head.*": 1e-2}`. The first that fits a parameter's name, or the name of a
       module it lies in, is its rate, whatever its layer.
 
@@ -72,13 +74,13 @@ def place(
         raise TrainingError(f"layer_decay must be in (0, 1], not {layer_decay:g}")
     patterns = {pattern: positive(f"rates[{pattern!r}]", rate) for pattern, rate in (rates or {}).items()}
     named = trainable(model)
-    _refuse_idle(patterns, [name for name, _ in named])
+    refuse_idle("rates", list(patterns), [name for name, _ in named])
     layers, undecayed = _layer_of(model), _norm_parameters(model)
     last = max(layers[id(one)] for _, one in named)
     placed = []
     for name, one in named:
         layer = layers[id(one)]
-        pattern = next((pattern for pattern in patterns if _fits(pattern, name)), None)
+        pattern = next((pattern for pattern in patterns if fits(pattern, name)), None)
         by_layer = base * (1.0 if layer_decay is None else layer_decay ** (last - layer))
         own_decay = 0.0 if one.ndim < 2 or id(one) in undecayed else decay
         placed.append(Placed(name, one, by_layer if pattern is None else patterns[pattern], own_decay, layer))
@@ -96,15 +98,17 @@ def group(placed: list[Placed], **more: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _fits(pattern: str, name: str) -> bool:
+def fits(pattern: str, name: str) -> bool:
+    """Whether a pattern is of a parameter, or of a module in which it lies."""
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 
-def _refuse_idle(patterns: Mapping[str, float], names: list[str]) -> None:
+def refuse_idle(what: str, patterns: Sequence[str], names: Sequence[str]) -> None:
+    """Raises TrainingError for a pattern that fits none of the names."""
     for pattern in patterns:
-        if not any(_fits(pattern, name) for name in names):
+        if not any(fits(pattern, name) for name in names):
             some = ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
-            raise TrainingError(f"rates: {pattern!r} fits no trainable parameter; there are {some}")
+            raise TrainingError(f"{what}: {pattern!r} fits no trainable parameter; there are {some}")
 
 
 def _norm_parameters(model: nn.Module) -> set[int]:
@@ -114,22 +118,54 @@ def _norm_parameters(model: nn.Module) -> set[int]:
 
 def _layer_of(model: nn.Module) -> dict[int, int]:
     """The layer of each parameter, by its id; the first place of a shared one counts."""
-    layers: dict[int, int] = {id(one): 0 for one in model.parameters(recurse=False)}
-    layer = -1
-    for module in _layers(model):
-        own = [one for one in module.parameters() if one.requires_grad]
-        if own and (layer < 0 or not isinstance(module, NORMS)):
+    layers: dict[int, int] = {}
+    layer, held = -1, list(model.parameters(recurse=False))
+    for module, itself in _layers(model):
+        own = list(module.parameters(recurse=not itself))
+        if itself:
+            held += own
+            continue
+        if any(one.requires_grad for one in own) and (layer < 0 or not isinstance(module, NORMS)):
             layer += 1
-        for one in module.parameters():
+        for one in (*held, *own):
             layers.setdefault(id(one), max(layer, 0))
-    return layers
+        held = []
+    return layers | {id(one): max(layer, 0) for one in held if id(one) not in layers}
 
 
-def _layers(model: nn.Module) -> Iterator[nn.Module]:
+def _layers(model: nn.Module) -> Iterator[tuple[nn.Module, bool]]:
+    """The layers in order, and the wrappers before what they hold, with True."""
     if not list(model.children()):
-        yield model
+        yield model, False
+    repeated = _repeated(model) if isinstance(model, _CONTAINERS) else set[type]()
     for child in model.children():
-        if isinstance(child, (nn.Sequential, nn.ModuleList)):
+        if isinstance(child, _CONTAINERS) or (type(child) not in repeated and _holds_layers(child)):
+            yield child, True
             yield from _layers(child)
         else:
-            yield child
+            yield child, False
+
+
+def _holds_layers(module: nn.Module) -> bool:
+    """Whether it is a wrapper of layers: within it lie blocks of one kind in a row, or three layers of one kind. The
+    two linear layers of a block's MLP make no wrapper of it."""
+    for inner in module.modules():
+        if isinstance(inner, nn.ModuleList) and len(_trained(inner)) > 1:
+            return True
+        if isinstance(inner, nn.Sequential):
+            kinds = Counter(type(one) for one in _trained(inner))
+            blocks = {type(one) for one in inner.children() if list(one.children())}
+            if any(count > 2 or (count > 1 and kind in blocks) for kind, count in kinds.items()):
+                return True
+    return False
+
+
+def _repeated(container: nn.Module) -> set[type]:
+    return {kind for kind, count in Counter(type(one) for one in _trained(container)).items() if count > 1}
+
+
+def _trained(container: nn.Module) -> list[nn.Module]:
+    return [one for one in container.children() if next(one.parameters(), None) is not None]
+
+
+_CONTAINERS = (nn.Sequential, nn.ModuleList)

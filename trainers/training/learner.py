@@ -57,8 +57,8 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on from `state`. The schedule and length given now are followed from the step that it had reached.
 
-        Raises TrainingError, naming what differs, for a state of another optimizer or other settings of it; half loaded,
-        for one of something else.
+        Raises TrainingError, naming what differs, for a state of another optimizer or other settings of it; half
+        loaded, for one of something else.
         """
         schedule = self.scheduler.state_dict()
         try:

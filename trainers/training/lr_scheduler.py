@@ -21,7 +21,6 @@ from lrtune.service.rates.schedules import RunningSchedule, ScheduleError, defau
 from lrtune.service.wire.schedules import Schedule, schedule_adapter
 from lrtune.service.wire.schedules.union import Default
 
-
 LEFT = "lrtune_rate"
 """The key of a parameter group under which the rate stands that a schedule gave it last: another was set by someone."""
 
@@ -114,8 +113,8 @@ class ScheduledLR(LRScheduler):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict`: its schedule and rates replace those given here, and the rates of the optimizer are
-        set to those of its step. Its length does so too, unless the schedule given here is the same: then the
+        """Go on from a `state_dict`: its schedule and rates replace those given here, and the rates of the optimizer
+        are set to those of its step. Its length does so too, unless the schedule given here is the same: then the
         `total_steps` given here hold, and the rest of the training is that of a training of this length.
 
         Raises ValueError where the optimizer has fewer parameter groups than it had, or for another number of plateaus.

@@ -70,7 +70,9 @@ def _check_members(index: int, before: Mapping[str, Any], group: Mapping[str, An
         one = f"{lost[0]} is no longer in it" if lost else f"{new[0]} is new in it" if new else "their order differs"
         raise TrainingError(f"parameter group {index} has other parameters: {one}")
     if len(before["params"]) != len(group["params"]):
-        raise TrainingError(f"parameter group {index} had {len(before['params'])} parameters, now {len(group['params'])}")
+        raise TrainingError(
+            f"parameter group {index} had {len(before['params'])} parameters, now {len(group['params'])}"
+        )
 
 
 def _of_another(missing: Sequence[str], more: Sequence[str]) -> str:

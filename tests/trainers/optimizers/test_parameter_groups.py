@@ -94,3 +94,61 @@ def test_a_model_with_nothing_to_train_is_refused() -> None:
 def test_a_model_whose_shapes_are_not_known_yet_is_refused() -> None:
     with pytest.raises(TrainingError, match="weight has no shape yet: run one batch"):
         place(nn.LazyLinear(2), learning_rate=0.1)
+
+
+class Block(nn.Module):
+    """With an MLP of two layers, which is no layer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.Linear(4, 4)
+        self.mlp = nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 4))
+
+
+class Wrapper(nn.Module):
+    """Holds one module under a name, and a parameter of its own."""
+
+    def __init__(self, name: str, held: nn.Module) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(4))
+        self.add_module(name, held)
+
+
+def blocks(kind: type[nn.Module]) -> nn.Module:
+    return kind(*([[Block() for _ in range(6)]] if kind is nn.ModuleList else [Block() for _ in range(6)]))
+
+
+@pytest.mark.parametrize("kind", [nn.Sequential, nn.ModuleList])
+@pytest.mark.parametrize("names", [["layer"], ["encoder", "layer"], ["backbone", "model", "blocks"]])
+def test_blocks_within_wrappers_are_layers_one_by_one(kind: type[nn.Module], names: list[str]) -> None:
+    held = blocks(kind)
+    for name in reversed(names):
+        held = Wrapper(name, held)
+    model = nn.Sequential(held, nn.Linear(4, 2))
+    prefix = ".".join(["0", *names])
+    found = {one.name: one.layer for one in place(model, learning_rate=1.0, layer_decay=0.5)}
+    assert [found[f"{prefix}.{index}.attention.weight"] for index in range(6)] == [0, 1, 2, 3, 4, 5]
+    assert [found[f"{prefix}.{index}.mlp.2.weight"] for index in range(6)] == [0, 1, 2, 3, 4, 5]
+    assert found["1.weight"] == 6
+    assert found["0.scale"] == 0
+
+
+def test_a_wrapped_stack_of_plain_layers_is_so_many_layers() -> None:
+    model = nn.Sequential()
+    model.add_module("backbone", Wrapper("layers", nn.Sequential(*(nn.Linear(4, 4) for _ in range(6)))))
+    model.add_module("head", nn.Linear(4, 2))
+    rates = [one.learning_rate for one in place(model, learning_rate=1.0, layer_decay=0.5) if "weight" in one.name]
+    assert rates == [0.5**layer for layer in (6, 5, 4, 3, 2, 1, 0)]
+
+
+def test_torchs_transformer_is_its_layers() -> None:
+    layer = nn.TransformerEncoderLayer(8, 2, 16)
+    model = nn.Sequential(nn.Linear(8, 8), Wrapper("encoder", nn.TransformerEncoder(layer, 6)), nn.Linear(8, 2))
+    layers = {one.layer for one in place(model, learning_rate=1.0, layer_decay=0.5)}
+    assert layers == set(range(8))
+
+
+def test_a_block_is_one_layer_whatever_it_is_made_of() -> None:
+    found = {one.name: one.layer for one in place(nn.Sequential(Block(), Block()), learning_rate=1.0)}
+    assert {layer for name, layer in found.items() if name.startswith("0.")} == {0}
+    assert {layer for name, layer in found.items() if name.startswith("1.")} == {1}

@@ -341,7 +341,9 @@ def test_a_phase_after_a_schedule_of_torchs_begins_with_the_rate_there_is() -> N
     assert rate_of(optimizer) == 0.02
 
 
-@pytest.mark.parametrize("form", ["cosine", "constant", {"name": "linear", "warmup_steps": 5, "min_lr": 0.1}, "plateau"])
+@pytest.mark.parametrize(
+    "form", ["cosine", "constant", {"name": "linear", "warmup_steps": 5, "min_lr": 0.1}, "plateau"]
+)
 def test_a_group_with_rate_0_stays_frozen(form: Any) -> None:
     optimizer = optimizer_of(0.5, 0.0)
     before = optimizer.param_groups[1]["params"][0].clone()
@@ -366,7 +368,7 @@ def test_a_group_that_is_frozen_after_the_first_phase_stays_so_in_the_second() -
 
 
 def test_rates_that_are_all_0_are_refused_with_the_remedy() -> None:
-    with pytest.raises(ScheduleError, match="must not be 0 in every group, .*: set the rate"):
+    with pytest.raises(ScheduleError, match=r"must not be 0 in every group, .*: set the rate"):
         ScheduledLR(optimizer_of(0.0, 0.0), "cosine", total_steps=9)
 
 

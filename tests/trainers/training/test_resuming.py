@@ -190,5 +190,7 @@ def test_a_range_test_leaves_the_workers_of_a_loader_alone() -> None:
     loader = persistent()
     kept = iter(loader)
     model = network()
-    sweep(model, torch.optim.SGD(model.parameters(), lr=0.1), loader, loss_of, learning_rates=exponential(1e-5, 1e-3, 10))
+    sweep(
+        model, torch.optim.SGD(model.parameters(), lr=0.1), loader, loss_of, learning_rates=exponential(1e-5, 1e-3, 10)
+    )
     assert len(list(kept)) == 4

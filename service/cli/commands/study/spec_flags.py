@@ -9,8 +9,8 @@ from lrtune.service.cli.commands.study.choices import read_values
 
 PARAM_HELP = (
     "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or "
-    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. Choices are numbers, true, false, null, "
-    "or else words; quotes keep a comma, an @ or a number as text, and a JSON list does, too. "
+    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. Choices are numbers, true, false, "
+    "null, or else words; quotes keep a comma, an @ or a number as text, and a JSON list does, too. "
     "Examples: --param momentum=float:0:0.99@optimizer=sgd, --param 'crop=choice:\"1,2\",none'"
 )
 FORMS = "write NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
