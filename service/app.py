@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,12 +35,9 @@ from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
-from lrtune.service.tuning.history import recording
+from lrtune.service.tuning.trials.sweeper import Sweeper
 from lrtune.service.wire.trials import Problem
 
-_log = logging.getLogger(__name__)
-
-_SWEEP_SECONDS = 0.5
 _DRAWERS = 2
 
 
@@ -61,8 +57,9 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         engine.start()
         with ThreadPoolExecutor(_DRAWERS, thread_name_prefix="lrtune-draw") as drawers:
-            app.state.container = Container.over(engine, drawers, metrics)
-            sweeper = asyncio.create_task(_sweep(app.state.container), name="lrtune-sweeper")
+            parts = app.state.container = Container.over(engine, drawers, metrics)
+            rounds = Sweeper(engine, parts.trials, on_expired=metrics.leases_expired.inc)
+            sweeper = asyncio.create_task(rounds.run(), name="lrtune-sweeper")
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
@@ -94,29 +91,6 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(FastLane, parts=lambda: app.state.container, metrics=metrics, max_bytes=settings.max_body_bytes)
     return app
-
-
-async def _sweep(parts: Container) -> None:
-    """Take back expired leases, for as long as the service runs."""
-    activations = 0
-    fillers: set[asyncio.Task[int]] = set()
-    while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        try:
-            engine = parts.engine
-            if engine.state != "active":
-                continue
-            if engine.activations != activations:
-                await asyncio.to_thread(engine.load_leased)
-                fillers.add(asyncio.create_task(asyncio.to_thread(recording.fill, engine), name="lrtune-history"))
-                activations = engine.activations
-            expired = parts.trials.expire()
-            if expired:
-                parts.metrics.leases_expired.inc(expired)
-        except StorageError as error:
-            _log.warning("leases are not watched for the moment: %s", error)
-        except Exception:
-            _log.exception("the lease sweeper failed once")
 
 
 def _document_problems(app: FastAPI) -> None:

@@ -26,11 +26,14 @@ from lrtune.service.wire.studies import StudySpec
 class Change:
     """One change of one study: what it did to the mirror is there at once, its `rows` are to be written."""
 
-    __slots__ = ("batch", "error", "now", "rows", "study", "version")
+    __slots__ = ("batch", "elapsed", "error", "now", "rows", "study", "version")
 
     def __init__(self, study: StudyMirror) -> None:
         self.study = study
         self.now = 0.0
+        """When it is made, in seconds since the epoch: for people and rows."""
+        self.elapsed = 0.0
+        """The same by the clock that deadlines are judged by."""
         self.rows: list[Row] = []
         self.batch: Completion | None = None
         self.error: Exception | None = None
@@ -178,7 +181,7 @@ class Change:
         if state is TrialState.RUNNING and trial.started_at is None:
             trial.started_at = self.now
         if state.is_finished():
-            trial.finished_at = self.now
+            trial.finished_at = max(self.now, trial.started_at or 0.0)  # Where the wall clock was set back meanwhile.
         if work is not None:
             trial.work = work
             self.rows.append(rows.work_row(trial, self.study.study_id))

@@ -14,8 +14,10 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.writer_thread import WriterThread
 from lrtune.service.storage.errors import StorageError, StudyMissing
+from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.neighbours.watcher import Neighbours
@@ -34,11 +36,15 @@ class Engine:
         database: Database,
         *,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = elapsed_seconds,
+        pulse: Pulse | None = None,
         idle_seconds: float = 600.0,
         on_deposed: Callable[[str], None] | None = None,
     ) -> None:
         self.database = database
-        self.mirrors = Mirrors(clock)
+        self.mirrors = Mirrors(clock, elapsed)
+        self.pulse = pulse or Pulse()
+        """That of the event loop that serves: whoever runs one beats it."""
         self.lock = self.mirrors.lock
         self._state = WriterState()
         self._queue = CommitQueue(self.mirrors, self._state)
@@ -49,6 +55,7 @@ class Engine:
             database,
             self._queue,
             self.committer,
+            self.pulse,
             idle_seconds=idle_seconds,
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
@@ -93,8 +100,12 @@ class Engine:
         return self.mirrors.generation
 
     def clock(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since the epoch: for people and rows."""
         return self.mirrors.clock()
+
+    def elapsed(self) -> float:
+        """Seconds by the clock that deadlines are judged by."""
+        return self.mirrors.elapsed()
 
     # Reading
 
@@ -163,9 +174,11 @@ class Engine:
         return change
 
 
-def open_engine(url: str, *, clock: Callable[[], float] = time.time) -> Engine:
+def open_engine(
+    url: str, *, clock: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_seconds
+) -> Engine:
     """Open the database as its writer, schema upgraded. Raises StorageError, WriterBusy where it has a writer."""
-    engine = Engine(Database(url), clock=clock)
+    engine = Engine(Database(url), clock=clock, elapsed=elapsed)
     engine.start()
     try:
         engine.wait_started()

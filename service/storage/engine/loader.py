@@ -41,7 +41,7 @@ class StudyLoader:
             if pending is not None:
                 pending.wait()
             with self._database.snapshot() as connection:
-                study = studies.load_study(connection, study_id, mirrors.clock())
+                study = studies.load_study(connection, study_id)
             with mirrors.lock:
                 self._gates.pop(study_id, None)
                 self._queue.state.check_active()
@@ -50,6 +50,7 @@ class StudyLoader:
                 if study is None:
                     raise StudyMissing(str(study_id))
                 mirrors.take_in(study)
+                study.renew_leases(mirrors.elapsed())
                 self._set_right(study)
             return study
 

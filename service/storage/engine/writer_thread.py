@@ -9,6 +9,7 @@ from lrtune.service.storage.commit.committer import Committer
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState
 from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
 from lrtune.service.storage.sql import studies
@@ -17,18 +18,22 @@ _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 0.5
 _PING_SECONDS = 2.0
+_HUNG_SECONDS = 2.0
+"""A loop that has not turned for so long serves nobody."""
 
 
 class WriterThread:
     """One database's thread. `on_active` is told of the last trial id in use whenever this process becomes the writer,
     under the mirrors' lock. Where another process became the writer in place of this one, the thread tells `on_deposed`
-    and ends; without that, it waits as standby."""
+    and ends; without that, it waits as standby. While the loop of `pulse` hangs, the thread says nothing to the
+    database and does not become the writer: a standby is to take over."""
 
     def __init__(
         self,
         database: Database,
         queue: CommitQueue,
         committer: Committer,
+        pulse: Pulse,
         *,
         idle_seconds: float,
         on_active: Callable[[int], None],
@@ -37,6 +42,8 @@ class WriterThread:
         self._database = database
         self._queue = queue
         self._committer = committer
+        self._pulse = pulse
+        self._hung = False
         self._mirrors, self._state = queue.mirrors, queue.state
         self._idle_seconds = idle_seconds
         self._on_active = on_active
@@ -65,7 +72,7 @@ class WriterThread:
         last_ping = time.monotonic()
         while True:
             closing = self._closing.is_set()
-            if self._state.name != "active" and not closing:
+            if self._state.name != "active" and not closing and not self._loop_hangs():
                 self._try_to_activate()
             if self._state.name == "active":
                 if not closing:
@@ -96,12 +103,21 @@ class WriterThread:
             _log.warning("the write-ahead log was not carried over: %s", error)
 
     def _check_connection(self) -> None:
-        """Notice a dead connection while nothing is written."""
+        """Notice a dead connection while nothing is written, and tell the standbys that this process serves."""
+        if self._loop_hangs():
+            return
         try:
             with self._committer.resting():
                 self._database.check_writer()
         except StorageUnavailable as error:
             self._queue.fail([], error)
+
+    def _loop_hangs(self) -> bool:
+        silent = self._pulse.silent_seconds
+        hung, self._hung = self._hung, silent > _HUNG_SECONDS
+        if self._hung and not hung:
+            _log.warning("the event loop has not turned for %.0f s: a standby may take over until it does", silent)
+        return self._hung
 
     def _drop_idle(self) -> None:
         with self._mirrors.lock:

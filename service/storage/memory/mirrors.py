@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.study import StudyMirror
 
 
@@ -17,9 +18,12 @@ class Mirrors:
     here is true while this process is the writer: whoever becomes the writer says so with `begin`.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_seconds) -> None:
         self.lock = threading.RLock()
         self.clock = clock
+        """Seconds since the epoch: for people and rows."""
+        self.elapsed = elapsed
+        """Seconds that deadlines are judged by; the wall clock may be set."""
         self.generation = 0
         """How often `begin` was called: what was read from the database before is void."""
         self._names: dict[str, int] = {}
@@ -53,7 +57,7 @@ class Mirrors:
         """The study where it is in memory; it counts as used now. Under the lock."""
         study = self._resident.get(study_id)
         if study is not None:
-            study.last_used = self.clock()
+            study.last_used = self.elapsed()
         return study
 
     def residents(self) -> list[StudyMirror]:
@@ -75,7 +79,7 @@ class Mirrors:
 
     def take_in(self, study: StudyMirror) -> None:
         """Keep a study in memory, one just read or just made."""
-        study.last_used = self.clock()
+        study.last_used = self.elapsed()
         self._resident[study.study_id] = study
         self._names[study.name] = study.study_id
 
@@ -92,7 +96,7 @@ class Mirrors:
 
     def drop_idle(self, idle_seconds: float, in_use: Container[int]) -> None:
         """Throw the mirrors away that nobody has used for so long: without leases, their ids not `in_use`."""
-        unused_since = self.clock() - idle_seconds
+        unused_since = self.elapsed() - idle_seconds
         for study in list(self._resident.values()):
             if study.last_used < unused_since and not study.leased and study.study_id not in in_use:
                 self.drop(study)

@@ -111,6 +111,7 @@ class StudyMirror:
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     last_used: float = 0.0
+    """By the clock of elapsed time."""
     misnumbered: list[tuple[int, int]] = field(default_factory=list)
     """(trial id, number) of trials whose number another process got wrong, until they are written back."""
     lapsed: list[TrialMirror] = field(default_factory=list)
@@ -195,6 +196,14 @@ class StudyMirror:
     def count_out(self, trial: TrialMirror) -> None:
         """Take `trial` out of the counts, before it changes."""
         self.tally.add(trial, -1)
+
+    def renew_leases(self, now: float) -> None:
+        """Give every lease its full time, from `now` on by the clock of elapsed time: how long nobody listened is not
+        held against those who train."""
+        if self.spec is not None:
+            for trial in self.leased.values():
+                if trial.work is not None:
+                    trial.work.expires_at = now + self.spec.lease_ttl_seconds
 
     def remember_request(self, request_id: str, number: int) -> None:
         """Note which trial answered an ask."""

@@ -55,7 +55,7 @@ class Work:
     """Set once a verdict said stop or pause: it is never taken back. A waiting trial with `paused` is paused."""
     error: str | None = None
     expires_at: float = math.inf
-    """Seconds since the epoch. In memory only."""
+    """By the clock of elapsed time, which other processes do not share: in memory only."""
 
 
 _MOST_SETS = 4096

@@ -44,17 +44,14 @@ def study_of_trial(connection: Connection, trial_id: int) -> int | None:
     return found
 
 
-def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
-    """The study with all its trials, or None where there is no such study.
-
-    Leases found in the database are renewed at `now` for the study's whole time to live: how long the service was
-    away is not held against its workers.
-    """
+def load_study(connection: Connection, study_id: int) -> StudyMirror | None:
+    """The study with all its trials, or None where there is no such study. When its leases end is not in the database:
+    the caller gives them their time."""
     with gc_paused():
-        return _load(connection, study_id, now)
+        return _load(connection, study_id)
 
 
-def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
+def _load(connection: Connection, study_id: int) -> StudyMirror | None:
     columns = optuna_tables.studies.c
     name = connection.execute(select(columns.study_name).where(columns.study_id == study_id)).scalar()
     if name is None:
@@ -75,7 +72,7 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
     study.range_tests = read_range_tests(connection, study_id)
     misnumbered: list[tuple[int, int]] = []
     lapsed: list[TrialMirror] = []
-    study.enter_all(_read_all(connection, study, now, misnumbered, lapsed))
+    study.enter_all(_read_all(connection, study, misnumbered, lapsed))
     study.misnumbered, study.lapsed = misnumbered, lapsed
     return study
 
@@ -83,7 +80,6 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
 def _read_all(
     connection: Connection,
     study: StudyMirror,
-    now: float,
     misnumbered: list[tuple[int, int]],
     lapsed: list[TrialMirror],
 ) -> Iterator[TrialMirror]:
@@ -95,12 +91,9 @@ def _read_all(
             if stored.stored_number != trial.number:
                 misnumbered.append((trial.trial_id, trial.number))
             work = trial.work
-            if work is not None and work.leased:
-                if trial.state.is_finished():
-                    work.leased = False
-                    lapsed.append(trial)
-                elif study.spec is not None:
-                    work.expires_at = now + study.spec.lease_ttl_seconds
+            if work is not None and work.leased and trial.state.is_finished():
+                work.leased = False
+                lapsed.append(trial)
             yield trial
 
 

@@ -93,7 +93,7 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
         kept = -1 if work.checkpoint_step is None else work.checkpoint_step
         lost = change.supersede_after(trial, kept)
         work = replace(work, lost_steps=work.lost_steps + lost)
-    renewed = new_work(ask, max_steps, change.now + ttl_seconds, work)
+    renewed = new_work(ask, max_steps, change.elapsed + ttl_seconds, work)
     change.study.remember_request(ask.request_id, trial.number)
     change.set_state(trial, TrialState.RUNNING, work=renewed)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -9,6 +10,7 @@ from weakref import WeakValueDictionary
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
@@ -34,7 +36,11 @@ from lrtune.service.wire.trials import (
     Verdict,
 )
 
+_log = logging.getLogger(__name__)
+
 _DRAWING_TIMEOUT_SECONDS = 20.0
+_MISSED_SHARE = 1 / 6
+"""Of a lease's time: half of what lies between two renewals of the SDK. In a longer pause one may have been missed."""
 
 
 class Trials:
@@ -154,7 +160,7 @@ class Trials:
     def _renew(self, change: Change, trial: TrialMirror) -> None:
         assert trial.work is not None
         assert change.study.spec is not None
-        trial.work.expires_at = change.now + change.study.spec.lease_ttl_seconds
+        trial.work.expires_at = change.elapsed + change.study.spec.lease_ttl_seconds
 
     # From outside
 
@@ -178,19 +184,45 @@ class Trials:
     # In the background
 
     def expire(self) -> int:
-        """Take back the leases that were not renewed in time; return how many. Does not wait for the commit."""
-        now = self._engine.clock()
+        """Take back the leases that were not renewed in time; return how many. Does not wait for the commit. Raises
+        StorageUnavailable."""
         count = 0
         for study in self._engine.residents():
-            with self._engine.lock:
-                late = [t for t in study.leased.values() if t.work is not None and t.work.expires_at < now]
-                if not late or study.spec is None or not study.alive:
-                    continue
-                with self._engine.change(study) as change:
-                    for trial in late:
-                        leases.expire(change, trial, study.spec.max_attempts)
-                count += len(late)
+            try:
+                count += self._expire_of(study)
+            except StorageError:
+                raise
+            except Exception:  # Whatever is wrong with one study, the leases of the others are watched.
+                _log.exception("the leases of study %s could not be taken back", study.name)
         return count
+
+    def _expire_of(self, study: StudyMirror) -> int:
+        with self._engine.lock:
+            now = self._engine.elapsed()
+            late = [t for t in study.leased.values() if t.work is not None and t.work.expires_at < now]
+            if not late or study.spec is None or not study.alive:
+                return 0
+            with self._engine.change(study) as change:
+                for trial in late:
+                    leases.expire(change, trial, study.spec.max_attempts)
+            return len(late)
+
+    def make_up(self, silent_seconds: float) -> None:
+        """Nothing was served for so long, so that no renewal was heard: it is not held against who trains.
+
+        That time does not count; where a renewal may have been missed, the lease has its full time again.
+        """
+        for study in self._engine.residents():
+            with self._engine.lock:
+                if study.spec is None:
+                    continue
+                now, ttl = self._engine.elapsed(), study.spec.lease_ttl_seconds
+                if silent_seconds >= ttl * _MISSED_SHARE:
+                    study.renew_leases(now)
+                    continue
+                for trial in study.leased.values():
+                    if trial.work is not None:
+                        trial.work.expires_at = min(trial.work.expires_at + silent_seconds, now + ttl)
 
 
 def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint) -> None:

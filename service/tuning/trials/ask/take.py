@@ -76,7 +76,7 @@ def _lease_waiting(
     if trial.number not in study.waiting:
         return ask_at_once()
     _keep_of_study(change, point)
-    work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
+    work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
     for name, distribution in point.distributions.items():
         change.set_param(trial, name, distribution, point.params[name])
     for key, value in point.trial_attrs.items():
@@ -100,7 +100,7 @@ def _lease_new(
     trial.system_attrs = point.trial_attrs
     trial.started_at = change.now
     steps = point.steps if isinstance(point, LadderPoint) else spec.max_steps
-    trial.work = leases.new_work(ask, steps, change.now + spec.lease_ttl_seconds)
+    trial.work = leases.new_work(ask, steps, change.elapsed + spec.lease_ttl_seconds)
     change.add_trial(trial)
     return leases.leased_view(trial, spec.lease_ttl_seconds)
 
