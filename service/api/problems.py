@@ -9,7 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from lrtune.service.storage.errors import SchemaMismatch, StorageUnavailable, StorageUrlInvalid, WriterBusy
+from lrtune.service.storage.errors import (
+    SchemaMismatch,
+    StorageUnavailable,
+    StorageUrlInvalid,
+    StudyUnreadable,
+    WriterBusy,
+)
 from lrtune.service.tuning.errors import (
     BudgetSpent,
     InvalidField,
@@ -31,6 +37,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     LeaseLost: (409, "lease-lost", "The lease is lost"),
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
     RequestIdTaken: (409, "request-id-taken", "The request id came before with another body"),
+    StudyUnreadable: (409, "study-unreadable", "The study cannot be read"),
     InvalidField: (422, "invalid-body", "The request body is not valid"),
     WriterBusy: (503, "standby", "This instance is a standby"),
     StorageUnavailable: (503, "storage-unavailable", "The storage is away"),
@@ -43,7 +50,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
         (404, "study-not-found, trial-not-found, range-test-not-found"),
-        (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
+        (409, "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable"),
         (413, "body-too-large"),
         (422, "invalid-body"),
         (503, "storage-unavailable, standby, schema-mismatch, not-ready"),

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Response
 from lrtune.service.api.container import Parts
 from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.studies import study_view
-from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
+from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch, UnreadableStudy
 
 router = APIRouter(tags=["studies"])
 
@@ -23,10 +23,13 @@ async def create_study(body: Annotated[NewStudy, Body()], parts: Parts, response
 
 @router.get("/v1/studies")
 async def list_studies(parts: Parts, limit: Limit = 100, cursor: Cursor = None) -> StudyPage:
-    """All studies, by name."""
-    studies, after = await parts.studies.page(read_cursor(cursor), limit)
+    """All studies, by name; beside them those that cannot be read."""
+    begins = read_cursor(cursor)
+    studies, after = await parts.studies.page(begins, limit)
+    unreadable = [UnreadableStudy(name=n, detail=why) for n, why in parts.studies.unreadable(begins, after).items()]
     with parts.engine.lock:
-        return StudyPage(items=[study_view(study) for study in studies], next_cursor=show_cursor(after))
+        items = [study_view(study) for study in studies]
+    return StudyPage(items=items, next_cursor=show_cursor(after), unreadable=unreadable)
 
 
 @router.get("/v1/studies/{study}")

@@ -3,7 +3,7 @@
 import copy
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
-from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.errors import StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
 
@@ -125,7 +125,10 @@ class OptunaStorage(BaseStorage):
         return copy.deepcopy(self._study(study_id).system_attrs)
 
     def get_all_studies(self) -> list[FrozenStudy]:
-        studies = [self._study(study_id) for study_id in sorted(self.engine.study_names().values())]
+        studies = []
+        for study_id in sorted(self.engine.study_names().values()):
+            with suppress(KeyError, StudyUnreadable):  # Deleted meanwhile; or nobody's trouble but its own.
+                studies.append(self._study(study_id))
         return [
             FrozenStudy(
                 study_name=study.name,

@@ -6,7 +6,7 @@ from typing import Any
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken
+from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
 from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
@@ -28,7 +28,7 @@ class Studies:
         self._engine = engine
 
     async def get(self, name: str) -> StudyMirror:
-        """The study of that name. Raises StudyNotFound."""
+        """The study of that name. Raises StudyNotFound, StudyUnreadable."""
         try:
             study = self._engine.resident(name)
             if study is None:
@@ -108,11 +108,17 @@ class Studies:
 
     async def delete(self, name: str) -> None:
         """Delete a study with its trials. Workers that hold one get 404 from then on."""
-        study = await self.get(name)
-        await self._engine.delete(study).on_disk()
+        try:
+            study = await self.get(name)
+        except StudyUnreadable:
+            change = self._engine.delete_unread(name)
+        else:
+            change = self._engine.delete(study)
+        await change.on_disk()
 
     async def page(self, after: str | None, limit: int) -> tuple[list[StudyMirror], str | None]:
-        """Up to `limit` studies by name, those after `after`, and the name to go on after."""
+        """Up to `limit` studies by name, those after `after`, and the name to go on after; without those that cannot
+        be read."""
         names = sorted(name for name in self._engine.study_names() if after is None or name > after)
         items: list[StudyMirror] = []
         for name in names:
@@ -120,9 +126,14 @@ class Studies:
                 return items, items[-1].name
             try:
                 items.append(await self.get(name))
-            except StudyNotFound:
+            except (StudyNotFound, StudyUnreadable):
                 continue
         return items, None
+
+    def unreadable(self, after: str | None, upto: str | None) -> dict[str, str]:
+        """The studies that cannot be read, by name, each with why: those past `after` and up to `upto`, where given."""
+        found = self._engine.unreadable().items()
+        return {n: why for n, why in sorted(found) if (after is None or n > after) and (upto is None or n <= upto)}
 
 
 def _differences(study: StudyMirror, body: NewStudy) -> str | None:

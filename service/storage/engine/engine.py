@@ -16,12 +16,12 @@ from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.writer_thread import WriterThread
-from lrtune.service.storage.errors import StorageError, StudyMissing
+from lrtune.service.storage.errors import StorageError, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql import specs, studies
 
 
 class Engine:
@@ -110,12 +110,24 @@ class Engine:
     # Reading
 
     def load_leased(self) -> None:
-        """Load every study that has trials out on lease, so that their leases are watched. Blocks."""
+        """Load every study that has trials out on lease, so that their leases are watched, but for those that cannot be
+        read. Blocks."""
         with self.database.read() as connection:
             study_ids = studies.studies_with_leases(connection)
         for study_id in study_ids:
-            with contextlib.suppress(StudyMissing):
+            with contextlib.suppress(StudyMissing, StudyUnreadable):
                 self.load(study_id)
+
+    def check_specs(self) -> None:
+        """Find the studies whose specs cannot be read, for `unreadable`. Blocks."""
+        with self.database.read() as connection:
+            found = specs.unreadable_specs(connection)
+        for study_id, error in found.items():
+            self._loader.note_unreadable(study_id, error)
+
+    def unreadable(self) -> dict[str, str]:
+        """The studies that cannot be read, as far as that was found, by name, each with why."""
+        return self.mirrors.unreadable()
 
     def study_names(self) -> dict[str, int]:
         """All studies' ids by name. Raises StorageUnavailable while this process is not the writer."""
@@ -134,12 +146,13 @@ class Engine:
         return self.mirrors.residents()
 
     def load_name(self, name: str) -> StudyMirror:
-        """The study of that name, loaded where it is not in memory. Blocks; raises StudyMissing."""
+        """The study of that name, loaded where it is not in memory. Blocks; raises StudyMissing, StudyUnreadable."""
         study = self.resident(name)
         return study if study is not None else self.load(self.mirrors.id_of(name))
 
     def load(self, study_id: int) -> StudyMirror:
-        """The study, read from the database where it is not in memory. Blocks; raises StudyMissing."""
+        """The study, read from the database where it is not in memory. Blocks; raises StudyMissing,
+        StudyUnreadable."""
         return self._loader.load(study_id)
 
     def pending(self, study: StudyMirror) -> Batch | None:
@@ -164,6 +177,13 @@ class Engine:
         """A study that is not written yet. Under the lock. Raises StudyNameTaken."""
         self.check_active()
         return self.mirrors.new_study(name, directions)
+
+    def delete_unread(self, name: str) -> Change:
+        """Delete a study that cannot be read. Raises StudyMissing."""
+        with self.lock:
+            study = StudyMirror(self.mirrors.id_of(name), name, [StudyDirection.MINIMIZE])
+            self.mirrors.take_in(study)
+            return self.delete(study)
 
     def delete(self, study: StudyMirror) -> Change:
         """Delete a study and all that belongs to it."""

@@ -29,6 +29,7 @@ class Mirrors:
         self._names: dict[str, int] = {}
         self._resident: dict[int, StudyMirror] = {}
         self._last_ids = (0, 0)
+        self._unreadable: dict[int, str] = {}
 
     def begin(self, names: Mapping[str, int], last_ids: tuple[int, int]) -> None:
         """What was known is void: there are these studies, and these are the last study and trial ids in use."""
@@ -36,6 +37,7 @@ class Mirrors:
             self.drop_all()
             self._names = dict(names)
             self._last_ids = last_ids
+            self._unreadable.clear()
             self.generation += 1
 
     # Finding
@@ -65,7 +67,18 @@ class Mirrors:
         with self.lock:
             return list(self._resident.values())
 
+    def unreadable(self) -> dict[str, str]:
+        """The studies that were found to be unreadable, by name, each with why."""
+        with self.lock:
+            return {name: self._unreadable[i] for name, i in self._names.items() if i in self._unreadable}
+
     # Coming and going. Under the lock.
+
+    def note_unreadable(self, study_id: int, why: str) -> bool:
+        """The study cannot be read; whether that is news."""
+        known = self._unreadable.get(study_id)
+        self._unreadable[study_id] = why
+        return known != why
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
         """A study that is not written yet. Raises StudyNameTaken."""
@@ -80,6 +93,7 @@ class Mirrors:
     def take_in(self, study: StudyMirror) -> None:
         """Keep a study in memory, one just read or just made."""
         study.last_used = self.elapsed()
+        self._unreadable.pop(study.study_id, None)
         self._resident[study.study_id] = study
         self._names[study.name] = study.study_id
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, func, select
 
+from lrtune.service.storage.errors import StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql import conflicts
 from lrtune.service.storage.sql.gc_pause import gc_paused
 from lrtune.service.storage.sql.range_tests import read_range_tests
+from lrtune.service.storage.sql.specs import read_spec, why_unreadable
 from lrtune.service.storage.sql.trials import read_trials
-from lrtune.service.wire.studies import StudySpec
 
 
 def study_names(connection: Connection) -> dict[int, str]:
@@ -46,16 +47,19 @@ def study_of_trial(connection: Connection, trial_id: int) -> int | None:
 
 def load_study(connection: Connection, study_id: int) -> StudyMirror | None:
     """The study with all its trials, or None where there is no such study. When its leases end is not in the database:
-    the caller gives them their time."""
-    with gc_paused():
-        return _load(connection, study_id)
-
-
-def _load(connection: Connection, study_id: int) -> StudyMirror | None:
+    the caller gives them their time. Raises StudyUnreadable where its rows make no sense."""
     columns = optuna_tables.studies.c
     name = connection.execute(select(columns.study_name).where(columns.study_id == study_id)).scalar()
     if name is None:
         return None
+    try:
+        with gc_paused():
+            return _load(connection, study_id, name)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StudyUnreadable(name, why_unreadable(error)) from error
+
+
+def _load(connection: Connection, study_id: int, name: str) -> StudyMirror:
     directions = connection.execute(
         select(optuna_tables.directions.c.direction)
         .where(optuna_tables.directions.c.study_id == study_id)
@@ -101,7 +105,7 @@ def _load_spec(connection: Connection, study: StudyMirror) -> None:
     row = connection.execute(select(tables.studies).where(tables.studies.c.study_id == study.study_id)).one_or_none()
     if row is None:
         return
-    study.spec = StudySpec.model_validate_json(row.spec)
+    study.spec = read_spec(row.spec)
     for name in ("max_trials", "max_total_steps", "paused", "stopped", "description", "version"):
         setattr(study, name, getattr(row, name))
     study.created_at = row.created_at

@@ -72,6 +72,7 @@ class Sweeper:
         try:
             await asyncio.to_thread(self._engine.load_leased)
             self._loaded = activation
+            await asyncio.to_thread(self._engine.check_specs)
             await asyncio.to_thread(recording.fill, self._engine)
         except StorageError as error:
             _log.warning("leases are not all watched for the moment: %s", error)
