@@ -158,8 +158,10 @@ class Change:
             trial.highest = value
         last = trial.last_step
         if last is None or step > last:
+            before = trial.reached
             trial.last_step = step
-            self.study.tally.advance(trial, last or 0, step)
+            if step > before:
+                self.study.tally.advance(trial, before, step)
         self.rows.append(rows.report_row(trial, step, value))
 
     def set_state(
@@ -197,11 +199,11 @@ class Change:
         study.count_in(trial)
         self.rows.append(rows.work_row(trial, self.study.study_id))
 
-    def supersede_after(self, trial: TrialMirror, step: int) -> int:
-        """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
+    def supersede_after(self, trial: TrialMirror, step: int) -> None:
+        """Put away the reports past `step` (-1: all) of a lost lease."""
         late = {s: v for s, v in trial.intermediate.items() if s > step}
         if not late:
-            return 0
+            return
         assert trial.work is not None
         trial.touch()
         lease_number = trial.work.leases
@@ -209,12 +211,10 @@ class Change:
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
         self.rows.append((Op.BARRIER, {}))
-        lost = (trial.last_step or 0) - max(step, 0)
         self.study.count_out(trial)
         trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
         trial.measure_curve()
         self.study.count_in(trial)
-        return lost
 
     # Rows
 

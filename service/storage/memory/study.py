@@ -42,7 +42,9 @@ class Tally:
     saved_by_pruning: int = 0
     spent_on_divergence: int = 0
     reserved: int = 0
-    """Steps that running and waiting trials may still train; paused ones have none until they are promoted."""
+    """Steps that running trials may still train."""
+    awaited: int = 0
+    """Steps that waiting trials have to train to their ends; paused ones have none until they are promoted."""
 
     def add(self, trial: TrialMirror, sign: int = 1) -> None:
         """Count a trial in, or out with sign -1."""
@@ -53,19 +55,20 @@ class Tally:
             return
         self.spent_trials += sign
         self.trained += sign * trial.trained_steps
-        last = trial.last_step or 0
-        max_steps = work.max_steps
+        last, max_steps = trial.last_step or 0, work.max_steps
         if AGAIN_ATTR in trial.system_attrs and outcome != "failed":
             self.saved_by_pruning -= sign * (max_steps or 0)  # What stopping the one it trains again had saved.
         if outcome == "pruned" and max_steps is not None:
             self.saved_by_pruning += sign * max(0, max_steps - last)
         elif outcome == "diverged":
             self.spent_on_divergence += sign * last
-        elif outcome in ("running", "waiting") and max_steps is not None and not trial.paused:
-            self.reserved += sign * max(0, max_steps - last)
+        elif outcome == "running" and max_steps is not None:
+            self.reserved += sign * max(0, max_steps - trial.reached)
+        elif outcome == "waiting" and not trial.paused:
+            self.awaited += sign * trial.steps_left
 
     def advance(self, trial: TrialMirror, before: int, now: int) -> None:
-        """Count the steps that a running trial went on from `before` to `now`."""
+        """Count the steps by which a running trial went on, having reached `before` and now `now`."""
         work = trial.work
         if work is None:
             return

@@ -91,7 +91,8 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
     work = trial.work or Work()
     if work.leases:
         kept = -1 if work.checkpoint_step is None else work.checkpoint_step
-        lost = change.supersede_after(trial, kept)
+        lost = max(0, trial.reached - max(kept, 0))
+        change.supersede_after(trial, kept)
         work = replace(work, lost_steps=work.lost_steps + lost)
     renewed = new_work(ask, max_steps, change.elapsed + ttl_seconds, work)
     change.study.remember_request(ask.request_id, trial.number)

@@ -12,10 +12,10 @@ from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.fidelity.pausing import Promotion
 from lrtune.service.tuning.sampling.draw import enumerates
 from lrtune.service.tuning.sampling.drawn import Drawn, LadderPoint, LadderWaits, NothingEarned, Point, RepeatedPoint
-from lrtune.service.tuning.state.budget import affords, ask_at_once, ask_later, spent, why_none
+from lrtune.service.tuning.state.budget import affords, any_affordable, ask_at_once, ask_later, is_affordable, spent
 from lrtune.service.tuning.state.outcomes import explain, explanation_of
 from lrtune.service.tuning.trials import leases
-from lrtune.service.tuning.trials.ask import idle
+from lrtune.service.tuning.trials.ask import idle, shortage
 from lrtune.service.tuning.trials.ask.to_draw import (
     LadderOrNew,
     NewTrial,
@@ -35,7 +35,7 @@ def take(
     study = change.study
     if isinstance(drawn, RepeatedPoint):
         change.set_study_attr(EXHAUSTED_ATTR, True, system=True)
-    nothing = why_none(study)
+    nothing = shortage.why_none(change)
     if nothing is not None:
         return nothing
     match to_draw, drawn:
@@ -73,7 +73,7 @@ def _lease_waiting(
     change: Change, ask: Ask, spec: StudySpec, trial: TrialMirror, point: Point
 ) -> LeasedTrial | NoTrial:
     study = change.study
-    if trial.number not in study.waiting:
+    if trial.number not in study.waiting or not is_affordable(study, trial):
         return ask_at_once()
     _keep_of_study(change, point)
     work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
@@ -114,7 +114,7 @@ def _end_paused(change: Change, *, others_train: bool) -> NoTrial:
     """No new trial may be begun, and none of the paused ones has earned more steps: as soon as no trial is in training
     that could change this, they are over. `others_train`: whether one was when this was found."""
     study = change.study
-    if others_train or study.leased or study.waiting:
+    if others_train or study.leased or any_affordable(study):
         return ask_later()
     used_up = spent(study)
     if used_up is None:
@@ -124,4 +124,4 @@ def _end_paused(change: Change, *, others_train: bool) -> NoTrial:
         told = (explanation_of(trial) or "paused").partition("; it goes on")[0]
         explain(change, trial, f"{told}; it earned no more steps before {used_up} was spent")
         leases.finish(change, trial, "pruned")
-    return why_none(study) or ask_at_once()
+    return shortage.why_none(change) or ask_at_once()
