@@ -147,7 +147,7 @@ class LeaseMachine(RuleBasedStateMachine):
         model = self.models[reply.number]
         if model.state == "paused":
             assert not waiting, "a trial that was cut short goes before one that is promoted"
-            assert resumable or budgeted == self.most
+            assert resumable or budgeted == self.most or not fits
             if not resumable:
                 model.checkpoint = None
             model.state = "waiting"

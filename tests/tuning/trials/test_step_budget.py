@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from lrtune.service.tuning.state.budget import state_of
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, NoTrial, Release, Report, Reports, Result
 from tests.support.tuning import Tuning
-from tests.tuning.trials.test_lease_machine import LeaseMachine
+from tests.tuning.trials.test_lease_machine import LeaseMachine, PausingMachine
 
 STEPS = 10
 
@@ -26,6 +26,17 @@ TightMachine.TestCase.settings = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestTightBudget = TightMachine.TestCase
+
+
+class TightPausingMachine(PausingMachine):
+    """The same where trials are paused and promoted."""
+
+    total: ClassVar[int | None] = 13
+    most: ClassVar[int] = 6
+
+
+TightPausingMachine.TestCase.settings = TightMachine.TestCase.settings
+TestTightPausing = TightPausingMachine.TestCase
 
 
 class Bench(Tuning):
