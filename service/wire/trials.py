@@ -103,6 +103,9 @@ def _without_nul(text: str) -> str:
     return text.replace("\0", "\ufffd")
 
 
+ErrorText = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)]
+
+
 class Result(Body):
     """The body of `POST …/result`: the training is over."""
 
@@ -112,7 +115,7 @@ class Result(Body):
     """The final value of a complete trial; where it is left out, the last reported one."""
     standard_error: Annotated[Finite, Field(ge=0)] | None = None
     """Of the value, where it is a mean: over the folds of a cross-validation, say."""
-    error: Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_without_nul)] | None = None
+    error: ErrorText | None = None
 
 
 class Release(Body):
@@ -120,6 +123,9 @@ class Release(Body):
 
     lease: Lease
     checkpoint: Checkpoint | None = None
+    error: ErrorText | None = Field(default=None, exclude_if=lambda error: error is None)
+    """How the attempt was lost, where it was: then it counts, and the trial is trained again as after an expired lease,
+    up to `max_attempts` times."""
 
 
 Params = Annotated[dict[ParameterName, Choice], Field(max_length=200)]

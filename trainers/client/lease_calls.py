@@ -45,7 +45,7 @@ class LeaseCalls:
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
         self._connection.send("POST", f"{self._path}/result", body=body)
 
-    def release(self, checkpoint: wire.Checkpoint | None) -> None:
-        """Gives the trial back unharmed."""
-        body = wire.Release(lease=self._lease, checkpoint=checkpoint)
+    def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None) -> None:
+        """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then."""
+        body = wire.Release(lease=self._lease, checkpoint=checkpoint, error=error)
         self._connection.send("POST", f"{self._path}/release", body=body)

@@ -5,8 +5,8 @@
        └──requeue──────┘  │  └─requeue, told to pause─▶ paused ──finish──▶ pruned
                           └────────promote────────────────┘
 
-    requeue: expired, the next attempt; released, the same one. A paused trial waits, too, but is leased again only
-    once it has earned more steps; it ends where no step is left for it.
+    requeue: expired or broken off, the next attempt; released unharmed, the same one. A paused trial waits, too, but is
+    leased again only once it has earned more steps; it ends where no step is left for it.
 
 Every function here alters one trial within a change, under the engine's lock.
 """
@@ -99,6 +99,16 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
     change.set_state(trial, TrialState.RUNNING, work=renewed)
 
 
+def renew_as_asked(change: Change, trial: TrialMirror, ask: Ask, ttl_seconds: float) -> bool:
+    """Whether the trial is still on the lease that an earlier copy of this request was given; who gets it only now has
+    its full time. A lease that has ended is not handed out again: the ask is a new one then."""
+    work = trial.work
+    if work is None or not work.leased or work.request_id != ask.request_id:
+        return False
+    work.expires_at = change.elapsed + ttl_seconds
+    return True
+
+
 def promote(
     change: Change, trial: TrialMirror, ask: Ask, max_steps: int | None, ttl_seconds: float, target: int
 ) -> None:
@@ -149,14 +159,20 @@ def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
 
 
 def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
-    """End a lease that was not renewed in time.
+    """End a lease that was not renewed in time."""
+    work = trial.work
+    assert work is not None
+    lose(change, trial, max_attempts, f"{work.worker} did not renew the lease of attempt {work.attempt} in time")
+
+
+def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str) -> None:
+    """End an attempt that was lost, as `lost` says.
 
     A trial that had been told to stop is over, one that had been told to pause is paused; any other is trained again,
     up to `max_attempts` times.
     """
     work = trial.work
     assert work is not None
-    lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
     if work.attempt >= max_attempts and work.stop_reason is None:
         finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
     else:

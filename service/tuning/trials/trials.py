@@ -145,7 +145,7 @@ class Trials:
 
     async def release(self, name: str, number: int, body: Release) -> tuple[StudyMirror, TrialMirror]:
         """Give a trial back; it is leased again in the same attempt, one told to pause once it has earned more steps.
-        Raises LeaseLost, InvalidField."""
+        With an `error` the attempt is lost, and counts. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
@@ -153,7 +153,12 @@ class Trials:
             check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            leases.requeue(change, trial, lost=None)
+            if body.error is None:
+                leases.requeue(change, trial, lost=None)
+            else:
+                assert study.spec is not None
+                lost = f"{trial.work.worker} broke attempt {trial.work.attempt} off: {body.error}"
+                leases.lose(change, trial, study.spec.max_attempts, lost)
         await change.on_disk()
         return study, trial
 

@@ -101,6 +101,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.models: list[Model] = []
         self.stale: list[tuple[int, str]] = []
         self.requests = 0
+        self.answered: set[str] = set()
 
     def teardown(self) -> None:
         try:
@@ -121,7 +122,9 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(resumable=st.sampled_from([True, True, False]), anneals=st.sampled_from([True, True, False]))
     def ask(self, resumable: bool, anneals: bool) -> None:
         self.requests += 1
-        request = f"r{self.requests}"
+        self.asks(f"r{self.requests}", resumable, anneals)
+
+    def asks(self, request: str, resumable: bool, anneals: bool) -> None:
         reply = self.ask_once(request, resumable, anneals)
         waiting = [m for m in self.models if m.state == "waiting" and (anneals or m.max_steps == MAX_STEPS)]
         waiting = [m for m in waiting if self.fits(m.needs)]
@@ -165,7 +168,9 @@ class LeaseMachine(RuleBasedStateMachine):
         kept = -1 if model.checkpoint is None else model.checkpoint
         model.lost_steps += max(0, model.reached - max(kept, 0))
         model.curve = {s: v for s, v in model.curve.items() if s <= kept}
+        assert reply.lease != model.lease, "a lease is handed out once"
         model.state, model.lost, model.lease, model.request = "running", False, reply.lease, request
+        self.answered.add(request)
         model.told_to_stop, model.resumed, model.resumable = None, model.checkpoint, resumable
         model.target = (
             self.tuning.run(self.tuning.studies.get(NAME)).trials[reply.number].system_attrs.get(PAUSE_AT_ATTR)
@@ -191,6 +196,17 @@ class LeaseMachine(RuleBasedStateMachine):
         reply = self.ask_once(str(model.request))
         assert isinstance(reply, LeasedTrial)
         assert (reply.number, reply.lease, reply.attempt) == (number, model.lease, model.attempt)
+
+    @precondition(lambda self: self.dead_requests)
+    @rule(data=st.data(), resumable=st.booleans(), anneals=st.booleans())
+    def ask_again_with_the_request_of_a_lease_that_has_ended(
+        self, data: st.DataObject, resumable: bool, anneals: bool
+    ) -> None:
+        self.asks(data.draw(st.sampled_from(sorted(self.dead_requests))), resumable, anneals)
+
+    @property
+    def dead_requests(self) -> set[str]:
+        return self.answered - {str(m.request) for m in self.models if m.state == "running"}
 
     @precondition(lambda self: any(m.state == "running" for m in self.models))
     @rule(

@@ -34,10 +34,8 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
     """Answer the ask where that takes no drawing."""
     study = change.study
     known = study.requests.get(ask.request_id)
-    if known is not None:
-        work = study.trials[known].work
-        if work is not None and work.request_id == ask.request_id and work.lease is not None:
-            return leases.leased_view(study.trials[known], spec.lease_ttl_seconds)
+    if known is not None and leases.renew_as_asked(change, study.trials[known], ask, spec.lease_ttl_seconds):
+        return leases.leased_view(study.trials[known], spec.lease_ttl_seconds)
     nothing = shortage.why_none(change)
     if nothing is not None:
         return nothing
