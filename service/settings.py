@@ -27,4 +27,4 @@ class Settings(BaseSettings):
     """The port to serve Optuna's gRPC proxy protocol on, on the same address; 0 takes a free one. Not served where
     left out. Whoever reaches it may change studies."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
-    """On PostgreSQL a standby takes over from a writer that was stopped or hangs, once it was silent for so long."""
+    """On PostgreSQL a standby takes over from a writer that was stopped or hangs, having heard nothing for so long."""
