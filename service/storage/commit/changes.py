@@ -199,14 +199,14 @@ class Change:
         study.count_in(trial)
         self.rows.append(rows.work_row(trial, self.study.study_id))
 
-    def supersede_after(self, trial: TrialMirror, step: int) -> None:
-        """Put away the reports past `step` (-1: all) of a lost lease."""
+    def supersede_after(self, trial: TrialMirror, step: int, *, lease_number: int | None = None) -> None:
+        """Put away the reports past `step` (-1: all), as of that lease; of the latest where none is given."""
         late = {s: v for s, v in trial.intermediate.items() if s > step}
         if not late:
             return
         assert trial.work is not None
         trial.touch()
-        lease_number = trial.work.leases
+        lease_number = trial.work.leases if lease_number is None else lease_number
         self.rows += [rows.superseded_row(trial, lease_number, at, value) for at, value in late.items()]
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))

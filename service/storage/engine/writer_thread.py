@@ -78,7 +78,8 @@ class WriterThread:
                 if not closing:
                     self._queue.wake.wait(_RETRY_SECONDS)
                 self._queue.wake.clear()
-                self._commit()
+                if closing or not self._loop_hangs():  # A commit, too, is a sign of life.
+                    self._commit()
                 if time.monotonic() - last_ping > _PING_SECONDS:
                     last_ping = time.monotonic()
                     self._checkpoint()

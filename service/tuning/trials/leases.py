@@ -13,6 +13,7 @@ Every function here alters one trial within a change, under the engine's lock.
 
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from optuna.trial import TrialState
@@ -24,7 +25,7 @@ from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR
 from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
-from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial
+from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Report
 
 _STATES = {
     "complete": TrialState.COMPLETE,
@@ -106,6 +107,19 @@ def renew_as_asked(change: Change, trial: TrialMirror, ask: Ask, ttl_seconds: fl
     if work is None or not work.leased or work.request_id != ask.request_id:
         return False
     work.expires_at = change.elapsed + ttl_seconds
+    return True
+
+
+def begin_anew(change: Change, trial: TrialMirror, reports: Sequence[Report]) -> bool:
+    """Whether a trainer shows by its reports that it began at step 0, not at the checkpoint that it was given, which it
+    could not read perhaps: then it is as if there had been none."""
+    work = trial.work
+    if work is None or work.resumed_from is None or all(report.step >= work.resumed_from for report in reports):
+        return False
+    lost = work.lost_steps + trial.reached
+    change.supersede_after(trial, -1, lease_number=work.leases - 1)
+    anew = replace(work, resumed_from=None, checkpoint_uri=None, checkpoint_step=None, lost_steps=lost)
+    change.set_work(trial, anew)
     return True
 
 

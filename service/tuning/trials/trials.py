@@ -14,7 +14,7 @@ from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
-from lrtune.service.tuning.state.budget import ask_later
+from lrtune.service.tuning.state.budget import ask_later, fits
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials import leases, outside
@@ -109,6 +109,7 @@ class Trials:
             assert trial.work is not None
             check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
             self._renew(change, trial)
+            overdrawn = leases.begin_anew(change, trial, body.reports) and not fits(study, 0)
             fresh, before = [], trial.last_step or 0
             for report in body.reports:
                 if report.step not in trial.intermediate:
@@ -116,7 +117,7 @@ class Trials:
                     fresh.append(report)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            verdict = judge(change, trial, fresh, before)
+            verdict = judge(change, trial, fresh, before, overdrawn=overdrawn)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return verdict
 

@@ -224,6 +224,11 @@ class LeaseMachine(RuleBasedStateMachine):
         kept = Checkpoint(uri=f"file:///{number}", step=max(steps)) if checkpoint else None
         body = Reports(lease=str(model.lease), reports=[Report(step=s, value=value) for s in steps], checkpoint=kept)
         verdict = self.tuning.run(self.tuning.trials.report(NAME, number, body))
+        overdrawn = False
+        if model.resumed is not None and min(steps) < model.resumed:  # It began at 0, and not at its checkpoint.
+            model.lost_steps, model.resumed, model.curve = model.lost_steps + model.reached, None, {}
+            model.checkpoint = None
+            overdrawn = not self.fits(0)
         fresh = [s for s in dict.fromkeys(steps) if s not in model.curve]
         model.curve |= dict.fromkeys(fresh, value)
         model.expires_at = self.tuning.clock.now + TTL
@@ -235,6 +240,8 @@ class LeaseMachine(RuleBasedStateMachine):
                 model.told_to_stop = "diverged"
             elif last < model.max_steps:
                 model.told_to_stop = self.judged(model, last)
+            if model.told_to_stop is None and overdrawn:
+                model.told_to_stop = "study_finished"
         assert verdict.reason == model.told_to_stop
         told = "pause" if model.told_to_stop == "paused" else "stop"
         assert verdict.verdict == (told if model.told_to_stop else "continue")
@@ -284,7 +291,10 @@ class LeaseMachine(RuleBasedStateMachine):
         if step is not None:
             model.checkpoint = step
         self.stale.append((number, str(model.lease)))
-        model.state, model.request = model.told_to_stop or "waiting", None
+        model.state, model.request = self.state_after(model), None
+
+    def state_after(self, model: Model) -> str:
+        return "pruned" if model.told_to_stop == "study_finished" else model.told_to_stop or "waiting"
 
     @precondition(lambda self: self.stale)
     @rule(data=st.data())
@@ -312,7 +322,7 @@ class LeaseMachine(RuleBasedStateMachine):
             self.stale.append((number, str(model.lease)))
             model.request = None
             if model.told_to_stop is not None:
-                model.state = model.told_to_stop
+                model.state = self.state_after(model)
             elif model.attempt >= MAX_ATTEMPTS:
                 model.state = "failed"
             else:

@@ -144,6 +144,25 @@ def test_who_asks_while_others_may_leave_steps_waits_and_gets_the_trial_then(ben
     assert bench.trained == 15
 
 
+@pytest.mark.parametrize(("total", "verdict"), [(16, "continue"), (15, "stop")])
+def test_a_retry_that_cannot_read_its_checkpoint_counts_from_its_start_and_stops_where_its_steps_are_not_left(
+    bench: Bench, total: int, verdict: str
+) -> None:
+    bench.study_of(total)
+    bench.train(bench.lease(), 6, checkpoint=6)
+    bench.all_die()
+    again = bench.lease()
+    assert again.resume is not None
+    blind = again.model_copy(update={"resume": None})
+    assert bench.train(blind, 1) == verdict
+    study = bench.run(bench.studies.get("s"))
+    assert sorted(study.trials[0].intermediate) == [1]
+    assert study.tally.trained == bench.trained == 7
+    bench.all_die()
+    assert bench.finish().reason == "max_total_steps"
+    assert bench.outcomes() == ["failed" if verdict == "continue" else "pruned"]
+
+
 def test_the_budget_counts_the_same_after_a_restart(bench: Bench) -> None:
     bench.study_of(50)
     first = bench.lease()
