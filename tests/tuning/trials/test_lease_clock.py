@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 
 from lrtune.service.storage.engine.pulse import Pulse
+from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.tuning.errors import LeaseLost
 from lrtune.service.tuning.trials.sweeper import ROUND_SECONDS, Sweeper
 from lrtune.service.wire.trials import Ask, Heartbeat, LeasedTrial, Result
+from tests.faults.conftest import until
 from tests.support.clock import Clock
 from tests.support.tuning import Tuning
 
@@ -140,6 +142,20 @@ def test_a_study_is_forgotten_by_elapsed_time_not_by_the_wall_clock(service: Ser
         service.clock.advance(601)
         service.engine.mirrors.drop_idle(600, in_use=())
         assert not study.alive
+
+
+def test_leases_have_their_full_time_after_the_database_was_away(service: Service) -> None:
+    leased = service.lease()
+    service.passes(TTL - 1, served=True)
+    service.engine._queue.fail([], StorageUnavailable("the database does not answer"))
+    with pytest.raises(StorageUnavailable):
+        service.renew(leased)
+    service.passes(3 * TTL, served=True)
+    until(lambda: service.engine.state == "active")
+    service.go_round()
+    assert service.state(leased) == "running"
+    service.passes(TTL - 1, served=True)
+    service.renew(leased)
 
 
 def test_leases_have_their_full_time_from_when_a_study_has_been_loaded(

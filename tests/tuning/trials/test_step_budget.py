@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, settings
 from lrtune.service.tuning.state.budget import state_of
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, NoTrial, Release, Report, Reports, Result
 from tests.support.tuning import Tuning
-from tests.tuning.trials.test_lease_machine import LeaseMachine, PausingMachine
+from tests.tuning.trials.lease_machine import LeaseMachine
+from tests.tuning.trials.test_lease_machine import PausingMachine
 
 STEPS = 10
 
