@@ -39,13 +39,11 @@ from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
-from lrtune.service.tuning.history import recording
 from lrtune.service.tuning.trials.drawers import Drawers
+from lrtune.service.tuning.trials.sweeper import Sweeper
 from lrtune.service.wire.trials import Problem
 
 _log = logging.getLogger(__name__)
-
-_SWEEP_SECONDS = 0.5
 
 
 def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None = None) -> FastAPI:
@@ -68,7 +66,8 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         engine.start()
         with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
             parts = app.state.container = Container.over(engine, drawers, metrics)
-            sweeper = asyncio.create_task(_sweep(parts), name="lrtune-sweeper")
+            rounds = Sweeper(engine, parts.trials, on_expired=metrics.leases_expired.inc)
+            sweeper = asyncio.create_task(rounds.run(), name="lrtune-sweeper")
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
@@ -110,29 +109,6 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
     )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     return app
-
-
-async def _sweep(parts: Container) -> None:
-    """Take back expired leases, for as long as the service runs."""
-    activations = 0
-    fillers: set[asyncio.Task[int]] = set()
-    while True:
-        await asyncio.sleep(_SWEEP_SECONDS)
-        try:
-            engine = parts.engine
-            if engine.state != "active":
-                continue
-            if engine.activations != activations:
-                await asyncio.to_thread(engine.load_leased)
-                fillers.add(asyncio.create_task(asyncio.to_thread(recording.fill, engine), name="lrtune-history"))
-                activations = engine.activations
-            expired = parts.trials.expire()
-            if expired:
-                parts.metrics.leases_expired.inc(expired)
-        except StorageError as error:
-            _log.warning("leases are not watched for the moment: %s", error)
-        except Exception:
-            _log.exception("the lease sweeper failed once")
 
 
 def _document_problems(app: FastAPI) -> None:

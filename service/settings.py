@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     """The port to serve Optuna's gRPC proxy protocol on, on the same address; 0 takes a free one. Not served where
     left out. Whoever reaches it may change studies."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
-    """On PostgreSQL a standby takes over from a writer that was stopped or hangs, once it was silent for so long."""
+    """On PostgreSQL a standby takes over from a writer that was stopped or hangs, having heard nothing for so long."""
     drawers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many trials are drawn at a time, of different studies: threads. Draws of one study take turns."""
     sampler_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0

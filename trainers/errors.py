@@ -16,9 +16,12 @@
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
     └── TaskKeepsFailing        the worker gave up
 
+`Shutdown` is no LrtuneError, and no Exception: the process was told to end.
+
 `LeaseLost`, `TrialStopped` and `TrialPaused` need no handling inside `with trial:`; let them pass.
 """
 
+import signal
 from collections.abc import Sequence
 
 from lrtune.service.wire.trials import Problem, Verdict
@@ -28,6 +31,14 @@ _OF_THE_BODY = (400, 413, 422)
 
 class LrtuneError(Exception):
     """The root of everything this package raises on purpose."""
+
+
+class Shutdown(BaseException):
+    """The process was told to end. Not an Exception, so that training code does not swallow it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"told to end by {signal.Signals(signal_number).name}")
+        self.signal_number = signal_number
 
 
 class ServiceUnreachable(LrtuneError):

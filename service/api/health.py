@@ -23,7 +23,10 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Not ready; the body says why."}})
 async def readyz(parts: Parts) -> JSONResponse:
-    """Ready to serve: the storage answers, its schema is this version's, this process is the writer."""
+    """Ready to serve: the storage answers, its schema is this version's, this process is the writer.
+
+    `unreadable_studies` names those that cannot be read, with why; all others are served.
+    """
     storage, schema = "reachable", "unknown"
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
@@ -35,11 +38,12 @@ async def readyz(parts: Parts) -> JSONResponse:
     writer = "held" if engine.state == "active" else engine.state
     parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
     if storage == "reachable" and schema == "current" and writer == "held":
-        return JSONResponse({"ready": True, **parts_of_it})
+        unreadable = engine.unreadable()
+        more = {"unreadable_studies": unreadable} if unreadable else {}
+        return JSONResponse({"ready": True, **parts_of_it, **more})
     detail = engine.database.concealed(str(engine.failure or "the storage is not ready yet; try again"))
     kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
-    more = {"ready": False, **parts_of_it}
-    return problem(503, kind, "Not ready", detail, more=more, headers={"Retry-After": "1"})
+    return problem(503, kind, "Not ready", detail, more={"ready": False, **parts_of_it}, headers={"Retry-After": "1"})
 
 
 @router.get("/metrics", response_class=Response)

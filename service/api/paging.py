@@ -2,10 +2,12 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
 from fastapi import Query, Response
+from pydantic import BaseModel
+from pydantic_core import to_json
 
 from lrtune.service.tuning.errors import InvalidField
 
@@ -28,8 +30,9 @@ def read_cursor(cursor: str | None) -> str | None:
         raise InvalidField(("cursor",), "is not one that this service gave; leave it out to begin anew") from None
 
 
-def page_of(items: Iterable[bytes], after: str | None) -> Response:
-    """A page of items that are JSON already, and the place to go on after."""
+def page_of(items: Iterable[bytes], after: str | None, **more: Sequence[BaseModel]) -> Response:
+    """A page of items that are JSON already, the place to go on after, and other members."""
+    members = b"".join(b',"%b":%b' % (name.encode(), to_json(value)) for name, value in more.items())
     cursor = json.dumps(show_cursor(after)).encode()
-    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + cursor + b"}"
+    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + cursor + members + b"}"
     return Response(body, media_type="application/json")

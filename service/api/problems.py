@@ -19,6 +19,7 @@ from lrtune.service.storage.errors import (
     StorageUnavailable,
     StorageUnsuitable,
     StorageUrlInvalid,
+    StudyUnreadable,
     WriterBusy,
 )
 from lrtune.service.tuning.errors import (
@@ -43,6 +44,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
     RequestIdTaken: (409, "request-id-taken", "The request id came before with another body"),
     UnreadableBody: (400, "unreadable-body", "The request body cannot be read"),
+    StudyUnreadable: (409, "study-unreadable", "The study cannot be read"),
     InvalidField: (422, "invalid-body", "The request body is not valid"),
     NotStorable: (422, "not-storable", "The database cannot keep this"),
     WriterBusy: (503, "standby", "This instance is a standby"),
@@ -59,7 +61,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         (400, "unreadable-body"),
         (403, "origin-not-allowed, dashboard-read-only"),
         (404, "study-not-found, trial-not-found, range-test-not-found"),
-        (409, "study-exists, lease-lost, budget-spent, request-id-taken"),
+        (409, "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable"),
         (413, "body-too-large"),
         (421, "host-not-allowed"),
         (422, "invalid-body, not-storable"),

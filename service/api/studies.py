@@ -8,7 +8,7 @@ from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts, client_of
 from lrtune.service.api.paging import Cursor, Limit, page_of, read_cursor
 from lrtune.service.tuning.views.studies import study_slices, study_view
-from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch
+from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch, UnreadableStudy
 
 router = APIRouter(route_class=JsonRoute, tags=["studies"])
 
@@ -24,10 +24,12 @@ async def create_study(body: Annotated[NewStudy, Body()], parts: Parts, request:
 
 @router.get("/v1/studies", response_model=StudyPage)
 async def list_studies(parts: Parts, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """All studies, by name."""
-    studies, after = await parts.studies.page(read_cursor(cursor), limit)
+    """All studies, by name; beside them those that cannot be read."""
+    begins = read_cursor(cursor)
+    studies, after = await parts.studies.page(begins, limit)
+    unreadable = [UnreadableStudy(name=n, detail=why) for n, why in parts.studies.unreadable(begins, after).items()]
     items = [item for some in await parts.slices.all(study_slices(studies)) for item in some]
-    return page_of(items, after)
+    return page_of(items, after, unreadable=unreadable)
 
 
 @router.get("/v1/studies/{study}")

@@ -8,6 +8,7 @@ StorageError
 ├── SchemaMismatch       the database's schema is not the one this version works with
 ├── StorageUrlInvalid    the URL names no database we can open
 ├── StudyNameTaken       a study of that name exists
+├── StudyUnreadable      what the database holds of one study cannot be read
 └── StudyMissing         there is no such study
 """
 
@@ -53,6 +54,18 @@ class StorageUrlInvalid(StorageError):
 
 class StudyNameTaken(StorageError):
     """A study of that name exists."""
+
+
+class StudyUnreadable(StorageError):
+    """What the database holds of one study cannot be read; nothing else is touched by that. `why` is a short line."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"study {name!r} cannot be read from the database ({why}): another version of lrtune wrote it, or another "
+            "program. Start the version that wrote it, restore a backup, or delete the study"
+        )
+        self.name = name
+        self.why = why
 
 
 class StudyMissing(StorageError):

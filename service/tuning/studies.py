@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.errors import StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
@@ -50,7 +50,7 @@ class Studies:
         self._engine = engine
 
     async def get(self, name: str) -> StudyMirror:
-        """The study of that name. Raises StudyNotFound."""
+        """The study of that name. Raises StudyNotFound, StudyUnreadable."""
         try:
             study = self._engine.resident(name)
             if study is None:
@@ -142,9 +142,14 @@ class Studies:
     @of_a_study
     async def delete(self, name: str, *, by: str | None = None) -> None:
         """Delete a study with its trials. Workers that hold one get 404 from then on. The log tells who it was `by`."""
-        study = await self.get(name)
-        await self._engine.delete(study).on_disk()
-        _log.info("study deleted", extra={"study": name, "trials": len(study.trials), "by": by})
+        try:
+            study = await self.get(name)
+        except StudyUnreadable:
+            change = self._engine.delete_unread(name)
+        else:
+            change = self._engine.delete(study)
+        await change.on_disk()
+        _log.info("study deleted", extra={"study": name, "trials": len(change.study.trials), "by": by})
 
     async def page(self, after: str | None, limit: int) -> tuple[list[StudyFacts], str | None]:
         """Up to `limit` studies by name, those after `after`, and the name to go on after. No study is loaded."""
@@ -160,6 +165,11 @@ class Studies:
                     return items, items[-1].name
                 items.append(found[name])
         return items, None
+
+    def unreadable(self, after: str | None, upto: str | None) -> dict[str, str]:
+        """The studies that cannot be read, by name, each with why: those past `after` and up to `upto`, where given."""
+        found = self._engine.unreadable().items()
+        return {n: why for n, why in sorted(found) if (after is None or n > after) and (upto is None or n <= upto)}
 
 
 def _differences(study: StudyMirror, body: NewStudy) -> str | None:

@@ -112,8 +112,20 @@ class Study(Reply):
     created_at: Time
 
 
+class UnreadableStudy(Reply):
+    """A study that this service cannot read from its database."""
+
+    name: str
+    detail: str
+    """Why, in a short line."""
+
+
 class StudyPage(Page[Study]):
     """A page of studies, by name."""
+
+    unreadable: list[UnreadableStudy] = Field(default_factory=list)
+    """The studies among them that cannot be read: every call about one is answered 409 `study-unreadable`, but for
+    DELETE. The others are as ever."""
 
 
 class TrialCounts(Reply):

@@ -101,6 +101,10 @@ class Verdict(Reply):
     lease_ttl_seconds: float
 
 
+ErrorText = Annotated[str, StringConstraints(max_length=20_000), BeforeValidator(storable_part)]
+"""What went wrong. NUL and lone surrogates, which no database stores, are kept as U+FFFD."""
+
+
 class Result(Body):
     """The body of `POST …/result`: the training is over."""
 
@@ -110,8 +114,7 @@ class Result(Body):
     """The final value of a complete trial; where it is left out, the last reported one."""
     standard_error: Annotated[Finite, Field(ge=0)] | None = None
     """Of the value, where it is a mean: over the folds of a cross-validation, say."""
-    error: Annotated[str, StringConstraints(max_length=20_000), BeforeValidator(storable_part)] | None = None
-    """What went wrong. NUL and lone surrogates, which no database stores, are kept as U+FFFD."""
+    error: ErrorText | None = None
 
 
 class Release(Body):
@@ -119,6 +122,9 @@ class Release(Body):
 
     lease: Lease
     checkpoint: Checkpoint | None = None
+    error: ErrorText | None = Field(default=None, exclude_if=lambda error: error is None)
+    """How the attempt was lost, where it was: then it counts, and the trial is trained again as after an expired lease,
+    up to `max_attempts` times."""
 
 
 Params = Annotated[dict[ParameterName, Choice], Field(min_length=1), Bounded(200)]

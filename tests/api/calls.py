@@ -84,8 +84,8 @@ class StudyCalls:
         found: Json = response.json()
         return found
 
-    def release(self, trial: Json, checkpoint: Json | None = None) -> Response:
-        body = {"lease": trial["lease"], "checkpoint": checkpoint}
+    def release(self, trial: Json, checkpoint: Json | None = None, **more: Any) -> Response:
+        body = {"lease": trial["lease"], "checkpoint": checkpoint, **more}
         return self.post(f"/trials/{trial['number']}/release", body)
 
     def trial(self, number: int) -> Json:

@@ -84,9 +84,10 @@ def each_study(each_client: TestClient) -> NewStudy:
 
 @pytest.fixture
 def clock(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock of `own_client`."""
+    """Both clocks of `own_client`."""
     clock = Clock()
-    monkeypatch.setattr(own_client.app.state.container.engine.mirrors, "clock", clock)  # type: ignore[attr-defined]
+    for which in ("clock", "elapsed"):
+        monkeypatch.setattr(own_client.app.state.container.engine.mirrors, which, clock)  # type: ignore[attr-defined]
     return clock
 
 

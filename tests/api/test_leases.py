@@ -41,6 +41,46 @@ def test_releasing_does_not_use_attempts_up(timed_study: NewStudy) -> None:
     assert study.finish(study.lease(), value=1.0)["state"] == "complete"
 
 
+def test_a_trial_given_back_with_an_error_has_lost_its_attempt_and_fails_after_the_last(each_study: NewStudy) -> None:
+    study = each_study(max_steps=9, max_trials=1, max_attempts=3, pruner={"name": "none"})
+    for attempt in (1, 2, 3):
+        trial = study.lease(worker="gpu-1")
+        assert (trial["number"], trial["attempt"]) == (0, attempt)
+        assert trial["resume"] == (CHECKPOINT if attempt > 1 else None)
+        shown = study.release(trial, CHECKPOINT, error="SystemExit: 1\0").json()
+        assert shown["state"] == ("waiting" if attempt < 3 else "failed")
+        assert f"gpu-1 broke attempt {attempt} off: SystemExit: 1\ufffd" in shown["error"]
+        assert_problem(study.release(trial, error="again"), 409, "lease-lost")
+    assert study.ask().json()["reason"] == "max_trials"
+
+
+def test_a_repeated_ask_whose_lease_has_ended_gets_a_new_one_or_the_reason(timed_study: NewStudy, clock: Clock) -> None:
+    study = timed_study(max_trials=1)
+    first = study.lease("once")
+    clock.advance(61)
+    study.expire()
+    second = study.lease("once")
+    assert (second["number"], second["attempt"]) == (0, 2)
+    assert second["lease"] != first["lease"]
+    assert study.lease("once") == second
+    study.release(second)
+    third = study.lease("once")
+    assert third["lease"] != second["lease"]
+    assert study.heartbeat(third).status_code == 200
+    study.finish(third, value=0.5)
+    assert study.ask("once").json() == {"done": True, "reason": "max_trials", "retry_after_seconds": None}
+
+
+def test_a_repeated_ask_that_comes_late_has_its_lease_for_the_full_time(timed_study: NewStudy, clock: Clock) -> None:
+    study = timed_study()
+    first = study.lease("once")
+    clock.advance(59)
+    assert study.lease("once") == first
+    clock.advance(59)
+    study.expire()
+    assert study.heartbeat(first).status_code == 200
+
+
 def test_a_stale_worker_cannot_touch_a_released_trial(each_study: NewStudy) -> None:
     study = each_study()
     stale = study.lease(worker="stale")

@@ -35,7 +35,7 @@ def test_lrtune_reads_what_stock_optuna_reads(filled_url: str) -> None:
     database = Database(filled_url)
     try:
         with database.read() as connection:
-            study = load_study(connection, 1, 0.0)
+            study = load_study(connection, 1)
     finally:
         database.close()
     assert study is not None

@@ -15,11 +15,13 @@ from sqlalchemy import make_url
 
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance.upgrade import upgrade
 from lrtune.service.storage.sql.statements import Op
 from tests.end_to_end.conftest import Service
 from tests.faults.conftest import until
+from tests.support.clock import Clock
 from tests.support.processes import Programs
 
 HOLDER = (
@@ -111,6 +113,38 @@ def test_a_writer_that_says_something_now_and_then_is_not_deposed(postgres_url: 
         with pytest.raises(WriterBusy):
             standby.acquire()
     writer.check_writer()
+
+
+def test_a_writer_whose_event_loop_hangs_is_deposed_though_its_threads_live(
+    postgres_url: str, opened: ExitStack
+) -> None:
+    told: list[str] = []
+    turns = Clock()
+    engine = Engine(Database(postgres_url), pulse=Pulse(turns), on_deposed=told.append)
+    opened.callback(engine.close)
+    engine.pulse.beat()
+    engine.start()
+    engine.wait_started()
+    standby = database(opened, postgres_url, depose_after_seconds=4.0)
+
+    def takes_over() -> bool:
+        try:
+            standby.acquire()
+        except WriterBusy:
+            return False
+        return True
+
+    for _ in range(24):  # 6 s: it says something every 2 s while the loop turns.
+        engine.pulse.beat()
+        assert not takes_over()
+        threading.Event().wait(0.25)
+    turns.advance(3600)
+    until(takes_over)
+    assert told == []
+    engine.pulse.beat()  # The loop turns again: what it was is noticed.
+    until(lambda: bool(told))
+    with pytest.raises(StorageUnavailable):
+        engine.check_active()
 
 
 def test_a_writer_takes_the_lock_back_from_its_own_connection_that_it_has_lost(

@@ -22,7 +22,9 @@ class Tuning:
     def __init__(self, url: str, drawers: Drawers | None = None) -> None:
         self.url = url
         self.clock = Clock()
-        self.engine = Engine(Database(url), clock=self.clock)
+        self.wall_offset = 0.0
+        """By how many seconds the wall clock was set, forwards or backwards, beside the time that elapsed."""
+        self.engine = Engine(Database(url), clock=lambda: self.clock.now + self.wall_offset, elapsed=self.clock)
         self.studies = Studies(self.engine)
         self._drawers = Drawers(1, 20.0) if drawers is None else drawers
         self.trials = Trials(self.engine, self.studies, self._drawers)

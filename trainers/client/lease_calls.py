@@ -53,8 +53,9 @@ class LeaseCalls:
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
         self._connection.post(_Told, f"{self._path}/result", body)
 
-    def release(self, checkpoint: wire.Checkpoint | None, *, once: bool = False) -> None:
-        """Gives the trial back unharmed. `once`: without retries."""
+    def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, once: bool = False) -> None:
+        """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then.
+        `once`: without retries."""
         how = {"retry": Retry(total_seconds=0)} if once else {}
-        body = wire.Release(lease=self._lease, checkpoint=checkpoint)
+        body = wire.Release(lease=self._lease, checkpoint=checkpoint, error=error)
         self._connection.post(_Told, f"{self._path}/release", body, **how)

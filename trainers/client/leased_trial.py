@@ -8,6 +8,7 @@ from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
 from lrtune.trainers.client.bodies import as_json, shown_text, valid
+from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_step, read_value
@@ -33,7 +34,10 @@ class LeasedTrial:
     - The service stops it (TrialStopped), or it is someone else's by now (LeaseLost): the block ends quietly.
     - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
       checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
-    - The process is to end (KeyboardInterrupt, SystemExit): the trial is given back with its last checkpoint.
+    - The process was told to end (Ctrl-C, a signal, a cancelled task): the trial is given back with its last
+      checkpoint, unharmed.
+    - The training leaves by itself without a word (`sys.exit`, a closed generator): this attempt is lost, and the trial
+      is trained again from its last checkpoint, up to the study's `max_attempts` times.
     - The service cannot be reached, or is broken, for longer than the client tries again: the trial is given back
       where that can still be told, and never fails for it. The exception goes on.
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
@@ -149,8 +153,10 @@ class LeasedTrial:
             self._end(str(error), lambda: self._calls.result(_outcome(error)))
         elif isinstance(error, Exception):
             self._fail(error)
-        else:
+        elif told_to_end(error):
             self._end_beside_error("released", lambda: self._calls.release(self._checkpoint))
+        else:
+            self._break_off(error)
         return isinstance(error, LeaseLost | TrialStopped)
 
     def _finish(self) -> None:
@@ -167,8 +173,12 @@ class LeasedTrial:
         if is_of_the_service(error):
             self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
-        text = shown_text("".join(traceback.format_exception(error)))
-        self._end_beside_error("failed", lambda: self._calls.result("failed", error=text[-LONGEST_ERROR:]))
+        text = _traceback(error)
+        self._end_beside_error("failed", lambda: self._calls.result("failed", error=text))
+
+    def _break_off(self, error: BaseException) -> None:
+        text = _traceback(error)
+        self._end_beside_error("attempt lost", lambda: self._calls.release(self._checkpoint, error=text))
 
     def _end(self, outcome: str, call: Any) -> None:
         self.outcome = outcome
@@ -199,6 +209,10 @@ class LeasedTrial:
         if self._keeper is None:
             raise TrialNotOpen(self.number)
         return self._keeper
+
+
+def _traceback(error: BaseException) -> str:
+    return shown_text("".join(traceback.format_exception(error)))[-LONGEST_ERROR:]
 
 
 def _outcome(stopped: TrialStopped) -> wire.Outcome:

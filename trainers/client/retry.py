@@ -1,8 +1,8 @@
 """Which failures are worth another try, and how long to wait before it.
 
 Retried: a connection that fails or breaks off, an answer that is not lrtune's own (see `answers`), and of lrtune's the
-statuses 408, 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and repeating
-the question does not bring it back.
+statuses 408, 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and
+repeating the question does not bring it back.
 """
 
 import logging

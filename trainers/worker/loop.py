@@ -7,6 +7,7 @@ from typing import Any
 
 from lrtune.service.rates.diagnosis import Direction, diagnose
 from lrtune.service.wire.search_space import is_learning_rate
+from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.study import StudyHandle
 from lrtune.trainers.errors import ServiceUnreachable, TaskKeepsFailing
@@ -28,11 +29,13 @@ def work(
     worker: str | None = None,
     anneals: bool | None = None,
     resumable: bool | None = None,
+    exits: bool = False,
 ) -> int:
     """Trains until the study has nothing left; how many trials that were.
 
     `anneals` and `resumable` default to what `@task` says about `train`. Raises Shutdown after a signal (the
-    trial in hand is given back by then), TaskKeepsFailing after three failures in a row.
+    trial in hand is given back by then), TaskKeepsFailing after three failures in a row. `sys.exit` in `train` is such
+    a failure, and costs the trial an attempt; with `exits` it ends the process, too.
     """
     trained = failures = 0
     trials = study.leases(
@@ -47,7 +50,9 @@ def work(
             _train_one(trial, train, signals)
         except ServiceUnreachable:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            if isinstance(error, SystemExit) and (exits or told_to_end(error)):
+                raise
             logger.exception("trial %d: failed", trial.number)
             failures += 1
             if failures >= MOST_FAILURES:
@@ -81,11 +86,12 @@ def run(
 
     `train` reports as it goes, or returns the final value, or both. `anneals` and `resumable` default to what `@task`
     says about it. SIGTERM and Ctrl-C give the trial in hand back first, and end in SystemExit or KeyboardInterrupt.
+    Where `train` itself calls `sys.exit`, that ends the script, and costs the trial an attempt.
     Raises TaskKeepsFailing after three failures in a row.
     """
     try:
         with Signals() as signals:
-            work(study, train, signals=signals, worker=worker, anneals=anneals, resumable=resumable)
+            work(study, train, signals=signals, worker=worker, anneals=anneals, resumable=resumable, exits=True)
     except Shutdown as shutdown:
         if shutdown.signal_number == signal.SIGINT:
             raise KeyboardInterrupt from None

@@ -8,13 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
+from lrtune.trainers.errors import Shutdown
 
-class Shutdown(BaseException):
-    """The process was told to end. Not an Exception, so that training code does not swallow it."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(f"told to end by {signal.Signals(signal_number).name}")
-        self.signal_number = signal_number
+__all__ = ["Shutdown", "Signals"]
 
 
 class Signals:

@@ -28,11 +28,14 @@ _SMALL_TRIALS, _SMALL_ROWS, _SMALL_RANGE_TESTS = 100, 1_000, 10
 class Change:
     """One change of one study: what it did to the mirror is there at once, its `rows` are to be written."""
 
-    __slots__ = ("batch", "error", "now", "rows", "study", "version")
+    __slots__ = ("batch", "elapsed", "error", "now", "rows", "study", "version")
 
     def __init__(self, study: StudyMirror) -> None:
         self.study = study
         self.now = 0.0
+        """When it is made, in seconds since the epoch: for people and rows."""
+        self.elapsed = 0.0
+        """The same by the clock that deadlines are judged by."""
         self.rows: list[Row] = []
         self.batch: Completion | None = None
         self.error: Exception | None = None
@@ -159,8 +162,10 @@ class Change:
             trial.highest = value
         last = trial.last_step
         if last is None or step > last:
+            before = trial.reached
             trial.last_step = step
-            self.study.tally.advance(trial, last or 0, step)
+            if step > before:
+                self.study.tally.advance(trial, before, step)
         self.rows.append(rows.report_row(trial, step, value))
 
     def set_state(
@@ -182,7 +187,7 @@ class Change:
         if state is TrialState.RUNNING and trial.started_at is None:
             trial.started_at = self.now
         if state.is_finished():
-            trial.finished_at = self.now
+            trial.finished_at = max(self.now, trial.started_at or 0.0)  # Where the wall clock was set back meanwhile.
         if work is not None:
             trial.work = work
             self.rows.append(rows.work_row(trial, self.study.study_id))
@@ -198,24 +203,22 @@ class Change:
         study.count_in(trial)
         self.rows.append(rows.work_row(trial, self.study.study_id))
 
-    def supersede_after(self, trial: TrialMirror, step: int) -> int:
-        """Put away the reports past `step` (-1: all) of a lost lease; return how many steps are thereby lost."""
+    def supersede_after(self, trial: TrialMirror, step: int, *, lease_number: int | None = None) -> None:
+        """Put away the reports past `step` (-1: all), as of that lease; of the latest where none is given."""
         late = {s: v for s, v in trial.intermediate.items() if s > step}
         if not late:
-            return 0
+            return
         assert trial.work is not None
         trial.touch()
-        lease_number = trial.work.leases
+        lease_number = trial.work.leases if lease_number is None else lease_number
         self.rows += [rows.superseded_row(trial, lease_number, at, value) for at, value in late.items()]
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
         self.rows.append((Op.BARRIER, {}))
-        lost = (trial.last_step or 0) - max(step, 0)
         self.study.count_out(trial)
         trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
         trial.measure_curve()
         self.study.count_in(trial)
-        return lost
 
     # Rows
 

@@ -33,7 +33,8 @@ class OpenChange:
                 raise StudyMissing(study.name)
             if not study.alive:
                 raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
-            change.now = study.last_used = mirrors.clock()
+            change.now = mirrors.clock()
+            change.elapsed = study.last_used = mirrors.elapsed()
         except BaseException:
             mirrors.lock.release()
             raise

@@ -1,11 +1,12 @@
 """The writer lock: on SQLite a lock file, on PostgreSQL an advisory lock of the connection that commits.
 
 The lock file belongs to its process until that ends. On PostgreSQL the connection of a process that was stopped or
-hangs lives on and keeps the lock. A writer says something on it every few seconds; a standby that finds it silent for
-much longer ends the connection, and with it the lock.
+hangs lives on and keeps the lock. A writer says something on it every few seconds; a standby that hears nothing for
+much longer ends the connection, and with it the lock. For how long, it measures itself: clocks of servers may be set.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from lrtune.service.storage.database.driver_errors import first_line
 from lrtune.service.storage.database.postgres_session import BATCH_LOCK_TIMEOUT_MILLISECONDS, SESSIONS_CHANGE
 from lrtune.service.storage.errors import StorageUnavailable, StorageUnsuitable, WriterBusy
+from lrtune.service.storage.memory.clocks import elapsed_seconds
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ _END_MILLISECONDS = 2_000
 _HOLDER = text("""
     select a.pid, a.backend_start,
            case when a.state like 'idle%' or a.wait_event_type = 'Client'
-                then extract(epoch from clock_timestamp() - a.state_change)::float8 end as silent_seconds
+                then a.state_change end as silent_since
     from pg_locks l join pg_stat_activity a on a.pid = l.pid
     where l.locktype = 'advisory' and l.granted and l.objsubid = 2
       and l.classid::bigint = :lock_class and l.objid::bigint = :shard
@@ -53,8 +55,33 @@ class Holder:
     """Whose connection holds the lock."""
 
     backend: Backend
-    silent_seconds: float | None
-    """For how long the server has waited for it to say something; None where it does not, or does not tell us."""
+    silent_since: datetime | None
+    """Since when the server has waited for it to say something, by the server's clock; None where it does not, or does
+    not tell us."""
+
+
+_MOST_BETWEEN_LOOKS = 2.0
+"""Where more seconds lie between two looks, the standby itself stood still, and perhaps the writer with it."""
+
+
+class _Silence:
+    """For how long a standby has looked, again and again, and heard nothing of the holder."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._of: Holder | None = None
+        self._looked_at = 0.0
+        self._seconds = 0.0
+
+    def look(self, holder: Holder) -> float:
+        """The holder as found now; the seconds for which it has been found so."""
+        now = self._clock()
+        if holder.silent_since is None or holder != self._of:
+            self._seconds = 0.0
+        else:
+            self._seconds += min(now - self._looked_at, _MOST_BETWEEN_LOOKS)
+        self._of, self._looked_at = holder, now
+        return self._seconds
 
 
 class LockFile:
@@ -92,11 +119,18 @@ class LockFile:
 class AdvisoryLock:
     """The lock of a PostgreSQL database. It remembers which connection it was last taken on."""
 
-    def __init__(self, shown_url: str, shard: int, depose_after_seconds: float) -> None:
+    def __init__(
+        self,
+        shown_url: str,
+        shard: int,
+        depose_after_seconds: float,
+        clock: Callable[[], float] = elapsed_seconds,
+    ) -> None:
         self._shown_url = shown_url
         self._shard = shard
         self._depose_after_seconds = depose_after_seconds
         self._last: Backend | None = None
+        self._silence = _Silence(clock)
 
     def take(self, connection: Connection) -> None:
         """Take it on this connection, which commits batches from now on. Raises WriterBusy, SQLAlchemyError."""
@@ -119,9 +153,9 @@ class AdvisoryLock:
         holder = _find_holder(connection, self._shard)
         if holder is None:
             return True
-        silent = holder.silent_seconds
+        silent = self._silence.look(holder)
         if holder.backend != self._last:
-            if silent is None or silent < self._depose_after_seconds:
+            if silent < self._depose_after_seconds:
                 return False
             _log.warning(
                 "the writer of %s has said nothing for %.0f s: ending its connection (backend %d) to take over",
@@ -158,7 +192,7 @@ def _find_holder(connection: Connection, shard: int) -> Holder | None:
     """Who holds the lock; None where nobody does any more."""
     row = connection.execute(_HOLDER, {"lock_class": _LOCK_CLASS, "shard": shard}).one_or_none()
     connection.commit()
-    return None if row is None else Holder(Backend(row.pid, row.backend_start), row.silent_seconds)
+    return None if row is None else Holder(Backend(row.pid, row.backend_start), row.silent_since)
 
 
 def _end(connection: Connection, backend: Backend) -> None:

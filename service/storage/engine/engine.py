@@ -14,14 +14,16 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.writer_thread import WriterThread
-from lrtune.service.storage.errors import StorageError, StudyMissing
+from lrtune.service.storage.errors import StorageError, StudyMissing, StudyUnreadable
+from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql import studies, summaries
+from lrtune.service.storage.sql import specs, studies, summaries
 from lrtune.service.storage.sql.summaries import StudyHead
 
 
@@ -37,11 +39,15 @@ class Engine:
         database: Database,
         *,
         clock: Callable[[], float] = time.time,
+        elapsed: Callable[[], float] = elapsed_seconds,
+        pulse: Pulse | None = None,
         idle_seconds: float = 600.0,
         on_deposed: Callable[[str], None] | None = None,
     ) -> None:
         self.database = database
-        self.mirrors = Mirrors(clock)
+        self.mirrors = Mirrors(clock, elapsed)
+        self.pulse = pulse or Pulse()
+        """That of the event loop that serves: whoever runs one beats it."""
         self.lock = self.mirrors.lock
         self._state = WriterState()
         self._queue = CommitQueue(self.mirrors, self._state)
@@ -54,6 +60,7 @@ class Engine:
             self._queue,
             self.committer,
             self.purge,
+            self.pulse,
             idle_seconds=idle_seconds,
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
@@ -98,18 +105,34 @@ class Engine:
         return self.mirrors.generation
 
     def clock(self) -> float:
-        """Seconds since the epoch."""
+        """Seconds since the epoch: for people and rows."""
         return self.mirrors.clock()
+
+    def elapsed(self) -> float:
+        """Seconds by the clock that deadlines are judged by."""
+        return self.mirrors.elapsed()
 
     # Reading
 
     def load_leased(self) -> None:
-        """Load every study that has trials out on lease, so that their leases are watched. Blocks."""
+        """Load every study that has trials out on lease, so that their leases are watched, but for those that cannot be
+        read. Blocks."""
         with self.database.read() as connection:
             study_ids = studies.studies_with_leases(connection)
         for study_id in study_ids:
-            with contextlib.suppress(StudyMissing):
+            with contextlib.suppress(StudyMissing, StudyUnreadable):
                 self.load(study_id)
+
+    def check_specs(self) -> None:
+        """Find the studies whose specs cannot be read, for `unreadable`. Blocks."""
+        with self.database.read() as connection:
+            found = specs.unreadable_specs(connection)
+        for study_id, error in found.items():
+            self._loader.note_unreadable(study_id, error)
+
+    def unreadable(self) -> dict[str, str]:
+        """The studies that cannot be read, as far as that was found, by name, each with why."""
+        return self.mirrors.unreadable()
 
     def study_names(self) -> dict[str, int]:
         """All studies' ids by name. Raises StorageUnavailable while this process is not the writer."""
@@ -124,7 +147,8 @@ class Engine:
             return self.mirrors.in_memory(self.mirrors.id_of(name))
 
     def facts(self, names: Sequence[str]) -> dict[str, StudyFacts]:
-        """What lists show of these studies, of those that lrtune created; none is loaded for it. Blocks."""
+        """What lists show of these studies, of those that lrtune created. None is loaded for it but
+        those with a budget of steps and trials that wait for it. Blocks."""
         found: dict[str, StudyFacts] = {}
         missing: list[int] = []
         with self.lock:
@@ -139,6 +163,10 @@ class Engine:
         for start in range(0, len(missing), summaries.MOST):
             with self.database.read() as connection:
                 found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
+        for name, one in list(found.items()):
+            if one.max_total_steps is not None and one.in_hand and not isinstance(one, StudyMirror):
+                with contextlib.suppress(StudyMissing, StudyUnreadable):  # Whether they wait in vain hangs on each.
+                    found[name] = self.load(known[name])
         return found
 
     def heads(self) -> list[StudyHead]:
@@ -159,12 +187,13 @@ class Engine:
         return self.mirrors.residents()
 
     def load_name(self, name: str) -> StudyMirror:
-        """The study of that name, loaded where it is not in memory. Blocks; raises StudyMissing."""
+        """The study of that name, loaded where it is not in memory. Blocks; raises StudyMissing, StudyUnreadable."""
         study = self.resident(name)
         return study if study is not None else self.load(self.mirrors.id_of(name))
 
     def load(self, study_id: int) -> StudyMirror:
-        """The study, read from the database where it is not in memory. Blocks; raises StudyMissing."""
+        """The study, read from the database where it is not in memory. Blocks; raises StudyMissing,
+        StudyUnreadable."""
         return self._loader.load(study_id)
 
     def pending(self, study: StudyMirror) -> Batch | None:
@@ -190,6 +219,13 @@ class Engine:
         self.check_active()
         return self.mirrors.new_study(name, directions)
 
+    def delete_unread(self, name: str) -> Change:
+        """Delete a study that cannot be read. Raises StudyMissing."""
+        with self.lock:
+            study = StudyMirror(self.mirrors.id_of(name), name, [StudyDirection.MINIMIZE])
+            self.mirrors.take_in(study)
+            return self.delete(study)
+
     def delete(self, study: StudyMirror) -> Change:
         """Delete a study and all that belongs to it: on disk it is gone under its name, and no change follows; its rows
         are removed afterwards. Raises StudyMissing where it was deleted before."""
@@ -205,9 +241,11 @@ def _head(study: StudyMirror) -> StudyHead:
     return StudyHead(study.study_id, study.name, list(study.directions), study.user_attrs, study.system_attrs)
 
 
-def open_engine(url: str, *, clock: Callable[[], float] = time.time) -> Engine:
+def open_engine(
+    url: str, *, clock: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_seconds
+) -> Engine:
     """Open the database as its writer, schema upgraded. Raises StorageError, WriterBusy where it has a writer."""
-    engine = Engine(Database(url), clock=clock)
+    engine = Engine(Database(url), clock=clock, elapsed=elapsed)
     engine.start()
     try:
         engine.wait_started()

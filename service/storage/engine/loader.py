@@ -1,13 +1,16 @@
 """Reading studies into memory: each once, however many ask for it at a time."""
 
+import logging
 import threading
 
 from lrtune.service.storage.commit.open_change import OpenChange
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
+from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.sql import studies
+
+_log = logging.getLogger(__name__)
 
 
 class StudyLoader:
@@ -22,7 +25,7 @@ class StudyLoader:
     def load(self, study_id: int) -> StudyMirror:
         """The study, read from the database where it is not in memory. Blocks.
 
-        Raises StudyMissing, StorageUnavailable.
+        Raises StudyMissing, StudyUnreadable, StorageUnavailable.
         """
         mirrors = self._mirrors
         with mirrors.lock:
@@ -41,18 +44,32 @@ class StudyLoader:
                 return study
             if pending is not None:
                 pending.wait()
-            with self._database.snapshot() as connection:
-                study = studies.load_study(connection, study_id, mirrors.clock())
+            try:
+                with self._database.snapshot() as connection:
+                    study = studies.load_study(connection, study_id)
+            except StudyUnreadable as error:
+                self.note_unreadable(study_id, error)
+                raise
+            finally:
+                with mirrors.lock:
+                    self._gates.pop(study_id, None)
             with mirrors.lock:
-                self._gates.pop(study_id, None)
                 self._queue.state.check_active()
                 if mirrors.generation != generation:
                     raise StorageUnavailable("the database went away while the study was read; try again")
                 if study is None:
                     raise StudyMissing(str(study_id))
                 mirrors.take_in(study)
+                study.renew_leases(mirrors.elapsed())
                 self._set_right(study)
             return study
+
+    def note_unreadable(self, study_id: int, error: StudyUnreadable) -> None:
+        """Remember that a study cannot be read, and log it once."""
+        with self._mirrors.lock:
+            news = self._mirrors.note_unreadable(study_id, error.why)
+        if news:
+            _log.error("%s", error)
 
     def _set_right(self, study: StudyMirror) -> None:
         """Write back where a study as loaded is not as we keep it: another process has written it meanwhile."""

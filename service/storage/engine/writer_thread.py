@@ -9,6 +9,7 @@ from lrtune.service.storage.commit.committer import Committer
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState
 from lrtune.service.storage.database.database import Database
+from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
@@ -21,12 +22,15 @@ _RETRY_SECONDS = 0.5
 _PING_SECONDS = 2.0
 _PURGE_SECONDS = 0.01
 """Between two transactions that remove rows of deleted studies: others commit meanwhile."""
+_HUNG_SECONDS = 2.0
+"""A loop that has not turned for so long serves nobody."""
 
 
 class WriterThread:
     """One database's thread. `on_active` is told of the last trial id in use whenever this process becomes the writer,
     under the mirrors' lock. Where another process became the writer in place of this one, the thread tells `on_deposed`
-    and ends; without that, it waits as standby."""
+    and ends; without that, it waits as standby. While the loop of `pulse` hangs, the thread says nothing to the
+    database and does not become the writer: a standby is to take over."""
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class WriterThread:
         queue: CommitQueue,
         committer: Committer,
         purge: Purge,
+        pulse: Pulse,
         *,
         idle_seconds: float,
         on_active: Callable[[int], None],
@@ -43,6 +48,8 @@ class WriterThread:
         self._queue = queue
         self._committer = committer
         self._purge = purge
+        self._pulse = pulse
+        self._hung = False
         self._mirrors, self._state = queue.mirrors, queue.state
         self._idle_seconds = idle_seconds
         self._on_active = on_active
@@ -71,7 +78,7 @@ class WriterThread:
         last_ping = time.monotonic()
         while True:
             closing = self._closing.is_set()
-            if self._state.name != "active" and not closing:
+            if self._state.name != "active" and not closing and not self._loop_hangs():
                 self._try_to_activate()
             if self._state.name == "active":
                 if not closing:
@@ -80,7 +87,8 @@ class WriterThread:
                     self._remove_some()  # Before the wake is cleared: meanwhile the loop leaves its batches to us.
                 self._queue.wake.clear()
                 self._check_file()
-                self._commit()
+                if closing or not self._loop_hangs():  # A commit, too, is a sign of life.
+                    self._commit()
                 if time.monotonic() - last_ping > _PING_SECONDS:
                     last_ping = time.monotonic()
                     self._checkpoint()
@@ -112,7 +120,9 @@ class WriterThread:
             _log.warning("the write-ahead log was not carried over: %s", error)
 
     def _check_connection(self) -> None:
-        """Notice a dead connection while nothing is written."""
+        """Notice a dead connection while nothing is written, and tell the standbys that this process serves."""
+        if self._loop_hangs():
+            return
         try:
             with self._committer.resting():
                 self._database.check_writer()
@@ -126,6 +136,13 @@ class WriterThread:
             self._queue.fail([], error)
         except Exception:
             _log.exception("removing a deleted study failed once")
+
+    def _loop_hangs(self) -> bool:
+        silent = self._pulse.silent_seconds
+        hung, self._hung = self._hung, silent > _HUNG_SECONDS
+        if self._hung and not hung:
+            _log.warning("the event loop has not turned for %.0f s: a standby may take over until it does", silent)
+        return self._hung
 
     def _drop_idle(self) -> None:
         with self._mirrors.lock:

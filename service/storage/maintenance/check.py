@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from optuna.trial import TrialState
-from pydantic import ValidationError
 from sqlalchemy import Connection, Table, func, inspect, or_, select
 
 from lrtune.service.storage.database.read_only import read_only, shown
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
-from lrtune.service.wire.studies import StudySpec
+from lrtune.service.storage.sql.specs import read_spec, why_unreadable
 
 _RESTORE = "restore the latest backup whose check was well (`lrtune db restore`), and report it as a bug"
 
@@ -142,10 +141,10 @@ def _specs(connection: Connection) -> Iterator[Finding]:
         select(tables.studies.c.study_id, tables.studies.c.spec, tables.studies.c.max_trials)
     ):
         try:
-            spec = StudySpec.model_validate_json(row.spec)
-        except ValidationError as error:
+            spec = read_spec(row.spec)
+        except ValueError as error:
             yield Finding(
-                "specs", f"the spec of study {row.study_id} cannot be read: {error.errors()[0]['msg']}", _RESTORE
+                "specs", f"the spec of study {row.study_id} cannot be read: {why_unreadable(error)}", _RESTORE
             )
             continue
         # The limit may be lowered while trials run: only what is over both was never allowed.

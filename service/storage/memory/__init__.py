@@ -2,6 +2,6 @@
 
 `mirrors` holds the names of all studies, those that are in memory, the next ids, and the lock on all of it. `study`
 is a study with its queues, its ranking and its counts, kept up to date with each change; `trial` a trial with its
-lease; `range_tests` a range test without its curve; `summary` what lists show of a study that is not in memory.
-Nothing here knows the database.
+lease; `range_tests` a range test without its curve; `summary` what lists show of a study that is not in memory;
+`clocks` says what time is judged by. Nothing here knows the database.
 """

@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.study import StudyMirror
 
 
@@ -17,14 +18,18 @@ class Mirrors:
     here is true while this process is the writer: whoever becomes the writer says so with `begin`.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, elapsed: Callable[[], float] = elapsed_seconds) -> None:
         self.lock = threading.RLock()
         self.clock = clock
+        """Seconds since the epoch: for people and rows."""
+        self.elapsed = elapsed
+        """Seconds that deadlines are judged by; the wall clock may be set."""
         self.generation = 0
         """How often `begin` was called: what was read from the database before is void."""
         self._names: dict[str, int] = {}
         self._resident: dict[int, StudyMirror] = {}
         self._last_ids = (0, 0)
+        self._unreadable: dict[int, str] = {}
 
     def begin(self, names: Mapping[str, int], last_ids: tuple[int, int]) -> None:
         """What was known is void: there are these studies, and these are the last study and trial ids in use."""
@@ -32,6 +37,7 @@ class Mirrors:
             self.drop_all()
             self._names = dict(names)
             self._last_ids = last_ids
+            self._unreadable.clear()
             self.generation += 1
 
     # Finding
@@ -53,7 +59,7 @@ class Mirrors:
         """The study where it is in memory; it counts as used now. Under the lock."""
         study = self._resident.get(study_id)
         if study is not None:
-            study.last_used = self.clock()
+            study.last_used = self.elapsed()
         return study
 
     def peek(self, study_id: int) -> StudyMirror | None:
@@ -66,7 +72,18 @@ class Mirrors:
         with self.lock:
             return list(self._resident.values())
 
+    def unreadable(self) -> dict[str, str]:
+        """The studies that were found to be unreadable, by name, each with why."""
+        with self.lock:
+            return {name: self._unreadable[i] for name, i in self._names.items() if i in self._unreadable}
+
     # Coming and going. Under the lock.
+
+    def note_unreadable(self, study_id: int, why: str) -> bool:
+        """The study cannot be read; whether that is news."""
+        known = self._unreadable.get(study_id)
+        self._unreadable[study_id] = why
+        return known != why
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
         """A study that is not written yet. Raises StudyNameTaken."""
@@ -80,7 +97,8 @@ class Mirrors:
 
     def take_in(self, study: StudyMirror) -> None:
         """Keep a study in memory, one just read or just made."""
-        study.last_used = self.clock()
+        study.last_used = self.elapsed()
+        self._unreadable.pop(study.study_id, None)
         self._resident[study.study_id] = study
         self._names[study.name] = study.study_id
 
@@ -97,7 +115,7 @@ class Mirrors:
 
     def drop_idle(self, idle_seconds: float, in_use: Container[int]) -> None:
         """Throw the mirrors away that nobody has used for so long: without leases, their ids not `in_use`."""
-        unused_since = self.clock() - idle_seconds
+        unused_since = self.elapsed() - idle_seconds
         for study in list(self._resident.values()):
             if study.last_used < unused_since and not study.leased and study.study_id not in in_use:
                 self.drop(study)

@@ -44,7 +44,9 @@ class Tally:
     saved_by_pruning: int = 0
     spent_on_divergence: int = 0
     reserved: int = 0
-    """Steps that running and waiting trials may still train; paused ones have none until they are promoted."""
+    """Steps that running trials may still train."""
+    awaited: int = 0
+    """Steps that waiting trials have to train to their ends; paused ones have none until they are promoted."""
 
     def add(self, trial: TrialMirror, sign: int = 1) -> None:
         """Count a trial in, or out with sign -1."""
@@ -55,19 +57,20 @@ class Tally:
             return
         self.spent_trials += sign
         self.trained += sign * trial.trained_steps
-        last = trial.last_step or 0
-        max_steps = work.max_steps
+        last, max_steps = trial.last_step or 0, work.max_steps
         if AGAIN_ATTR in trial.system_attrs and outcome != "failed":
             self.saved_by_pruning -= sign * (max_steps or 0)  # What stopping the one it trains again had saved.
         if outcome == "pruned" and max_steps is not None:
             self.saved_by_pruning += sign * max(0, max_steps - last)
         elif outcome == "diverged":
             self.spent_on_divergence += sign * last
-        elif outcome in ("running", "waiting") and max_steps is not None and not trial.paused:
-            self.reserved += sign * max(0, max_steps - last)
+        elif outcome == "running" and max_steps is not None:
+            self.reserved += sign * max(0, max_steps - trial.reached)
+        elif outcome == "waiting" and not trial.paused:
+            self.awaited += sign * trial.steps_left
 
     def advance(self, trial: TrialMirror, before: int, now: int) -> None:
-        """Count the steps that a running trial went on from `before` to `now`."""
+        """Count the steps by which a running trial went on, having reached `before` and now `now`."""
         work = trial.work
         if work is None:
             return
@@ -115,6 +118,7 @@ class StudyMirror:
     deleted: bool = False
     """Set with the deletion's own change: no change follows it."""
     last_used: float = 0.0
+    """By the clock of elapsed time."""
     misnumbered: list[tuple[int, int]] = field(default_factory=list)
     """(trial id, number) of trials whose number another process got wrong, until they are written back."""
     lapsed: list[TrialMirror] = field(default_factory=list)
@@ -215,6 +219,14 @@ class StudyMirror:
     def count_out(self, trial: TrialMirror) -> None:
         """Take `trial` out of the counts, before it changes."""
         self.tally.add(trial, -1)
+
+    def renew_leases(self, now: float) -> None:
+        """Give every lease its full time, from `now` on by the clock of elapsed time: how long nobody listened is not
+        held against those who train."""
+        if self.spec is not None:
+            for trial in self.leased.values():
+                if trial.work is not None:
+                    trial.work.expires_at = now + self.spec.lease_ttl_seconds
 
     def remember_request(self, request_id: str, number: int) -> None:
         """Note which trial answered an ask."""

@@ -55,7 +55,7 @@ class Work:
     """Set once a verdict said stop or pause: it is never taken back. A waiting trial with `paused` is paused."""
     error: str | None = None
     expires_at: float = math.inf
-    """Seconds since the epoch. In memory only."""
+    """By the clock of elapsed time, which other processes do not share: in memory only."""
 
 
 _MOST_SETS = 4096
@@ -120,7 +120,25 @@ class TrialMirror:
     @property
     def trained_steps(self) -> int:
         """Steps trained over all attempts."""
-        return (self.last_step or 0) + (self.work.lost_steps if self.work else 0)
+        return self.reached + (self.work.lost_steps if self.work else 0)
+
+    @property
+    def reached(self) -> int:
+        """The step that the latest attempt has come to: the last one reported, or the one that it went on from."""
+        last = self.last_step or 0
+        work = self.work
+        return last if work is None or work.resumed_from is None else max(last, work.resumed_from)
+
+    @property
+    def steps_left(self) -> int:
+        """Steps that a waiting trial of a known length has to train to its end, those of its checkpoint aside.
+
+        A checkpoint may lie past the last report. The steps between them count as trained with the next lease.
+        """
+        work = self.work
+        if work is None or work.max_steps is None:
+            return 0
+        return max(0, work.max_steps - min(work.checkpoint_step or 0, self.reached))
 
     def measure_curve(self) -> None:
         """Bring what is derived from the curve up to date with it."""

@@ -7,13 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, not_, select
 
 from lrtune.service.collector import loading
+from lrtune.service.storage.errors import StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql import conflicts
 from lrtune.service.storage.sql.deleted import is_deleted
 from lrtune.service.storage.sql.range_tests import read_range_tests
+from lrtune.service.storage.sql.specs import read_spec, why_unreadable
 from lrtune.service.storage.sql.trials import read_trials
-from lrtune.service.wire.studies import StudySpec
 
 
 def study_names(connection: Connection) -> dict[int, str]:
@@ -46,23 +47,23 @@ def study_of_trial(connection: Connection, trial_id: int) -> int | None:
     return found
 
 
-def load_study(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
-    """The study with all its trials, or None where there is no such study.
-
-    Leases found in the database are renewed at `now` for the study's whole time to live: how long the service was
-    away is not held against its workers.
-    """
-    with loading():
-        return _load(connection, study_id, now)
-
-
-def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | None:
+def load_study(connection: Connection, study_id: int) -> StudyMirror | None:
+    """The study with all its trials, or None where there is no such study. When its leases end is not in the database:
+    the caller gives them their time. Raises StudyUnreadable where its rows make no sense."""
     columns = optuna_tables.studies.c
     name = connection.execute(
         select(columns.study_name).where(columns.study_id == study_id, not_(is_deleted()))
     ).scalar()
     if name is None:
         return None
+    try:
+        with loading():
+            return _load(connection, study_id, name)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise StudyUnreadable(name, why_unreadable(error)) from error
+
+
+def _load(connection: Connection, study_id: int, name: str) -> StudyMirror:
     directions = connection.execute(
         select(optuna_tables.directions.c.direction)
         .where(optuna_tables.directions.c.study_id == study_id)
@@ -79,7 +80,7 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
     study.range_tests = read_range_tests(connection, study_id)
     misnumbered: list[tuple[int, int]] = []
     lapsed: list[TrialMirror] = []
-    study.enter_all(_read_all(connection, study, now, misnumbered, lapsed))
+    study.enter_all(_read_all(connection, study, misnumbered, lapsed))
     study.misnumbered, study.lapsed = misnumbered, lapsed
     return study
 
@@ -87,7 +88,6 @@ def _load(connection: Connection, study_id: int, now: float) -> StudyMirror | No
 def _read_all(
     connection: Connection,
     study: StudyMirror,
-    now: float,
     misnumbered: list[tuple[int, int]],
     lapsed: list[TrialMirror],
 ) -> Iterator[TrialMirror]:
@@ -99,12 +99,9 @@ def _read_all(
             if stored.stored_number != trial.number:
                 misnumbered.append((trial.trial_id, trial.number))
             work = trial.work
-            if work is not None and work.leased:
-                if trial.state.is_finished():
-                    work.leased = False
-                    lapsed.append(trial)
-                elif study.spec is not None:
-                    work.expires_at = now + study.spec.lease_ttl_seconds
+            if work is not None and work.leased and trial.state.is_finished():
+                work.leased = False
+                lapsed.append(trial)
             yield trial
 
 
@@ -112,7 +109,7 @@ def _load_spec(connection: Connection, study: StudyMirror) -> None:
     row = connection.execute(select(tables.studies).where(tables.studies.c.study_id == study.study_id)).one_or_none()
     if row is None:
         return
-    study.spec = StudySpec.model_validate_json(row.spec)
+    study.spec = read_spec(row.spec)
     for name in ("max_trials", "max_total_steps", "paused", "stopped", "description", "version"):
         setattr(study, name, getattr(row, name))
     study.created_at = row.created_at

@@ -1,6 +1,5 @@
 """What is shown of studies in lists, counted by the database: no trial is loaded for it."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,17 +7,14 @@ from typing import Any
 
 from optuna.study import StudyDirection
 from optuna.trial import TrialState
-from pydantic import ValidationError
 from sqlalchemy import Connection, Row, Select, case, func, select
 
 from lrtune.service.storage.memory.study import Tally
 from lrtune.service.storage.memory.summary import StudySummary
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR
+from lrtune.service.storage.sql.specs import read_spec
 from lrtune.service.storage.sql.studies import study_attrs
-from lrtune.service.wire.studies import StudySpec
-
-_log = logging.getLogger(__name__)
 
 MOST = 500
 """Studies that are read at once."""
@@ -78,9 +74,8 @@ class _Counts:
 
 def _summary(row: Row[Any], attrs: Mapping[str, Any], counts: _Counts) -> StudySummary | None:
     try:
-        spec = StudySpec.model_validate_json(row.spec)
-    except ValidationError as error:
-        _log.warning("study %s is not listed: its spec cannot be read (%s)", row.study_name, error.errors()[0]["msg"])
+        spec = read_spec(row.spec)
+    except ValueError:  # Listed as unreadable.
         return None
     return StudySummary(
         name=row.study_name,

@@ -56,7 +56,7 @@ def is_climbing(study: StudyMirror, spec: StudySpec) -> bool:
     return (
         len(study.ranking) < _ENOUGH_FULL
         and (trials is None or trials - tally.spent_trials - _kept_for_repeats(spec, trials) >= sum(plan))
-        and (total is None or total - tally.trained - tally.reserved >= cost)
+        and (total is None or total - tally.trained - tally.reserved - tally.awaited >= cost)
     )
 
 

@@ -26,9 +26,11 @@ from lrtune.service.wire.trials import Report, Verdict
 _WINDOW_LATEST = 500
 
 
-def judge(change: Change, trial: TrialMirror, fresh: Sequence[Report] = (), before: int = 0) -> Verdict:
+def judge(
+    change: Change, trial: TrialMirror, fresh: Sequence[Report] = (), before: int = 0, *, overdrawn: bool = False
+) -> Verdict:
     """The verdict on a trial on lease, after its `fresh` reports were taken in (none: on a heartbeat); `before` was the
-    last step until then.
+    last step until then. `overdrawn`: the steps that it needs now are not left in the budget.
 
     Once a trial was told to stop or to pause, that stands.
     """
@@ -39,6 +41,9 @@ def judge(change: Change, trial: TrialMirror, fresh: Sequence[Report] = (), befo
     if work.stop_reason is not None:
         return _stop(work.stop_reason, explanation_of(trial) or "it was told so before", ttl)
     reason, explanation = _reason_to_stop(change, trial, fresh, before)
+    if reason is None and overdrawn:
+        total = change.study.max_total_steps
+        reason, explanation = "study_finished", f"of {total} training steps too few are left to begin this trial again"
     if reason is None:
         return _go_on(explanation, ttl)
     change.set_work(trial, replace(work, stop_reason=reason))

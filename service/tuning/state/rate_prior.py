@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_ATTR, RANGE_TEST_ATTR
 from lrtune.service.tuning.auto.prior import quantiles_around
 from lrtune.service.tuning.state.distributions import main_learning_rate
@@ -18,6 +20,7 @@ from lrtune.service.wire.studies import StudySpec
 
 _RANGE_TEST_DECADES = 0.75
 _FUSED_DECADES = 0.5
+_PRIOR: TypeAdapter[Prior] = TypeAdapter(Prior)
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,13 @@ class RatePrior:
 
 
 def prior_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> Prior:
-    """The study's `prior` as it is now."""
-    chosen = system_attrs.get(CHOSEN_PRIOR_ATTR, spec.prior)
-    return GivenPrior.model_validate(chosen) if isinstance(chosen, dict) else chosen
+    """The study's `prior` as it is now; that of its spec where what was chosen since cannot be read."""
+    if CHOSEN_PRIOR_ATTR not in system_attrs:
+        return spec.prior
+    try:
+        return _PRIOR.validate_python(system_attrs[CHOSEN_PRIOR_ATTR], extra="ignore")
+    except ValidationError:
+        return spec.prior
 
 
 def priors_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> dict[str, RatePrior]:
@@ -45,7 +52,10 @@ def priors_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> dict[str, Rat
     if prior == "none":
         return {}
     kept = system_attrs.get(PRIOR_ATTR, {})
-    return {optimizer: RatePrior(**fields) for optimizer, fields in kept.items()}
+    return {
+        optimizer: RatePrior(fields["median"], fields["spread_decades"], fields["told"])
+        for optimizer, fields in kept.items()
+    }
 
 
 def rate_quantiles(spec: StudySpec, system_attrs: Mapping[str, Any]) -> tuple[float, ...] | None:

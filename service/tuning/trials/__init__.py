@@ -7,6 +7,6 @@ A report, in one change under the engine's lock: `leases.held_trial` checks the 
 the lease is renewed, the report goes into the mirror and its row into the change, and `pruning.verdicts.judge` decides
 whether the training goes on. Heartbeats, results and releases pass the same check: it is the only one.
 
-`leases` is the state machine of a trial; `outside` takes in points that no ask made; `replicates` trains the best once
-more.
+`leases` is the state machine of a trial, and `sweeper` takes back what nobody renews; `outside` takes in points that no
+ask made; `replicates` trains the best once more.
 """

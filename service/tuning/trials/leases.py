@@ -5,8 +5,8 @@
        └──requeue──────┘  │  └─requeue, told to pause─▶ paused ──finish──▶ pruned
                           └────────promote────────────────┘
 
-    requeue: expired, the next attempt; released, the same one. A paused trial waits, too, but is leased again only
-    once it has earned more steps; it ends where no step is left for it.
+    requeue: expired or broken off, the next attempt; released unharmed, the same one. A paused trial waits, too, but is
+    leased again only once it has earned more steps; it ends where no step is left for it.
 
 Every function here alters one trial within a change, under the engine's lock.
 """
@@ -14,6 +14,7 @@ Every function here alters one trial within a change, under the engine's lock.
 import logging
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from optuna.trial import TrialState
@@ -25,7 +26,7 @@ from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR
 from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
-from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial
+from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Report
 
 _log = logging.getLogger(__name__)
 
@@ -94,11 +95,35 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
     work = trial.work or Work()
     if work.leases:
         kept = -1 if work.checkpoint_step is None else work.checkpoint_step
-        lost = change.supersede_after(trial, kept)
+        lost = max(0, trial.reached - max(kept, 0))
+        change.supersede_after(trial, kept)
         work = replace(work, lost_steps=work.lost_steps + lost)
-    renewed = new_work(ask, max_steps, change.now + ttl_seconds, work)
+    renewed = new_work(ask, max_steps, change.elapsed + ttl_seconds, work)
     change.study.remember_request(ask.request_id, trial.number)
     change.set_state(trial, TrialState.RUNNING, work=renewed)
+
+
+def renew_as_asked(change: Change, trial: TrialMirror, ask: Ask, ttl_seconds: float) -> bool:
+    """Whether the trial is still on the lease that an earlier copy of this request was given; who gets it only now has
+    its full time. A lease that has ended is not handed out again: the ask is a new one then."""
+    work = trial.work
+    if work is None or not work.leased or work.request_id != ask.request_id:
+        return False
+    work.expires_at = change.elapsed + ttl_seconds
+    return True
+
+
+def begin_anew(change: Change, trial: TrialMirror, reports: Sequence[Report]) -> bool:
+    """Whether a trainer shows by its reports that it began at step 0, not at the checkpoint that it was given, which it
+    could not read perhaps: then it is as if there had been none."""
+    work = trial.work
+    if work is None or work.resumed_from is None or all(report.step >= work.resumed_from for report in reports):
+        return False
+    lost = work.lost_steps + trial.reached
+    change.supersede_after(trial, -1, lease_number=work.leases - 1)
+    anew = replace(work, resumed_from=None, checkpoint_uri=None, checkpoint_step=None, lost_steps=lost)
+    change.set_work(trial, anew)
+    return True
 
 
 def promote(
@@ -151,14 +176,20 @@ def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
 
 
 def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
-    """End a lease that was not renewed in time.
+    """End a lease that was not renewed in time."""
+    work = trial.work
+    assert work is not None
+    lose(change, trial, max_attempts, f"{work.worker} did not renew the lease of attempt {work.attempt} in time")
+
+
+def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str) -> None:
+    """End an attempt that was lost, as `lost` says.
 
     A trial that had been told to stop is over, one that had been told to pause is paused; any other is trained again,
     up to `max_attempts` times.
     """
     work = trial.work
     assert work is not None
-    lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
     if work.attempt >= max_attempts and work.stop_reason is None:
         finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
     else:

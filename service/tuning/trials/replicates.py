@@ -123,6 +123,6 @@ def lease_repeat(change: Change, ask: Ask, repeated: TrialMirror, trial_id: int)
     trial.distributions = repeated.distributions
     trial.system_attrs = {REPEATS_ATTR: repeats_of(repeated)}
     trial.started_at = change.now
-    trial.work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
+    trial.work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
     change.add_trial(trial)
     return trial

@@ -10,11 +10,12 @@ from weakref import WeakValueDictionary
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
 from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
-from lrtune.service.tuning.state.budget import ask_later
+from lrtune.service.tuning.state.budget import ask_later, fits
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.trials import leases, outside
@@ -43,6 +44,8 @@ _TURN_TIMEOUT_SECONDS = 12.0
 """How long an ask waits for its turn. With the limits of `Drawers` that stays below the 30 s of a client."""
 _AT_ONCE_REPORTS = 1_000
 """Of a recorded curve: a longer one is taken to pieces in a thread."""
+_MISSED_SHARE = 1 / 6
+"""Of a lease's time: half of what lies between two renewals of the SDK. In a longer pause one may have been missed."""
 
 
 class Trials:
@@ -118,6 +121,7 @@ class Trials:
             assert trial.work is not None
             check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
             self._renew(change, trial)
+            overdrawn = leases.begin_anew(change, trial, body.reports) and not fits(study, 0)
             fresh, before = [], trial.last_step or 0
             for report in body.reports:
                 if report.step not in trial.intermediate:
@@ -125,7 +129,7 @@ class Trials:
                     fresh.append(report)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            verdict = judge(change, trial, fresh, before)
+            verdict = judge(change, trial, fresh, before, overdrawn=overdrawn)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return verdict
 
@@ -157,7 +161,7 @@ class Trials:
     @of_a_study
     async def release(self, name: str, number: int, body: Release) -> tuple[StudyMirror, TrialMirror]:
         """Give a trial back; it is leased again in the same attempt, one told to pause once it has earned more steps.
-        Raises LeaseLost, InvalidField."""
+        With an `error` the attempt is lost, and counts. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
             trial = leases.held_trial(study, number, body.lease)
@@ -165,14 +169,19 @@ class Trials:
             check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            leases.requeue(change, trial, lost=None)
+            if body.error is None:
+                leases.requeue(change, trial, lost=None)
+            else:
+                assert study.spec is not None
+                lost = f"{trial.work.worker} broke attempt {trial.work.attempt} off: {body.error}"
+                leases.lose(change, trial, study.spec.max_attempts, lost)
         await change.on_disk()
         return study, trial
 
     def _renew(self, change: Change, trial: TrialMirror) -> None:
         assert trial.work is not None
         assert change.study.spec is not None
-        trial.work.expires_at = change.now + change.study.spec.lease_ttl_seconds
+        trial.work.expires_at = change.elapsed + change.study.spec.lease_ttl_seconds
 
     # From outside
 
@@ -202,19 +211,45 @@ class Trials:
     # In the background
 
     def expire(self) -> int:
-        """Take back the leases that were not renewed in time; return how many. Does not wait for the commit."""
-        now = self._engine.clock()
+        """Take back the leases that were not renewed in time; return how many. Does not wait for the commit. Raises
+        StorageUnavailable."""
         count = 0
         for study in self._engine.residents():
-            with self._engine.lock:
-                late = [t for t in study.leased.values() if t.work is not None and t.work.expires_at < now]
-                if not late or study.spec is None or not study.alive:
-                    continue
-                with self._engine.change(study) as change:
-                    for trial in late:
-                        leases.expire(change, trial, study.spec.max_attempts)
-                count += len(late)
+            try:
+                count += self._expire_of(study)
+            except StorageError:
+                raise
+            except Exception:  # Whatever is wrong with one study, the leases of the others are watched.
+                _log.exception("the leases of study %s could not be taken back", study.name)
         return count
+
+    def _expire_of(self, study: StudyMirror) -> int:
+        with self._engine.lock:
+            now = self._engine.elapsed()
+            late = [t for t in study.leased.values() if t.work is not None and t.work.expires_at < now]
+            if not late or study.spec is None or not study.alive:
+                return 0
+            with self._engine.change(study) as change:
+                for trial in late:
+                    leases.expire(change, trial, study.spec.max_attempts)
+            return len(late)
+
+    def make_up(self, silent_seconds: float) -> None:
+        """Nothing was served for so long, so that no renewal was heard: it is not held against who trains.
+
+        That time does not count; where a renewal may have been missed, the lease has its full time again.
+        """
+        for study in self._engine.residents():
+            with self._engine.lock:
+                if study.spec is None:
+                    continue
+                now, ttl = self._engine.elapsed(), study.spec.lease_ttl_seconds
+                if silent_seconds >= ttl * _MISSED_SHARE:
+                    study.renew_leases(now)
+                    continue
+                for trial in study.leased.values():
+                    if trial.work is not None:
+                        trial.work.expires_at = min(trial.work.expires_at + silent_seconds, now + ttl)
 
 
 def _keep_checkpoint(change: Change, trial: TrialMirror, checkpoint: Checkpoint) -> None:

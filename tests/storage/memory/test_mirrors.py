@@ -17,7 +17,7 @@ def clock() -> Clock:
 @pytest.fixture
 def mirrors(clock: Clock) -> Mirrors:
     """Those of a database with the studies a (1) and b (2), none in memory; the last trial is 10."""
-    mirrors = Mirrors(clock)
+    mirrors = Mirrors(elapsed=clock)
     mirrors.begin({"a": 1, "b": 2}, (2, 10))
     return mirrors
 

@@ -1,10 +1,17 @@
+import asyncio
 import math
+import os
+import signal
+import sys
 import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
 from lrtune import Client, LeasedTrial, LrtuneError, ServiceError, TrialPaused, TrialStopped
-from lrtune.trainers.errors import NothingReported, TrialNotOpen
+from lrtune.trainers.errors import NothingReported, Shutdown, TrialNotOpen
 from tests.fake_service import FakeService, lease_lost, problem
 
 
@@ -110,15 +117,77 @@ def test_an_error_is_not_hidden_by_one_of_the_service(client: Client, service: F
         1 / 0  # noqa: B018
 
 
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
-def test_an_ending_process_gives_its_trial_back(
-    client: Client, service: FakeService, ending: type[BaseException]
+@pytest.mark.parametrize("ending", [KeyboardInterrupt(), Shutdown(signal.SIGTERM), asyncio.CancelledError()])
+def test_a_process_that_is_told_to_end_gives_its_trial_back_unharmed(
+    client: Client, service: FakeService, ending: BaseException
 ) -> None:
-    with pytest.raises(ending), lease(client) as trial:  # noqa: PT012
+    with pytest.raises(type(ending)), lease(client) as trial:  # noqa: PT012
         trial.report(1, 0.5, checkpoint="file:///a")
         raise ending
-    assert service.bodies("/release")[0]["checkpoint"] == {"uri": "file:///a", "step": 1}
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///a", "step": 1}}]
     assert service.bodies("/result") == []
+
+
+class Handler:
+    def __call__(self, number: int, frame: object) -> None:
+        sys.exit(number)
+
+    def method(self, number: int, frame: object) -> None:
+        self(number, frame)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [lambda number, _: sys.exit(number), Handler(), Handler().method, partial(lambda code, *_: sys.exit(code), 0)],
+    ids=["function", "object", "method", "partial"],
+)
+def test_a_script_whose_own_signal_handler_exits_gives_its_trial_back_unharmed(
+    client: Client, service: FakeService, handler: Any
+) -> None:
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        with pytest.raises(SystemExit), lease(client):  # noqa: PT012
+            os.kill(os.getpid(), signal.SIGUSR1)
+            pytest.fail("the handler must exit")
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": None}]
+
+
+def test_a_library_that_makes_an_exit_of_ctrl_c_gives_its_trial_back_unharmed(
+    client: Client, service: FakeService
+) -> None:
+    with pytest.raises(SystemExit), lease(client):  # noqa: PT012
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": None}]
+
+
+@pytest.mark.parametrize("code", [None, 0, 1, "no GPU"])
+def test_a_training_that_exits_by_itself_loses_its_attempt_with_its_checkpoint_kept(
+    client: Client, service: FakeService, code: object
+) -> None:
+    with pytest.raises(SystemExit), lease(client) as trial:  # noqa: PT012
+        trial.report(1, 0.5, checkpoint="file:///a")
+        sys.exit(code)  # type: ignore[arg-type]
+    (release,) = service.bodies("/release")
+    assert release["checkpoint"] == {"uri": "file:///a", "step": 1}
+    assert "sys.exit(code)" in release["error"]
+    assert service.bodies("/result") == []
+    assert trial.outcome == "attempt lost"
+
+
+def test_a_training_in_a_generator_that_is_closed_loses_its_attempt(client: Client, service: FakeService) -> None:
+    def steps() -> Iterator[int]:
+        with lease(client):
+            yield from range(9)
+
+    training = steps()
+    next(training)
+    training.close()
+    assert "GeneratorExit" in service.bodies("/release")[0]["error"]
 
 
 def test_a_resumed_trial_given_back_keeps_its_old_checkpoint(client: Client, service: FakeService) -> None:

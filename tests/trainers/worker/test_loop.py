@@ -1,6 +1,7 @@
 import logging
 import os
 import signal
+import sys
 
 import httpx2
 import pytest
@@ -92,6 +93,36 @@ def test_failures_count_in_a_row_only(client: Client, service: FakeService) -> N
 
     run(client.study("s"), train)
     assert len(service.bodies("/result")) == 8
+
+
+def test_a_task_that_exits_costs_an_attempt_and_the_worker_goes_on(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    def train(trial: LeasedTrial) -> float:
+        if trial.number == 0:
+            sys.exit("no GPU")
+        return 0.5
+
+    with Signals() as signals:
+        assert work(client.study("s"), train, signals=signals) == 2
+    assert "no GPU" in service.bodies("/release")[0]["error"]
+    assert [body["state"] for body in service.bodies("/result")] == ["complete"]
+    assert "no GPU" in caplog.text
+
+
+def test_a_worker_whose_task_keeps_exiting_gives_up(client: Client, service: FakeService) -> None:
+    service.max_trials = 9
+    with pytest.raises(TaskKeepsFailing, match="SystemExit: 3"), Signals() as signals:
+        work(client.study("s"), lambda _: sys.exit(3), signals=signals)
+    assert len(service.bodies("/release")) == 3
+
+
+def test_in_a_script_an_exit_of_the_training_ends_the_script_and_costs_an_attempt(
+    client: Client, service: FakeService
+) -> None:
+    with pytest.raises(SystemExit, match="3"):
+        run(client.study("s"), lambda _: sys.exit(3))
+    assert [bool(body["error"]) for body in service.bodies("/release")] == [True]
 
 
 def test_a_service_that_is_gone_is_no_failure_of_the_task(client: Client, service: FakeService) -> None:

@@ -7,16 +7,16 @@ from dataclasses import replace
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import FIXED_ATTR, LADDER_ATTR
 from lrtune.service.tuning.fidelity.ladder import is_climbing, snapshot_for_ladder
 from lrtune.service.tuning.fidelity.pausing import insists, pauses
 from lrtune.service.tuning.fidelity.short_trainings import is_short, ladder_of
 from lrtune.service.tuning.sampling.snapshots import snapshot_for, snapshot_for_choice
-from lrtune.service.tuning.state.budget import ask_at_once, ask_later, spent, why_none
+from lrtune.service.tuning.state.budget import affordable, ask_at_once, ask_later, fits, spent
 from lrtune.service.tuning.state.outcomes import explain
 from lrtune.service.tuning.trials import leases
-from lrtune.service.tuning.trials.ask import idle
+from lrtune.service.tuning.trials.ask import idle, shortage
 from lrtune.service.tuning.trials.ask.to_draw import (
     LadderOrNew,
     NewTrial,
@@ -34,17 +34,14 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
     """Answer the ask where that takes no drawing."""
     study = change.study
     known = study.requests.get(ask.request_id)
-    if known is not None:
-        work = study.trials[known].work
-        if work is not None and work.request_id == ask.request_id and work.lease is not None:
-            return leases.leased_view(study.trials[known], spec.lease_ttl_seconds)
-    nothing = why_none(study)
+    if known is not None and leases.renew_as_asked(change, study.trials[known], ask, spec.lease_ttl_seconds):
+        return leases.leased_view(study.trials[known], spec.lease_ttl_seconds)
+    nothing = shortage.why_none(change)
     if nothing is not None:
         return nothing
-    waiting = _next_waiting(study, ask, spec)
-    if waiting is None:
+    trial = _next_waiting(study, ask, spec)
+    if trial is None:
         return _begin_another(engine, change, ask, spec)
-    trial = study.trials[waiting]
     if trial.params:
         steps = trial.work.max_steps if trial.work and trial.work.leases else spec.max_steps
         leases.lease_again(change, trial, ask, steps, spec.lease_ttl_seconds)
@@ -53,11 +50,9 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
     return WaitingTrial(snapshot_for(spec, study, fixed), trial, fixed)
 
 
-def _next_waiting(study: StudyMirror, ask: Ask, spec: StudySpec) -> int | None:
-    """The waiting trial that comes first; short ones are for trainers that anneal."""
-    if ask.anneals:
-        return next(iter(study.waiting), None)
-    return next((n for n in study.waiting if not is_short(study.trials[n].system_attrs, spec.max_steps)), None)
+def _next_waiting(study: StudyMirror, ask: Ask, spec: StudySpec) -> TrialMirror | None:
+    """The waiting trial that comes first, of those whose steps are left; short ones are for trainers that anneal."""
+    return next((t for t in affordable(study) if ask.anneals or not is_short(t.system_attrs, spec.max_steps)), None)
 
 
 def _begin_another(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial | ToDraw:
@@ -68,7 +63,8 @@ def _begin_another(engine: Engine, change: Change, ask: Ask, spec: StudySpec) ->
         trial = lease_repeat(change, ask, repeated, engine.new_trial_id())
         return leases.leased_view(trial, spec.lease_ttl_seconds)
     if spent(study) is not None:
-        return _lengthen(change, ask, spec) if study.waiting else _begin_paused(study, ask, spec)
+        short = next((n for n in study.waiting if is_short(study.trials[n].system_attrs, spec.max_steps)), None)
+        return _begin_paused(study, ask, spec) if short is None else _lengthen(change, ask, spec, study.trials[short])
     number = len(study.trials)
     if ask.anneals and is_climbing(study, spec) and not idle.ladder_is_over(study):
         if idle.ladder_waits(study, ask):
@@ -92,22 +88,18 @@ def _begin_paused(study: StudyMirror, ask: Ask, spec: StudySpec) -> NoTrial | Pa
     return PausedOnly(snapshot, len(study.trials), insists(study), bool(study.leased))
 
 
-def _lengthen(change: Change, ask: Ask, spec: StudySpec) -> LeasedTrial | NoTrial:
-    """All that is left are short trials that wait for a trainer that anneals: one that does not trains the first of
-    them in full. Where the steps for that are not left, and nobody else is at work, it is over."""
+def _lengthen(change: Change, ask: Ask, spec: StudySpec, trial: TrialMirror) -> LeasedTrial | NoTrial:
+    """All that can be trained are short trials that wait for a trainer that anneals: one that does not trains the first
+    of them in full. Where the steps for that are not left, and nobody else is at work, it is over."""
     study = change.study
-    trial = study.trials[next(iter(study.waiting))]
     assert trial.work is not None
-    assert trial.work.max_steps is not None
     assert spec.max_steps is not None
-    total, tally = study.max_total_steps, study.tally
-    kept = max(0, trial.work.max_steps - (trial.last_step or 0))
-    if total is not None and tally.trained + tally.reserved - kept + spec.max_steps > total:
+    if not fits(study, spec.max_steps):
         if study.leased:
             return ask_later()
         explain(change, trial, "given back as a short training; no trainer that anneals asked for it again")
         leases.finish(change, trial, "pruned")
-        return why_none(study) or ask_at_once()
+        return shortage.why_none(change) or ask_at_once()
     change.set_work(trial, replace(trial.work, checkpoint_uri=None, checkpoint_step=None))
     change.set_trial_attr(trial, LADDER_ATTR, spec.max_steps, system=True)
     leases.lease_again(change, trial, ask, spec.max_steps, spec.lease_ttl_seconds)

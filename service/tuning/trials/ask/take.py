@@ -20,11 +20,11 @@ from lrtune.service.tuning.sampling.drawn import (
     Point,
     RepeatedPoint,
 )
-from lrtune.service.tuning.state.budget import affords, ask_at_once, ask_later, spent, why_none
+from lrtune.service.tuning.state.budget import affords, any_affordable, ask_at_once, ask_later, is_affordable, spent
 from lrtune.service.tuning.state.outcomes import explain, explanation_of
 from lrtune.service.tuning.state.sampler_trouble import note_trouble
 from lrtune.service.tuning.trials import leases
-from lrtune.service.tuning.trials.ask import idle
+from lrtune.service.tuning.trials.ask import idle, shortage
 from lrtune.service.tuning.trials.ask.to_draw import (
     LadderOrNew,
     NewTrial,
@@ -44,7 +44,7 @@ def take(
     study = change.study
     if isinstance(drawn, RepeatedPoint):
         change.set_study_attr(EXHAUSTED_ATTR, True, system=True)
-    nothing = why_none(study)
+    nothing = shortage.why_none(change)
     if nothing is not None:
         return nothing
     match to_draw, drawn:
@@ -84,10 +84,10 @@ def _lease_waiting(
     change: Change, ask: Ask, spec: StudySpec, trial: TrialMirror, point: Point
 ) -> LeasedTrial | NoTrial:
     study = change.study
-    if trial.number not in study.waiting:
+    if trial.number not in study.waiting or not is_affordable(study, trial):
         return ask_at_once()
     _keep_of_study(change, point, trial.number)
-    work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
+    work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
     for name, distribution in point.distributions.items():
         change.set_param(trial, name, distribution, point.params[name])
     for key, value in point.trial_attrs.items():
@@ -111,7 +111,7 @@ def _lease_new(
     trial.system_attrs = point.trial_attrs
     trial.started_at = change.now
     steps = point.steps if isinstance(point, LadderPoint) else spec.max_steps
-    trial.work = leases.new_work(ask, steps, change.now + spec.lease_ttl_seconds)
+    trial.work = leases.new_work(ask, steps, change.elapsed + spec.lease_ttl_seconds)
     change.add_trial(trial)
     return leases.leased_view(trial, spec.lease_ttl_seconds)
 
@@ -127,7 +127,7 @@ def _end_paused(change: Change, *, others_train: bool) -> NoTrial:
     """No new trial may be begun, and none of the paused ones has earned more steps: as soon as no trial is in training
     that could change this, they are over. `others_train`: whether one was when this was found."""
     study = change.study
-    if others_train or study.leased or study.waiting:
+    if others_train or study.leased or any_affordable(study):
         return ask_later()
     used_up = spent(study)
     if used_up is None:
@@ -137,4 +137,4 @@ def _end_paused(change: Change, *, others_train: bool) -> NoTrial:
         told = (explanation_of(trial) or "paused").partition("; it goes on")[0]
         explain(change, trial, f"{told}; it earned no more steps before {used_up} was spent")
         leases.finish(change, trial, "pruned")
-    return why_none(study) or ask_at_once()
+    return shortage.why_none(change) or ask_at_once()
