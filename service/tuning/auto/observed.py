@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 import numpy as np
 from optuna.study import StudyDirection
@@ -95,7 +96,27 @@ def observe(
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
         final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
+        failed=failures(trials, space, failed_counts),
     )
+
+
+def failures(trials: Sequence[FrozenTrial], space: Space, failed_counts: bool = True) -> Floats:
+    """The points (m, columns) of the `trials`, in their order, that failed, but not by diverging.
+
+    Those that failed before any training worked are left out: a mistake that was mended since says nothing of the
+    space, and beside the first trials that work it would look as if all else failed.
+    """
+    since = dropwhile(lambda trial: not _worked(trial), trials)
+    failed = (t for t in since if t.state is TrialState.FAIL and t.params and not has_diverged(t, failed_counts))
+    rows = [space.encode(trial.params) for trial in failed]
+    return np.array(rows).reshape(len(rows), space.columns)
+
+
+def _worked(trial: FrozenTrial) -> bool:
+    """Whether the training did not fail, and has come to something."""
+    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+        return True
+    return trial.state is TrialState.RUNNING and bool(trial.intermediate_values)
 
 
 def curve_of(reported: Mapping[int, float], sign: float, needed: Sequence[int], first: int) -> list[float]:

@@ -106,7 +106,7 @@ def _along(
     mean, covariance = model.process.covariance(points)
     if not np.isfinite(mean).all():
         return None
-    stable = model.stability.safe(points)
+    stable = model.odds.stability.safe(points)
     finished = model.evidence.cube[model.evidence.finished, column]
     diverged = model.evidence.cube[model.evidence.diverged, column]
     alone = points.shape[1] == 1
@@ -118,7 +118,7 @@ def _along(
     # trainings have diverged.
     past = 0.0 if len(diverged) else _FARTHEST_DECADES / decades
     tried = places <= float(finished.max()) + past + 1e-9
-    safe = stable >= np.minimum(model.stability.required(points), stable[tried].max())
+    safe = stable >= np.minimum(model.odds.stability.required(points), stable[tried].max())
     centre, first, last = _plateau(np.where(safe & tried, mean, np.inf), places)
     # Among many parameters the best trial's own rate, where it is safe: no other was trained with these parameters.
     own = float(point[column])
