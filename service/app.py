@@ -5,7 +5,6 @@ import contextlib
 import logging
 import warnings
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 
 import optuna
@@ -37,12 +36,12 @@ from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
 from lrtune.service.tuning.history import recording
+from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.wire.trials import Problem
 
 _log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 0.5
-_DRAWERS = 2
 
 
 def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None = None) -> FastAPI:
@@ -60,7 +59,7 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         engine.start()
-        with ThreadPoolExecutor(_DRAWERS, thread_name_prefix="lrtune-draw") as drawers:
+        with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
             app.state.container = Container.over(engine, drawers, metrics)
             sweeper = asyncio.create_task(_sweep(app.state.container), name="lrtune-sweeper")
             try:

@@ -6,6 +6,7 @@ import errno
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 
 import structlog
@@ -20,6 +21,8 @@ from lrtune.service.uvicorn_options import UVICORN_OPTIONS
 _LEVELS = ("debug", "info", "warning", "error")
 _DRAIN_SECONDS = 10
 _DEPOSED_DRAIN_SECONDS = 1
+_SWITCH_SECONDS = 0.0005
+"""How long a thread that draws keeps the interpreter while the event loop waits for it; Python's own is 5 ms."""
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
@@ -51,6 +54,7 @@ def run(settings: Settings) -> None:
     shown = f"[{host}]" if ":" in host else host
     server.address = f"http://{shown}:{port}"
     server.state = app.state
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with contextlib.closing(bound):
         server.run(sockets=[bound])
     if server.deposed:

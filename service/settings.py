@@ -28,3 +28,7 @@ class Settings(BaseSettings):
     left out. Whoever reaches it may change studies."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
     """On PostgreSQL a standby takes over from a writer that was stopped or hangs, once it was silent for so long."""
+    drawers: Annotated[int, Field(ge=1, le=64)] = 2
+    """How many trials are drawn at a time, of different studies: threads. Draws of one study take turns."""
+    sampler_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How long a draw may take. Then its trial is drawn at random, with the reason kept on it."""

@@ -1,7 +1,6 @@
 """What the endpoints work with: one object an app, found through `Depends`."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.state.watchers import Watchers
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.range_tests import RangeTests
+from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
 
 
@@ -27,7 +27,7 @@ class Container:
     metrics: Metrics
 
     @classmethod
-    def over(cls, engine: Engine, drawers: ThreadPoolExecutor, metrics: Metrics) -> "Container":
+    def over(cls, engine: Engine, drawers: Drawers, metrics: Metrics) -> "Container":
         """Wire the parts together. Call it in the event loop that will serve."""
         studies = Studies(engine)
         watchers = Watchers(asyncio.get_running_loop())

@@ -150,6 +150,15 @@ class Record(Body):
         return self
 
 
+class Drawn(Reply):
+    """What drew a trial."""
+
+    by: str
+    """A sampler's name."""
+    reason: str
+    """Why it was this one."""
+
+
 class Trial(Reply):
     """A trial as the service holds it."""
 
@@ -164,6 +173,8 @@ class Trial(Reply):
     """The trial whose training this one repeats, with another seed; null where it repeats none."""
     again: int | None = None
     """The trial, stopped before, that this one trains again from its start, since it leads now; else null."""
+    drawn: Drawn | None = None
+    """What drew it and why, where the study's sampler failed or took too long; else null."""
     worker: str | None
     step: int | None
     """The last step reported."""

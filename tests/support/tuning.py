@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.studies import Studies
+from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
 from lrtune.service.wire.studies import NewStudy
 from tests.support.clock import Clock
@@ -19,12 +19,12 @@ Result = TypeVar("Result")
 class Tuning:
     """Studies and trials over one database. Use it in a `with`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, drawers: Drawers | None = None) -> None:
         self.url = url
         self.clock = Clock()
         self.engine = Engine(Database(url), clock=self.clock)
         self.studies = Studies(self.engine)
-        self._drawers = ThreadPoolExecutor(1)
+        self._drawers = Drawers(1, 20.0) if drawers is None else drawers
         self.trials = Trials(self.engine, self.studies, self._drawers)
         self._runner = asyncio.Runner()
 
@@ -37,7 +37,6 @@ class Tuning:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.engine.close()
-        self._drawers.shutdown()
         self._runner.close()
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -48,6 +48,9 @@ WHOLE_ATTR = "lrtune:whole"
 REPEATS_ATTR = "lrtune:repeats"
 """The number of the trial that this one repeats, a replicate."""
 
+DRAWN_ATTR = "lrtune:drawn"
+"""Of a trial that the study's sampler could not draw: what drew it instead (`by`) and why (`reason`)."""
+
 REQUEST_ATTR = "lrtune:request_id"
 """Of a trial that was enqueued or recorded: the id of the request that made it."""
 
@@ -58,3 +61,7 @@ DIVERGED_ATTR = "constraints:diverged"
 
 FIXED_ATTR = "fixed_params"
 """Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
+
+GENERATION_ATTR = "cma:generation"
+"""The generation of CMA-ES that a trial was drawn in. Optuna keeps a pickled optimizer beside it, which nothing here
+ever reads."""

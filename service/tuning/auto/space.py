@@ -10,6 +10,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 from lrtune.service.tuning.auto.evidence import Floats
 from lrtune.service.wire.search_space import is_learning_rate
+from lrtune.service.wire.values import nearest_value
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,7 @@ class _Axis:
             return self.distribution.choices[int(np.argmax(row[self.first : self.first + self.width]))]
         assert isinstance(self.distribution, FloatDistribution | IntDistribution)
         shown = self.low + float(row[self.first]) * (self.high - self.low)
-        value = math.exp(shown) if self.log else shown
-        if self.step is not None:
-            value = self.distribution.low + round((value - self.distribution.low) / self.step) * self.step
-        value = min(max(value, self.distribution.low), self.distribution.high)
-        return round(value) if isinstance(self.distribution, IntDistribution) else value
+        return nearest_value(self.distribution, math.exp(shown) if self.log else shown)
 
 
 class Space:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -14,6 +15,7 @@ from lrtune.service.tuning.fidelity.ladder import next_step
 from lrtune.service.tuning.fidelity.pausing import Promotion, choose
 from lrtune.service.tuning.fidelity.short_trainings import for_full
 from lrtune.service.tuning.sampling.drawn import (
+    Fallback,
     LadderPoint,
     LadderWaits,
     NothingEarned,
@@ -26,6 +28,7 @@ from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.samplers import build_sampler
 from lrtune.service.tuning.state.distributions import drawing_order, main_learning_rate
 from lrtune.service.tuning.state.folds import steps_are_folds
+from lrtune.service.tuning.state.params import possible_params, with_parents
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.tuning.state.staged_storage import StagedStorage, Written
 from lrtune.service.wire import methods
@@ -33,6 +36,9 @@ from lrtune.service.wire.search_space import is_active
 from lrtune.service.wire.studies import StudySpec
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_TOLD = 300
+"""Characters of an error that are kept with a trial."""
 
 
 def draw(
@@ -51,19 +57,32 @@ def draw(
     snapshot = for_full(spec, snapshot)
     if random or draws_at_once(spec, snapshot):
         return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
-    staged = _staged_trial(number, trial_id, fixed)
+    given = _with_parents(spec, fixed, {}, number)
+    staged = _staged_trial(number, trial_id, given)
     storage = StagedStorage(snapshot, staged)
     pruner = NopPruner() if steps_are_folds(spec) else build_pruner(spec, snapshot.max_trials)
-    study = storage.study(build_sampler(spec, number, snapshot.system_attrs), pruner)
+    study = storage.study(build_sampler(spec, number, snapshot), pruner)
     trial = optuna.Trial(study, trial_id)
     distributions = snapshot.distributions
     for name in drawing_order(spec.search_space):
         if is_active(spec.search_space[name], staged.params):
             _suggest(trial, name, distributions[name])
-    params = dict(staged.params)  # In the order of drawing: bruteforce looks for the trials in its tree by it.
-    chosen = {name: distributions[name] for name in params}
-    exhausted = enumerates(spec) and not fixed and any(params == t.params for t in snapshot.trials)
-    return (RepeatedPoint if exhausted else Point)(params, chosen, storage.written)
+    params = possible_params(spec.search_space, staged.params)  # In the order of drawing: bruteforce needs it.
+    exhausted = enumerates(spec) and not given and any(params == t.params for t in snapshot.trials)
+    return (RepeatedPoint if exhausted else Point)(params, _distributions_of(params, snapshot), storage.written)
+
+
+def _with_parents(
+    spec: StudySpec, fixed: Mapping[str, Any] | None, beside: Mapping[str, Any], number: int
+) -> dict[str, Any]:
+    """What is fixed, with what it needs to exist: a parent that was left out is drawn among its fitting values."""
+    if not fixed:
+        return {}
+    return with_parents(spec.search_space, fixed, beside, generator(spec.sampler.seed, number))
+
+
+def _distributions_of(params: Mapping[str, Any], snapshot: Snapshot) -> dict[str, BaseDistribution]:
+    return {name: snapshot.distributions[name] for name in params}
 
 
 def _staged_trial(number: int, trial_id: int, fixed: Mapping[str, Any] | None) -> FrozenTrial:
@@ -91,32 +110,56 @@ def draws_at_once(spec: StudySpec, snapshot: Snapshot) -> bool:
 def _draw_at_once(
     spec: StudySpec, snapshot: Snapshot, number: int, fixed: Mapping[str, Any], point: Mapping[str, Any] | None
 ) -> Point:
-    given = {**(point or {}), **fixed}
+    given = {**(point or {}), **_with_parents(spec, fixed, point or {}, number)}
     source = generator(spec.sampler.seed, number)
     params: dict[str, Any] = {}
     for name in drawing_order(spec.search_space):
         parameter = spec.search_space[name]
         if is_active(parameter, params):
             params[name] = given[name] if name in given else random_value(parameter, source)
-    chosen = {name: snapshot.distributions[name] for name in params}
+    params = possible_params(spec.search_space, params)
     exhausted = point is not None and not point and not fixed
-    return (RepeatedPoint if exhausted else Point)(params, chosen, Written())
+    return (RepeatedPoint if exhausted else Point)(params, _distributions_of(params, snapshot), Written())
 
 
 def draw_or_random(
     spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None = None
 ) -> Point:
-    """Like `draw`; where the study's sampler fails, the trial is drawn at random and the failure is logged."""
+    """Like `draw`; where the study's sampler fails, the trial is drawn at random, and the failure is logged and kept
+    with it."""
     try:
         return draw(spec, snapshot, number, trial_id, fixed)
-    except Exception:
+    except Exception as error:
         _log.exception(
             "sampler %s failed on trial %d of %s; drawing it at random",
             spec.sampler.name,
             number,
             snapshot.name,
         )
-        return draw(spec, snapshot, number, trial_id, fixed, random=True)
+        return draw_instead(spec, snapshot, number, trial_id, fixed, f"it failed: {_told(error)}")
+
+
+def draw_instead(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, fixed: Mapping[str, Any] | None, why: str
+) -> Point:
+    """A random draw, microseconds, since the study's sampler cannot draw: `why`."""
+    point = draw(spec, snapshot, number, trial_id, fixed, random=True)
+    return replace(point, fallback=Fallback("random", f"sampler {spec.sampler.name}: {why}"))
+
+
+def _without_choice(
+    spec: StudySpec, snapshot: Snapshot, number: int, trial_id: int, what: str, error: Exception
+) -> Point:
+    """A draw where the choice that should have been made before it failed."""
+    _log.exception("%s of %s failed; drawing trial %d", what, snapshot.name, number)
+    point = draw_or_random(spec, snapshot, number, trial_id)
+    if point.fallback is not None:
+        return point
+    return replace(point, fallback=Fallback(spec.sampler.name, f"{what} failed: {_told(error)}"))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:_LONGEST_TOLD]
 
 
 def promote_or_draw(
@@ -126,14 +169,13 @@ def promote_or_draw(
     Where that fails, the parameters are drawn as for a trial that cannot be paused."""
     try:
         choice = choose(spec, for_full(spec, snapshot), number, insists=insists)
-    except Exception:
-        _log.exception("no trial of %s could be chosen; drawing trial %d", snapshot.name, number)
-        return draw_or_random(spec, snapshot, number, trial_id)
+    except Exception as error:
+        return _without_choice(spec, snapshot, number, trial_id, "the choice of what to train next", error)
     if isinstance(choice, Promotion):
         return choice
     assert choice is not None, "a new trial may be begun"
-    chosen = {name: snapshot.distributions[name] for name in choice.params}
-    return PausablePoint(choice.params, chosen, Written(), choice.target, choice.whole)
+    params = possible_params(spec.search_space, choice.params)
+    return PausablePoint(params, _distributions_of(params, snapshot), Written(), choice.target, choice.whole)
 
 
 def promote_or_none(spec: StudySpec, snapshot: Snapshot, number: int, *, insists: bool) -> Promotion | NothingEarned:
@@ -153,15 +195,14 @@ def climb_or_draw(
     name = main_learning_rate(spec.search_space)
     try:
         step = next_step(spec, ladder)
-    except Exception:
-        _log.exception("the ladder of %s failed; drawing trial %d", snapshot.name, number)
-        return draw_or_random(spec, snapshot, number, trial_id)
+    except Exception as error:
+        return _without_choice(spec, snapshot, number, trial_id, "the ladder", error)
     if step.kind == "wait":
         return LadderWaits()
     if step.learning_rate is None or step.steps is None or name is None:
         return draw_or_random(spec, snapshot, number, trial_id)
-    distributions = {name: snapshot.distributions[name]}
-    return LadderPoint({name: step.learning_rate}, distributions, Written(), step.steps)
+    params = possible_params(spec.search_space, {name: step.learning_rate})
+    return LadderPoint(params, _distributions_of(params, snapshot), Written(), step.steps)
 
 
 def _suggest(trial: optuna.Trial, name: str, distribution: BaseDistribution) -> None:

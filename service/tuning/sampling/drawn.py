@@ -1,13 +1,21 @@
 """What comes of a drawing: a type per case, each with the fields of its case. `trials.ask.take` matches on them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 
-from lrtune.service.storage.schema.attributes import LADDER_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR
+from lrtune.service.storage.schema.attributes import DRAWN_ATTR, LADDER_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.fidelity.pausing import Promotion
 from lrtune.service.tuning.state.staged_storage import Written
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """What drew a trial that should have been drawn otherwise, and why."""
+
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -17,11 +25,14 @@ class Point:
     params: dict[str, Any]
     distributions: dict[str, BaseDistribution]
     written: Written
+    fallback: Fallback | None = field(default=None, kw_only=True)
 
     @property
     def trial_attrs(self) -> dict[str, Any]:
         """The system attributes of a trial that is drawn so."""
-        return self.written.trial_attrs
+        if self.fallback is None:
+            return self.written.trial_attrs
+        return {**self.written.trial_attrs, DRAWN_ATTR: {"by": self.fallback.by, "reason": self.fallback.reason}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class PausablePoint(Point):
 
     @property
     def trial_attrs(self) -> dict[str, Any]:
-        attrs = {**self.written.trial_attrs, PAUSE_AT_ATTR: self.target}
+        attrs = {**super().trial_attrs, PAUSE_AT_ATTR: self.target}
         return {**attrs, WHOLE_ATTR: True} if self.whole else attrs
 
 
@@ -50,7 +61,7 @@ class LadderPoint(Point):
 
     @property
     def trial_attrs(self) -> dict[str, Any]:
-        return {**self.written.trial_attrs, LADDER_ATTR: self.steps}
+        return {**super().trial_attrs, LADDER_ATTR: self.steps}
 
 
 @dataclass(frozen=True)
@@ -63,4 +74,9 @@ class NothingEarned:
     """No new trial may be begun, and no paused one has earned more steps."""
 
 
-Drawn = Point | Promotion | LadderWaits | NothingEarned
+@dataclass(frozen=True)
+class NotChosen:
+    """There was no time to choose a paused trial that goes on."""
+
+
+Drawn = Point | Promotion | LadderWaits | NothingEarned | NotChosen

@@ -1,17 +1,31 @@
 """Grids: which points there are, and which of them a study has yet to try."""
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from random import Random
 from typing import Any
 
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.wire import methods
-from lrtune.service.wire.search_space import CategoricalParameter, IntParameter, Parameter, is_active, sampling_order
+from lrtune.service.wire.search_space import (
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    Parameter,
+    is_active,
+    sampling_order,
+)
 from lrtune.service.wire.studies import StudySpec
+from lrtune.service.wire.values import count_of, nearest_value, possible_value, value_at
 
 MAX_POINTS = 100_000
+
+_MOST_LOOKED_AT = 2_000
+"""Points among which one is looked for that fits what is fixed, some milliseconds."""
 
 SearchSpace = Mapping[str, Parameter]
 Point = tuple[Any, ...]
@@ -24,31 +38,31 @@ class Grid:
     """The points that a search space has on a grid, in the order they are tried in.
 
     `points` values are taken of a float without step, and at most so many of an int; None: all there are. Raises
-    ValueError where there are more than `MAX_POINTS`.
+    ValueError where there are more than `most`, or where conditions tie more than `MAX_POINTS` together: these alone
+    are listed.
     """
 
-    def __init__(self, search_space: SearchSpace, points: int | None, seed: int) -> None:
+    def __init__(self, search_space: SearchSpace, points: int | None, seed: int, most: int | None = MAX_POINTS) -> None:
+        self._search_space = search_space
         counts = {name: count_values(parameter, points) for name, parameter in search_space.items()}
         size = max(*counts.values(), math.prod(counts[name] for name in search_space if not search_space[name].when))
-        if size > MAX_POINTS:
-            raise ValueError(f"has at least {size} points, the most is {MAX_POINTS}")
+        if most is not None and size > most:
+            raise ValueError(f"has at least {size} points, the most is {most}")
         # What conditions tie together comes first, and each of its combinations goes with each of the rest.
         tied = {name for name, parameter in search_space.items() if parameter.when}
         tied.update(parent for parameter in search_space.values() for parent in parameter.when or {})
         tree = [name for name in sampling_order(search_space) if name in tied]
         rest = [name for name in search_space if name not in tied]
         self.names: Sequence[str] = (*tree, *rest)
-        self._heads = _combinations(search_space, tree, points, MAX_POINTS // math.prod(counts[name] for name in rest))
-        self._tails = [values_of(search_space[name], points) for name in rest]
-        size = len(self._heads) * math.prod(len(values) for values in self._tails)
-        self._order = np.random.default_rng(seed).permutation(size)
-
-    def __len__(self) -> int:
-        return len(self._order)
+        others = 1 if most is None else math.prod(counts[name] for name in rest)
+        self._heads = _combinations(search_space, tree, points, MAX_POINTS // others)
+        self._tails = [_values(search_space[name], points) for name in rest]
+        self.size = len(self._heads) * math.prod(len(values) for values in self._tails)
+        self._order = _order(self.size, seed)
 
     def __getitem__(self, index: int) -> Point:
-        """The point to try as number `index`, which is at least 0. Raises IndexError past the last."""
-        index, head = divmod(int(self._order[index]), len(self._heads))
+        """The point to try as number `index`, from 0 to `size` - 1."""
+        index, head = divmod(self._order(index), len(self._heads))
         point = list(self._heads[head])
         for values in self._tails:
             index, place = divmod(index, len(values))
@@ -57,7 +71,39 @@ class Grid:
 
     def point_of(self, params: Mapping[str, Any]) -> Point:
         """The parameters as a point, on the grid or not."""
-        return tuple(params.get(name, ABSENT) for name in self.names)
+        return tuple(
+            _as_listed(self._search_space[name], params[name]) if name in params else ABSENT for name in self.names
+        )
+
+
+def _order(size: int, seed: int) -> Callable[[int], int]:
+    """A permutation of so many places. A large one is not listed: it goes round in steps of the golden section."""
+    if size <= MAX_POINTS:
+        listed = np.random.default_rng(seed).permutation(size)
+        return lambda index: int(listed[index])
+    first, step = Random(seed).randrange(size), size * 618_033_988_749 // 10**12
+    while math.gcd(step, size) != 1:
+        step += 1
+    return lambda index: (first + index * step) % size
+
+
+class _AllValues(Sequence[Any]):
+    """All values of a number with a step, not listed."""
+
+    def __init__(self, parameter: IntParameter | FloatParameter) -> None:
+        self._parameter, self._count = parameter, count_values(parameter, None)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: Any) -> Any:
+        return value_at(self._parameter, index)
+
+
+def _values(parameter: Parameter, points: int | None) -> Sequence[Any]:
+    if points is None and not isinstance(parameter, CategoricalParameter):
+        return _AllValues(parameter)
+    return values_of(parameter, points)
 
 
 def _combinations(search_space: SearchSpace, names: Sequence[str], points: int | None, most: int) -> list[Point]:
@@ -78,7 +124,9 @@ def _combinations(search_space: SearchSpace, names: Sequence[str], points: int |
 def grid_of(spec: StudySpec) -> Grid:
     """The points that a grid or bruteforce sampler walks through. Raises ValueError where there are too many."""
     sampler = spec.sampler
-    return Grid(spec.search_space, sampler.points if isinstance(sampler, methods.GridSampler) else None, sampler.seed)
+    if isinstance(sampler, methods.GridSampler):
+        return Grid(spec.search_space, sampler.points, sampler.seed)
+    return Grid(spec.search_space, None, sampler.seed, most=None)
 
 
 class GridWalk:
@@ -100,7 +148,7 @@ class GridWalk:
 
     def next_point(self, study: StudyMirror, fixed: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of the next point; empty where all were tried. With some `fixed`, one that fits them, if any
-        is left."""
+        is left among the next."""
         self._look(study)
         left = self._left()
         first = next(left, None)
@@ -108,7 +156,8 @@ class GridWalk:
             return {}
         self._next, point = first
         if fixed and not self._fits(point, fixed):
-            point = next((other for _, other in left if self._fits(other, fixed)), point)
+            near = islice(left, _MOST_LOOKED_AT)
+            point = next((other for _, other in near if self._fits(other, fixed)), point)
         return {name: value for name, value in zip(self._grid.names, point, strict=True) if value is not ABSENT}
 
     def _look(self, study: StudyMirror) -> None:
@@ -123,7 +172,9 @@ class GridWalk:
 
     def _left(self) -> Iterator[tuple[int, Point]]:
         """The points not tried yet, with their places."""
-        for index in range(self._next, len(self._grid)):
+        for index in itertools.count(self._next):
+            if index >= self._grid.size:
+                return
             point = self._grid[index]
             if point not in self._tried:
                 yield index, point
@@ -132,38 +183,33 @@ class GridWalk:
         return all(fixed.get(name, value) == value for name, value in zip(self._grid.names, point, strict=True))
 
 
+def _as_listed(parameter: Parameter, value: Any) -> Any:
+    """A value that another process, or an older version, reckoned a rounding error off."""
+    if isinstance(parameter, CategoricalParameter) or not isinstance(value, int | float):
+        return value
+    possible = possible_value(parameter, value)
+    return value if possible is None else possible
+
+
 def count_values(parameter: Parameter, points: int | None) -> int:
     """How many of the parameter's values are on the grid, without listing them. A float needs `points` or a step."""
     if isinstance(parameter, CategoricalParameter):
         return len(parameter.choices)
-    if isinstance(parameter, IntParameter):
-        whole = (parameter.high - parameter.low) // parameter.step + 1
-        return whole if points is None else min(points, whole)
-    if parameter.step is not None:
-        return math.floor((parameter.high - parameter.low) / parameter.step + 1e-9) + 1
-    if points is None:
+    count = count_of(parameter)
+    if isinstance(parameter, FloatParameter) and count is not None:
+        return count
+    if count is None and points is None:
         raise ValueError("needs a step")
-    return points
+    return min(count for count in (count, points) if count is not None)
 
 
 def values_of(parameter: Parameter, points: int | None) -> list[Any]:
     """The parameter's values on the grid, ascending: evenly spread, on a log scale where the parameter has one."""
     if isinstance(parameter, CategoricalParameter):
         return list(parameter.choices)
-    count = count_values(parameter, points)
-    if isinstance(parameter, IntParameter):
-        whole = range(parameter.low, parameter.high + 1, parameter.step)
-        if len(whole) <= count:
-            return list(whole)
-        spread = np.geomspace if parameter.log else np.linspace
-        return sorted({_on_grid(value, parameter) for value in spread(parameter.low, parameter.high, count)})
-    if parameter.step is not None:
-        return [parameter.low + index * parameter.step for index in range(count)]
+    count, all_values = count_values(parameter, points), count_of(parameter)
+    if count == all_values:
+        return [value_at(parameter, index) for index in range(count)]
     spread = np.geomspace if parameter.log else np.linspace
-    inner = [float(value) for value in spread(parameter.low, parameter.high, count)[1:-1]]
-    return [parameter.low, *inner, parameter.high]
-
-
-def _on_grid(value: float, parameter: IntParameter) -> int:
-    steps = round((float(value) - parameter.low) / parameter.step)
-    return min(parameter.low + steps * parameter.step, parameter.high)
+    places = [parameter.low, *spread(parameter.low, parameter.high, count)[1:-1].tolist(), parameter.high]
+    return sorted({nearest_value(parameter, place) for place in places})

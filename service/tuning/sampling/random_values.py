@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from lrtune.service.wire.search_space import CategoricalParameter, FloatParameter, IntParameter, Parameter
+from lrtune.service.wire.values import count_of, nearest_value, value_at
 
 
 def generator(seed: int, number: int) -> Random:
@@ -21,19 +22,11 @@ def random_value(parameter: Parameter, source: Random) -> Any:
         case CategoricalParameter(choices=choices):
             return choices[source.randrange(len(choices))]
         case FloatParameter(low=low, high=high, log=True):
-            return _within(math.exp(source.uniform(math.log(low), math.log(high))), low, high)
+            return nearest_value(parameter, math.exp(source.uniform(math.log(low), math.log(high))))
         case FloatParameter(low=low, high=high, step=None):
-            return _within(source.uniform(low, high), low, high)
-        case FloatParameter(low=low, high=high, step=float(step)):
-            steps = math.floor((high - low) / step + 1e-8)
-            return _within(low + source.randrange(steps + 1) * step, low, high)
+            return nearest_value(parameter, source.uniform(low, high))
         case IntParameter(low=low, high=high, log=True):
-            drawn = math.exp(source.uniform(math.log(low - 0.5), math.log(high + 0.5)))
-            return min(max(round(drawn), low), high)
-        case IntParameter(low=low, high=high, step=step):
-            return low + source.randrange((high - low) // step + 1) * step
+            return nearest_value(parameter, math.exp(source.uniform(math.log(low - 0.5), math.log(high + 0.5))))
+        case FloatParameter() | IntParameter():
+            return value_at(parameter, source.randrange(count_of(parameter) or 1))
     raise TypeError(f"no random value of a {type(parameter).__name__}")
-
-
-def _within(value: float, low: float, high: float) -> float:
-    return min(max(value, low), high)

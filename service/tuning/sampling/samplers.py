@@ -5,17 +5,24 @@ it in `build_sampler`; refuse in `check_sampler` the search spaces that it canno
 `sampling/snapshots.py` how much of the history it is shown. `sampling/draw.py` does the rest.
 """
 
+import importlib
 import importlib.util
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import optuna.samplers as optuna
+from optuna.distributions import BaseDistribution
+from optuna.study import Study
+from optuna.trial import FrozenTrial
 
 from lrtune.service.tuning.auto import AutoSampler
 from lrtune.service.tuning.errors import InvalidField
+from lrtune.service.tuning.sampling.cmaes import CmaEsSampler, EvolvingSnapshot, in_every_trial
 from lrtune.service.tuning.sampling.grid import MAX_POINTS, count_values, grid_of
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
+from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
 from lrtune.service.wire.studies import StudySpec
 
@@ -40,10 +47,17 @@ def check_sampler(spec: StudySpec) -> None:
                 raise InvalidField(
                     ("search_space", name), f"has more than {MAX_POINTS} values; take a larger step for bruteforce"
                 )
+        try:
+            grid_of(spec)
+        except ValueError:
+            raise InvalidField(
+                ("search_space",),
+                f"conditions tie more than {MAX_POINTS} combinations together; take larger steps for bruteforce",
+            ) from None
 
 
-def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] | None = None) -> optuna.BaseSampler:
-    """A sampler for the draw of trial `number`.
+def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.BaseSampler:
+    """A sampler for the draw of trial `number` on `snapshot`.
 
     It is made anew for each draw, its seed from the study's seed and the number: what is drawn depends on the spec
     and the history alone, not on restarts. Samplers that walk a fixed sequence keep the study's seed.
@@ -52,7 +66,7 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
     own = int(np.random.SeedSequence([sampler.seed, number]).generate_state(1)[0])
     match sampler:
         case methods.AutoSampler():
-            quantiles = rate_quantiles(spec, system_attrs or {})
+            quantiles = rate_quantiles(spec, snapshot.system_attrs)
             return AutoSampler(
                 seed=sampler.seed, max_steps=spec.max_steps, rate_quantiles=quantiles, failed_counts=False
             )
@@ -67,14 +81,13 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
                 deterministic_objective=sampler.deterministic_objective,
             )
         case methods.CmaesSampler():
-            return optuna.CmaEsSampler(
-                seed=own,
-                n_startup_trials=sampler.n_startup_trials,
-                sigma0=sampler.sigma0,
-                warn_independent_sampling=False,
-            )
+            begun = isinstance(snapshot, EvolvingSnapshot) and snapshot.ended >= sampler.n_startup_trials
+            evolution = snapshot.evolution if isinstance(snapshot, EvolvingSnapshot) and begun else None
+            space = in_every_trial(spec.search_space, snapshot.distributions, choices=False)
+            return CmaEsSampler(evolution, space, sampler.sigma0, own)
         case methods.QmcSampler():
-            return optuna.QMCSampler(
+            return _QmcSampler(
+                in_every_trial(spec.search_space, snapshot.distributions, choices=True),
                 seed=sampler.seed,
                 qmc_type=sampler.qmc_type,
                 scramble=sampler.scramble,
@@ -86,3 +99,30 @@ def build_sampler(spec: StudySpec, number: int, system_attrs: Mapping[str, Any] 
             return optuna.RandomSampler(seed=own)
         case methods.BruteForceSampler():
             return optuna.BruteForceSampler(seed=own)
+
+
+def is_ready(spec: StudySpec) -> bool:
+    """Whether what the study's sampler imports late has been imported."""
+    return not isinstance(spec.sampler, methods.GpSampler) or _gp_imported.is_set()
+
+
+def make_ready(spec: StudySpec) -> None:
+    """Import it, which takes seconds the first time."""
+    if not is_ready(spec):
+        importlib.import_module("torch")
+        importlib.import_module("optuna._gp.gp")
+        _gp_imported.set()
+
+
+_gp_imported = threading.Event()
+
+
+class _QmcSampler(optuna.QMCSampler):
+    """Optuna's, over what every trial has, and not over what the first trial happened to have: it needs no history."""
+
+    def __init__(self, space: Mapping[str, BaseDistribution], **options: Any) -> None:
+        super().__init__(**options)
+        self._space = dict(space)
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._space

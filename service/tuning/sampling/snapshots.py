@@ -3,22 +3,30 @@
 import contextlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import OUTCOME_ATTR
+from lrtune.service.tuning.sampling.cmaes import Evolution, EvolvingSnapshot
 from lrtune.service.tuning.sampling.grid import GridWalk, grid_of
 from lrtune.service.tuning.state.budget import affords
-from lrtune.service.tuning.state.snapshot import Snapshot, snapshot_all, snapshot_of_training, snapshot_window
+from lrtune.service.tuning.state.snapshot import (
+    Snapshot,
+    snapshot_of_training,
+    snapshot_window,
+)
 from lrtune.service.wire import methods
 from lrtune.service.wire.studies import StudySpec
 
 _WINDOW_BEST = 65
 _WINDOW_LATEST = 65
 """Of TPE and GP, whose draws take longer with each trial they are shown."""
+_LATEST_ENUMERATED = 1_000
+"""Where conditions tie too many points together for a walk, which is refused by now."""
+_COUNTER_PREFIX = "qmc:"
 _AUTO_BEST, _AUTO_LATEST, _AUTO_PAUSED = 60, 100, 60
 
 
@@ -26,19 +34,47 @@ def snapshot_for(spec: StudySpec, study: StudyMirror, fixed: Mapping[str, Any] |
     """What the study's sampler is shown, for a trial of which `fixed` is given. Under the engine's lock."""
     walk = _walk(spec, study)
     if walk is not None:
-        return replace(snapshot_window(study, best=0, latest=1), point=walk.next_point(study, fixed or {}))
+        return replace(_without_history(study), point=walk.next_point(study, fixed or {}))
     match spec.sampler:
         case methods.AutoSampler():
             snapshot = snapshot_of_training(study, best=_AUTO_BEST, latest=_AUTO_LATEST, paused=_AUTO_PAUSED)
         case methods.TpeSampler() | methods.GpSampler():
             snapshot = snapshot_window(study, best=_WINDOW_BEST, latest=_WINDOW_LATEST)
-        case methods.RandomSampler():
-            snapshot = snapshot_window(study, best=0, latest=1)
+        case methods.BruteForceSampler():
+            snapshot = snapshot_window(study, best=0, latest=_LATEST_ENUMERATED)
+        case methods.CmaesSampler():
+            return _evolving(study, _without_history(study))
+        case methods.QmcSampler():
+            return _with_counter(study, _without_history(study))
         case _:
-            snapshot = snapshot_all(study)
-    if isinstance(spec.sampler, methods.GpSampler | methods.CmaesSampler):
+            return _without_history(study)
+    if isinstance(spec.sampler, methods.GpSampler):
         return replace(snapshot, trials=with_divergence_as_worst(snapshot.trials, study.maximizes))
     return snapshot
+
+
+def _without_history(study: StudyMirror) -> Snapshot:
+    return snapshot_window(study, best=0, latest=1)
+
+
+def _evolving(study: StudyMirror, snapshot: Snapshot) -> EvolvingSnapshot:
+    evolution = study.derived(Evolution)
+    evolution.look(study)
+    ended = study.tally.outcomes["complete"] + study.tally.outcomes["diverged"]
+    shown = {one.name: getattr(snapshot, one.name) for one in fields(snapshot)}
+    return EvolvingSnapshot(**shown, evolution=evolution, ended=ended)
+
+
+def _with_counter(study: StudyMirror, snapshot: Snapshot) -> Snapshot:
+    """With the place in the sequence, which Optuna keeps with the study and counts up from: at most one a trial, so
+    that no number from elsewhere has it look for a place far out."""
+    most = len(study.trials)
+    counters = {
+        key: value if isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= most else most
+        for key, value in snapshot.system_attrs.items()
+        if key.startswith(_COUNTER_PREFIX)
+    }
+    return replace(snapshot, system_attrs={**snapshot.system_attrs, **counters})
 
 
 def snapshot_for_choice(spec: StudySpec, study: StudyMirror, *, resumable: bool) -> Snapshot:
@@ -87,7 +123,7 @@ class _Walk:
 
 
 def _walk(spec: StudySpec, study: StudyMirror) -> GridWalk | None:
-    """The study's walk through its grid, where it has one; None too where the grid is too large to be listed."""
+    """The study's walk through its grid, where it has one; None too where the grid is too large."""
     kept = study.derived(_Walk)
     if not kept.looked_for:
         kept.looked_for = True

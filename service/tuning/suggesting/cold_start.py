@@ -11,13 +11,12 @@ from lrtune.service.tuning.suggesting import range_test_prior
 from lrtune.service.wire.range_tests import KeptRangeTest
 from lrtune.service.wire.search_space import (
     CategoricalParameter,
-    FloatParameter,
-    IntParameter,
     Parameter,
     is_active,
     sampling_order,
 )
 from lrtune.service.wire.studies import Suggestion
+from lrtune.service.wire.values import nearest_value
 
 USUAL_RATES = {"adam": 1e-3, "sgd": 1e-2}
 USUAL_SPREAD = 10.0
@@ -141,16 +140,16 @@ def _typical(space: Mapping[str, Parameter], family: str, tested: str | None = N
             chosen = name == "optimizer" and tested in parameter.choices
             params[name] = tested if chosen else (fitting or parameter.choices)[0]
         else:
-            params[name] = _middle(parameter)
+            params[name] = typical_value(parameter)
     return params
 
 
-def _middle(parameter: FloatParameter | IntParameter) -> float | int:
+def typical_value(parameter: Parameter) -> Any:
+    """The middle of a number; the first choice."""
+    if isinstance(parameter, CategoricalParameter):
+        return parameter.choices[0]
     low, high = float(parameter.low), float(parameter.high)
-    middle = math.sqrt(low) * math.sqrt(high) if parameter.log else (low + high) / 2
-    if parameter.step is not None:
-        middle = low + round((middle - low) / parameter.step) * parameter.step
-    return round(middle) if isinstance(parameter, IntParameter) else middle
+    return nearest_value(parameter, math.sqrt(low) * math.sqrt(high) if parameter.log else low / 2 + high / 2)
 
 
 def bounds_of(parameter: Parameter) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.tuning.suggesting.cold_start import Beginning, bounds_of, suggest_beforehand
 from lrtune.service.tuning.suggesting.posterior import Posterior, posterior
 from lrtune.service.tuning.suggesting.stability import stability_of_trials
+from lrtune.service.tuning.suggesting.takeable import takeable
 from lrtune.service.tuning.trials.replicates import Finalist
 from lrtune.service.wire.range_tests import KeptRangeTest
 from lrtune.service.wire.search_space import CategoricalParameter, Parameter
@@ -83,6 +84,10 @@ class Seen:
 
 def work_out(seen: Seen) -> Suggestion:
     """The suggestion. Touches nothing that is shared; up to 50 ms."""
+    return takeable(seen.spec.search_space, seen.name, _work_out(seen))
+
+
+def _work_out(seen: Seen) -> Suggestion:
     climbed = _from_ladder(seen) if seen.ladder is not None else None
     if climbed is not None:
         return climbed

@@ -16,8 +16,9 @@ from lrtune.service.storage.memory.study import MAX_REQUEST_IDS, StudyMirror, Tr
 from lrtune.service.storage.schema.attributes import FIXED_ATTR, REQUEST_ATTR
 from lrtune.service.tuning.errors import BudgetSpent, RequestIdTaken
 from lrtune.service.tuning.state.budget import spent
-from lrtune.service.tuning.state.distributions import check_params, study_distributions
+from lrtune.service.tuning.state.distributions import study_distributions
 from lrtune.service.tuning.state.outcomes import check_steps, outcome_of
+from lrtune.service.tuning.state.params import check_params
 from lrtune.service.tuning.trials import leases
 from lrtune.service.wire.trials import Enqueue, Record
 

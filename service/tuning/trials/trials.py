@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 from lrtune.service.storage.commit.changes import Change
@@ -12,6 +13,7 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
+from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
 from lrtune.service.tuning.state.budget import ask_later
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies
@@ -19,6 +21,7 @@ from lrtune.service.tuning.trials import leases, outside
 from lrtune.service.tuning.trials.ask.begin import begin
 from lrtune.service.tuning.trials.ask.take import take
 from lrtune.service.tuning.trials.ask.to_draw import ToDraw
+from lrtune.service.tuning.trials.drawers import Drawers, DrawTooLong
 from lrtune.service.wire.studies import StudySpec
 from lrtune.service.wire.trials import (
     Ask,
@@ -34,13 +37,16 @@ from lrtune.service.wire.trials import (
     Verdict,
 )
 
-_DRAWING_TIMEOUT_SECONDS = 20.0
+_log = logging.getLogger(__name__)
+
+_TURN_TIMEOUT_SECONDS = 12.0
+"""How long an ask waits for its turn. With the limits of `Drawers` that stays below the 30 s of a client."""
 
 
 class Trials:
     """The trials of one storage engine. All methods are for the event loop; sampling runs in `drawers`."""
 
-    def __init__(self, engine: Engine, studies: Studies, drawers: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: Engine, studies: Studies, drawers: Drawers) -> None:
         self._engine = engine
         self._studies = studies
         self._drawers = drawers
@@ -67,7 +73,7 @@ class Trials:
         lock = self._drawing.get(study_id)
         if lock is None:
             lock = self._drawing[study_id] = asyncio.Lock()
-        async with asyncio.timeout(_DRAWING_TIMEOUT_SECONDS):
+        async with asyncio.timeout(_TURN_TIMEOUT_SECONDS):
             await lock.acquire()
         try:
             yield
@@ -81,17 +87,22 @@ class Trials:
             step = begin(self._engine, change, ask, spec)
         if isinstance(step, LeasedTrial | NoTrial):
             return change, step
-        drawn = await self._draw(step, spec)
+        drawn = await self._draw(study, step, spec)
         if self._engine.neighbours.busy:
             await asyncio.to_thread(self._engine.neighbours.catch_up)
         with self._engine.change(study) as change:
             reply = take(self._engine, change, ask, spec, step, drawn)
         return change, reply
 
-    async def _draw(self, to_draw: ToDraw, spec: StudySpec) -> Drawn:
+    async def _draw(self, study: StudyMirror, to_draw: ToDraw, spec: StudySpec) -> Drawn:
         if to_draw.draws_at_once(spec):
             return to_draw.draw(spec)
-        return await asyncio.get_running_loop().run_in_executor(self._drawers, to_draw.draw, spec)
+        prepare = None if is_ready(spec) else partial(make_ready, spec)
+        try:
+            return await self._drawers.draw(study.study_id, partial(to_draw.draw, spec), prepare)
+        except DrawTooLong as why:
+            _log.warning("sampler %s of %s: %s; drawing at random", spec.sampler.name, study.name, why)
+            return to_draw.draw_instead(spec, str(why))
 
     # On lease
 

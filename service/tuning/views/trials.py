@@ -4,14 +4,14 @@ import csv
 import io
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR, FIXED_ATTR
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
 from lrtune.service.tuning.suggesting.diagnosis import diagnose_trial
 from lrtune.service.tuning.trials.leases import find_trial
 from lrtune.service.tuning.trials.replicates import repeated_by
 from lrtune.service.tuning.views.times import as_datetime
-from lrtune.service.wire.trials import Checkpoint, Report, Trial, TrialWithCurve
+from lrtune.service.wire.trials import Checkpoint, Drawn, Report, Trial, TrialWithCurve
 
 _COLUMNS = (
     "number",
@@ -59,6 +59,7 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
         "attempt": work.attempt if work is not None else 0,
         "repeats": repeated_by(trial),
         "again": trial.system_attrs.get(AGAIN_ATTR),
+        "drawn": _drawn(trial),
         "worker": work.worker if work is not None else None,
         "step": trial.last_step,
         "max_steps": work.max_steps if work is not None else None,
@@ -69,6 +70,13 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
         "finished_at": as_datetime(trial.finished_at),
         "duration_seconds": duration,
     }
+
+
+def _drawn(trial: TrialMirror) -> Drawn | None:
+    told = trial.system_attrs.get(DRAWN_ATTR)
+    if not isinstance(told, dict) or not isinstance(told.get("by"), str) or not isinstance(told.get("reason"), str):
+        return None
+    return Drawn(by=told["by"], reason=told["reason"])
 
 
 def ended_after(study: StudyMirror, after: str | None, limit: int) -> tuple[list[int], str | None]:

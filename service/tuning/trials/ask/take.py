@@ -11,9 +11,18 @@ from lrtune.service.storage.memory.study import TrialMirror
 from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.fidelity.pausing import Promotion
 from lrtune.service.tuning.sampling.draw import enumerates
-from lrtune.service.tuning.sampling.drawn import Drawn, LadderPoint, LadderWaits, NothingEarned, Point, RepeatedPoint
+from lrtune.service.tuning.sampling.drawn import (
+    Drawn,
+    LadderPoint,
+    LadderWaits,
+    NotChosen,
+    NothingEarned,
+    Point,
+    RepeatedPoint,
+)
 from lrtune.service.tuning.state.budget import affords, ask_at_once, ask_later, spent, why_none
 from lrtune.service.tuning.state.outcomes import explain, explanation_of
+from lrtune.service.tuning.state.sampler_trouble import note_trouble
 from lrtune.service.tuning.trials import leases
 from lrtune.service.tuning.trials.ask import idle
 from lrtune.service.tuning.trials.ask.to_draw import (
@@ -43,6 +52,8 @@ def take(
             return _promote(change, ask, spec, promotion)
         case _, LadderWaits():
             idle.note_ladder_waits(study, ask)
+            return ask_later()
+        case _, NotChosen():
             return ask_later()
         case PausedOnly() as paused, NothingEarned():
             idle.note_none_earned(study, ask)
@@ -75,7 +86,7 @@ def _lease_waiting(
     study = change.study
     if trial.number not in study.waiting:
         return ask_at_once()
-    _keep_of_study(change, point)
+    _keep_of_study(change, point, trial.number)
     work = leases.new_work(ask, spec.max_steps, change.now + spec.lease_ttl_seconds)
     for name, distribution in point.distributions.items():
         change.set_param(trial, name, distribution, point.params[name])
@@ -93,7 +104,7 @@ def _lease_new(
     moved = len(study.trials) != new.number
     if (moved and enumerates(spec)) or spent(study) is not None:
         return ask_at_once()
-    _keep_of_study(change, point)
+    _keep_of_study(change, point, len(study.trials))
     trial_id = engine.new_trial_id() if moved else new.trial_id
     trial = TrialMirror(trial_id, len(study.trials), TrialState.RUNNING)
     trial.params, trial.distributions = point.params, point.distributions
@@ -105,7 +116,9 @@ def _lease_new(
     return leases.leased_view(trial, spec.lease_ttl_seconds)
 
 
-def _keep_of_study(change: Change, point: Point) -> None:
+def _keep_of_study(change: Change, point: Point, number: int) -> None:
+    if point.fallback is not None:
+        note_trouble(change.study, point.fallback.reason, change.now, number)
     for key, value in point.written.study_attrs.items():
         change.set_study_attr(key, value, system=True)
 

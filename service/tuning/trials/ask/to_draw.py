@@ -7,7 +7,7 @@ from typing import Any
 from lrtune.service.storage.memory.study import TrialMirror
 from lrtune.service.tuning.fidelity.pausing import Promotion
 from lrtune.service.tuning.sampling import draw
-from lrtune.service.tuning.sampling.drawn import LadderWaits, NothingEarned, Point
+from lrtune.service.tuning.sampling.drawn import LadderWaits, NotChosen, NothingEarned, Point
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire.studies import StudySpec
 
@@ -28,6 +28,10 @@ class WaitingTrial:
         """The parameters."""
         return draw.draw_or_random(spec, self.snapshot, self.trial.number, self.trial.trial_id, self.fixed)
 
+    def draw_instead(self, spec: StudySpec, why: str) -> Point:
+        """At once and at random, since the sampler cannot draw: `why`."""
+        return draw.draw_instead(spec, self.snapshot, self.trial.number, self.trial.trial_id, self.fixed, why)
+
 
 @dataclass(frozen=True)
 class NewTrial:
@@ -44,6 +48,10 @@ class NewTrial:
     def draw(self, spec: StudySpec) -> Point:
         """The parameters."""
         return draw.draw_or_random(spec, self.snapshot, self.number, self.trial_id)
+
+    def draw_instead(self, spec: StudySpec, why: str) -> Point:
+        """At once and at random, since the sampler cannot draw: `why`."""
+        return draw.draw_instead(spec, self.snapshot, self.number, self.trial_id, None, why)
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,10 @@ class LadderOrNew:
         """The parameters, or that the ladder waits."""
         return draw.climb_or_draw(spec, self.ladder, self.snapshot, self.number, self.trial_id)
 
+    def draw_instead(self, spec: StudySpec, why: str) -> Point:
+        """At once and at random, since the sampler cannot draw: `why`."""
+        return draw.draw_instead(spec, self.snapshot, self.number, self.trial_id, None, why)
+
 
 @dataclass(frozen=True)
 class PausedOrNew:
@@ -80,6 +92,10 @@ class PausedOrNew:
     def draw(self, spec: StudySpec) -> Promotion | Point:
         """The paused trial that goes on, or the parameters of the new one."""
         return draw.promote_or_draw(spec, self.snapshot, self.number, self.trial_id, insists=self.insists)
+
+    def draw_instead(self, spec: StudySpec, why: str) -> Point:
+        """At once and at random, since the sampler cannot draw: `why`."""
+        return draw.draw_instead(spec, self.snapshot, self.number, self.trial_id, None, why)
 
 
 @dataclass(frozen=True)
@@ -100,6 +116,10 @@ class PausedOnly:
     def draw(self, spec: StudySpec) -> Promotion | NothingEarned:
         """The paused trial that goes on, if one has earned it."""
         return draw.promote_or_none(spec, self.snapshot, self.number, insists=self.insists)
+
+    def draw_instead(self, spec: StudySpec, why: str) -> NotChosen:
+        """Nothing: no trial may be begun."""
+        return NotChosen()
 
 
 ToDraw = WaitingTrial | NewTrial | LadderOrNew | PausedOrNew | PausedOnly
