@@ -1,28 +1,39 @@
 """The search space: parameters, their bounds, and the conditions under which they exist."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from lrtune.service.wire.base import Body, Choice, Finite, ParameterName
+from lrtune.service.wire.learning_rates import is_learning_rate
 
 _MAX_STEPS = 10**12
-_LEARNING_RATE = re.compile(r"(^|[._\-])(lr|learning_rate)$")
-
-
-def is_learning_rate(name: str) -> bool:
-    """Whether a parameter of this name is a learning rate: `learning_rate`, `lr`, `head.lr`, `head_lr`, …"""
-    return _LEARNING_RATE.search(name) is not None
 
 
 class _Parameter(Body):
+    role: Literal["learning_rate"] | None = None
+    """What the parameter is; without one, its name says whether it is a learning rate (`wire/learning_rates.py`)."""
     when: Annotated[dict[ParameterName, Annotated[list[Choice], Field(min_length=1)]], Field(min_length=1)] | None = (
         None
     )
     """The parameter exists only where each named parameter has one of the listed values."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers of a range."""
+        return False
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether any of its values is no number."""
+        return False
+
+    @property
+    def can_be_rate(self) -> bool:
+        """Whether all of its values are numbers > 0."""
+        return False
 
 
 class FloatParameter(_Parameter):
@@ -33,6 +44,14 @@ class FloatParameter(_Parameter):
     high: Finite
     log: bool = False
     step: Finite | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -61,6 +80,14 @@ class IntParameter(_Parameter):
     log: bool = False
     step: Annotated[int, Field(ge=1)] = 1
 
+    @property
+    def is_number(self) -> bool:
+        return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
+
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.low >= self.high:
@@ -80,6 +107,14 @@ class CategoricalParameter(_Parameter):
     type: Literal["categorical"] = "categorical"
     choices: Annotated[list[Choice], Field(min_length=1, max_length=1000)]
 
+    @property
+    def is_flag(self) -> bool:
+        return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in self.choices)
+
+    @property
+    def can_be_rate(self) -> bool:
+        return not self.is_flag and all(isinstance(choice, int | float) and choice > 0 for choice in self.choices)
+
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         for index, choice in enumerate(self.choices):
@@ -93,7 +128,7 @@ Parameter = Annotated[FloatParameter | IntParameter | CategoricalParameter, Fiel
 
 def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
     for name, parameter in space.items():
-        if is_learning_rate(name):
+        if is_learning_rate(name, parameter):
             _check_learning_rate(name, parameter)
         for parent, values in (parameter.when or {}).items():
             _check_condition(space, name, parent, values)
@@ -102,13 +137,18 @@ def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
 
 
 def _check_learning_rate(name: str, parameter: Parameter) -> None:
-    if isinstance(parameter, FloatParameter | IntParameter):
-        if parameter.low <= 0:
-            raise ValueError(f"{name}: low must be > 0 for a learning rate, but it is {parameter.low}; try 1e-6")
-        return
-    for choice in parameter.choices:
-        if isinstance(choice, bool) or not isinstance(choice, int | float) or choice <= 0:
-            raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {choice!r}")
+    if isinstance(parameter, CategoricalParameter):
+        if parameter.role is not None:
+            raise ValueError(
+                f"{name}: role must be left out of a categorical parameter: the learning rate is a float between low "
+                "and high, both > 0"
+            )
+        for choice in parameter.choices:
+            if not isinstance(choice, int | float) or choice <= 0:
+                raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {choice!r}")
+    elif parameter.low <= 0:
+        remedy = "try 1e-6" if parameter.role is None else "try 1e-6, or leave role out"
+        raise ValueError(f"{name}: low must be > 0 for a learning rate, but it is {parameter.low}; {remedy}")
 
 
 def _check_condition(space: Mapping[str, Parameter], name: str, parent: str, values: list[Choice]) -> None:

@@ -42,6 +42,7 @@ class AutoSampler(BaseSampler):
         max_steps: Length of a full training in reports; by default that of the longest complete trial.
         rate_quantiles: A prior on the learning rate: its quantiles at an even grid from 0 to 1, as rates.
         failed_counts: Whether a FAIL without a report is a diverged run: Optuna records a result of `nan` so.
+        learning_rate: The name of the main learning rate; by default one with a usual name (`learning_rate`, `lr`).
     """
 
     def __init__(
@@ -51,11 +52,13 @@ class AutoSampler(BaseSampler):
         max_steps: int | None = None,
         rate_quantiles: Sequence[float] | None = None,
         failed_counts: bool = True,
+        learning_rate: str | None = None,
     ) -> None:
         self._seed = _draw_seed() if seed is None else seed
         self._max_steps = max_steps
         self._rate_quantiles = rate_quantiles
         self._failed_counts = failed_counts
+        self._learning_rate = learning_rate
         self._several = TPESampler(seed=seed)
 
     def reseed_rng(self) -> None:
@@ -78,7 +81,7 @@ class AutoSampler(BaseSampler):
     ) -> dict[str, Any]:
         if len(study.directions) > 1:
             return self._several.sample_relative(study, trial, search_space)
-        space = Space(search_space)
+        space = Space(search_space, self._learning_rate)
         if FIXED_ATTR not in trial.system_attrs:
             length = self._length_of_rungs(study, trial)
             if length is not None and space.columns != 1:
@@ -96,7 +99,7 @@ class AutoSampler(BaseSampler):
             if earlier is not None and earlier.distributions.get(param_name) == param_distribution:
                 return earlier.params[param_name]
         known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
-        space = Space({**known, param_name: param_distribution})
+        space = Space({**known, param_name: param_distribution}, self._learning_rate)
         return self._propose(study, trial, space, trial.params, param_name)[param_name]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:

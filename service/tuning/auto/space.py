@@ -9,7 +9,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lrtune.service.tuning.auto.evidence import Floats
-from lrtune.service.wire.search_space import is_learning_rate
+from lrtune.service.wire.learning_rates import best_name, named_so
 from lrtune.service.wire.values import nearest_value
 
 
@@ -46,10 +46,11 @@ class _Axis:
 class Space:
     """Numbers take one column (log where they are), categorical parameters one for each choice.
 
-    A parameter that a trial does not have (a condition did not hold) stands in the middle of its columns.
+    A parameter that a trial does not have (a condition did not hold) stands in the middle of its columns. `rate` names
+    the main learning rate; without it, or where it is not among them, names say which one is.
     """
 
-    def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
+    def __init__(self, distributions: Mapping[str, BaseDistribution], rate: str | None = None) -> None:
         self.axes: list[_Axis] = []
         columns = 0
         for name, distribution in sorted(distributions.items()):
@@ -58,9 +59,9 @@ class Space:
             columns += axis.width
         self.columns = columns
         self.blocks = [(a.first, a.width) for a in self.axes if isinstance(a.distribution, CategoricalDistribution)]
-        rates = [axis for axis in self.axes if is_learning_rate(axis.name) and axis.log]
-        rates.sort(key=lambda axis: axis.name != "learning_rate")
-        self.rate_index = rates[0].first if rates else None
+        logarithmic = {axis.name: axis.first for axis in self.axes if axis.log}
+        main = rate if rate in distributions else best_name(filter(named_so, logarithmic))
+        self.rate_index = None if main is None else logarithmic.get(main)
         """The column of the main learning rate; None where there is none on a log scale."""
 
     def encode(self, params: Mapping[str, Any]) -> Floats:

@@ -71,7 +71,7 @@ def posterior(
     Along the rate called `rate_name`, the other parameters as in `params`. None where the rate is not on a log scale,
     or the complete trials do not differ. Up to 50 ms, whatever the number of parameters.
     """
-    space = Space({name: d for name, d in distributions.items() if name in params})
+    space = Space({name: d for name, d in distributions.items() if name in params}, rate_name)
     axis = next((axis for axis in space.axes if axis.name == rate_name), None)
     if axis is None or axis.first != space.rate_index or axis.high <= axis.low:
         return None
