@@ -9,6 +9,7 @@ from lrtune.service.api.container import Parts
 from lrtune.service.api.problems import problem
 from lrtune.service.storage.errors import StorageError, WriterBusy
 from lrtune.service.storage.maintenance.upgrade import is_current
+from lrtune.service.tuning.views.samplers import failing_samplers
 
 router = APIRouter(tags=["service"])
 
@@ -23,7 +24,11 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Not ready; the body says why."}})
 async def readyz(parts: Parts) -> JSONResponse:
-    """Ready to serve: the storage answers, its schema is this version's, this process is the writer."""
+    """Ready to serve: the storage answers, its schema is this version's, this process is the writer.
+
+    `failing_samplers` names the studies whose sampler failed or took too long of late, with the reason and how often;
+    their trials are drawn otherwise, and all are served.
+    """
     storage, schema = "reachable", "unknown"
     try:
         async with asyncio.timeout(_CHECK_TIMEOUT_SECONDS):
@@ -34,7 +39,8 @@ async def readyz(parts: Parts) -> JSONResponse:
     writer = "held" if engine.state == "active" else engine.state
     parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
     if storage == "reachable" and schema == "current" and writer == "held":
-        return JSONResponse({"ready": True, **parts_of_it})
+        failing = failing_samplers(engine)
+        return JSONResponse({"ready": True, **parts_of_it, **({"failing_samplers": failing} if failing else {})})
     detail = str(engine.failure or "the storage is not ready yet; try again")
     kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
     more = {"ready": False, **parts_of_it}
