@@ -84,7 +84,7 @@ def observe(
         if not tells(trial, failed_counts):
             continue
         bad = has_diverged(trial, failed_counts)
-        rows.append(space.encode(trial.params))
+        rows.append(trial.params)
         looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
         curves.append(curve_of(trial.intermediate_values if looked_at else {}, sign, needed, length.first))
         complete = trial.state is TrialState.COMPLETE and not bad
@@ -92,7 +92,7 @@ def observe(
         diverged.append(bad)
     count = len(rows)
     return Evidence(
-        cube=np.array(rows).reshape(count, space.columns),
+        cube=space.encode_all(rows),
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
         final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
@@ -108,8 +108,7 @@ def failures(trials: Sequence[FrozenTrial], space: Space, failed_counts: bool = 
     """
     since = dropwhile(lambda trial: not _worked(trial), trials)
     failed = (t for t in since if t.state is TrialState.FAIL and t.params and not has_diverged(t, failed_counts))
-    rows = [space.encode(trial.params) for trial in failed]
-    return np.array(rows).reshape(len(rows), space.columns)
+    return space.encode_all([trial.params for trial in failed])
 
 
 def _worked(trial: FrozenTrial) -> bool:

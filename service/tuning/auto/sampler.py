@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -70,11 +69,7 @@ class AutoSampler(BaseSampler):
             return self._several.infer_relative_search_space(study, trial)
         others = [t for t in self._others(study, trial) if t.state is not TrialState.FAIL]
         ended = [t for t in others if t.state is not TrialState.RUNNING]
-        return {
-            name: distribution
-            for name, distribution in intersection_search_space(ended, include_pruned=True).items()
-            if not distribution.single()
-        }
+        return {name: distribution for name, distribution in _shared(ended).items() if not distribution.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -183,6 +178,18 @@ def _columns(space: Space, known: dict[str, Any], asked: str | None) -> dict[int
     row = space.encode(known)
     given = [axis for axis in space.axes if axis.name != asked]
     return {column: float(row[column]) for axis in given for column in range(axis.first, axis.first + axis.width)}
+
+
+def _shared(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """The distributions that all trials have, as Optuna's `intersection_search_space`; those of one study are mostly
+    the same objects, which need no comparing."""
+    shared = dict(sorted(trials[0].distributions.items())) if trials else {}
+    for trial in trials:
+        own = trial.distributions
+        differing = [name for name, one in shared.items() if (other := own.get(name)) is not one and other != one]
+        for name in differing:
+            del shared[name]
+    return shared
 
 
 def _draw_seed() -> int:
