@@ -12,6 +12,7 @@ COMMANDS = {
     ),
     "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
+    "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),
     "search": ("tests.benchmarks.search.command", "search", "Search methods on learning curves, bowls or trainings."),
     "finder": ("tests.benchmarks.finder.command", "finder", "Range tests beside whole trainings."),
     "suggestion": ("tests.benchmarks.suggestion.command", "suggestion", "What suggested rates cost, intervals cover."),

@@ -14,6 +14,7 @@ PAGES = {
     "storage": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
+    "asks": "explanation/performance.md",
     "search": "explanation/search.md",
     "finder": "explanation/range-tests.md",
     "suggestion": "explanation/suggestion.md",

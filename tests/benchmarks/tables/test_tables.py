@@ -43,6 +43,15 @@ def test_divergence_counts_trials_past_an_edge_and_a_wall_for_each_sampler(bench
         assert 0 <= ours <= min(ranked, random) < stock <= 40
 
 
+def test_asks_says_for_each_sampler_and_history_what_a_draw_costs(bench: Bench) -> None:
+    ran = bench("asks", "--quick")
+    assert ran.code == 0, ran.err
+    ((head, *lines),) = tables_in(ran.out)
+    assert head == ["sampler", "0 trials", "100 trials"]
+    assert [line[0] for line in lines] == ["`auto`", "`tpe`"]
+    assert all(float(cell.partition(" ms")[0]) > 0 for line in lines for cell in line[1:])
+
+
 def test_pacing_has_a_cell_for_each_way_to_spend_the_trials(bench: Bench, curves: Path) -> None:
     ran = bench("pacing", "--quick", "--data", str(curves))
     assert ran.code == 0, ran.err
