@@ -70,10 +70,12 @@ def observe(
     length: Length,
     failed_counts: bool = True,
     curves_of: int | None = None,
+    failing: Sequence[FrozenTrial] | None = None,
 ) -> Evidence:
     """The trials that say something about the space (`tells`), in their order.
 
     `curves_of`: only so many of the latest complete trials have their curves looked at; the others' are left NaN.
+    `failing`: where those that failed are looked for, if not among the `trials`.
     """
     complete_ones = [t.number for t in trials if t.state is TrialState.COMPLETE]
     from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
@@ -96,11 +98,11 @@ def observe(
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
         final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
-        failed=failures(trials, space, failed_counts),
+        failed=_failures(trials if failing is None else failing, space, failed_counts),
     )
 
 
-def failures(trials: Sequence[FrozenTrial], space: Space, failed_counts: bool = True) -> Floats:
+def _failures(trials: Sequence[FrozenTrial], space: Space, failed_counts: bool) -> Floats:
     """The points (m, columns) of the `trials`, in their order, that failed, but not by diverging.
 
     Those that failed before any training worked are left out: a mistake that was mended since says nothing of the

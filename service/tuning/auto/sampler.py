@@ -1,7 +1,6 @@
 """`AutoSampler`: the default sampler, as Optuna's."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.auto.evidence import FRACTIONS
-from lrtune.service.tuning.auto.observed import Length, failures, length_of, observe, tells, window
+from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.proposal import propose
 from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_to_retrain
@@ -136,10 +135,7 @@ class AutoSampler(BaseSampler):
         """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
-        evidence = replace(
-            observe(shown, space, study.direction, length, self._failed_counts, CURVES),
-            failed=failures(others, space, self._failed_counts),
-        )
+        evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES, others)
         busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)

@@ -7,7 +7,7 @@ free worker gets either the paused trial that is worth most, for some more steps
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR
 from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
-from lrtune.service.tuning.auto.observed import Length, failures, observe
+from lrtune.service.tuning.auto.observed import Length, observe
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.prior import quantiles_in
@@ -116,10 +116,8 @@ def choose(
     space = Space(varied, main_learning_rate(spec.search_space))
     shown = [trial for trial in snapshot.trials if _tells(trial)]
     direction = StudyDirection.MAXIMIZE if spec.direction == "maximize" else StudyDirection.MINIMIZE
-    evidence = replace(
-        observe(shown, space, direction, Length(1, spec.max_steps), failed_counts=False),
-        failed=failures(snapshot.trials, space, failed_counts=False),
-    )
+    length = Length(1, spec.max_steps)
+    evidence = observe(shown, space, direction, length, failed_counts=False, failing=snapshot.trials)
     decision = promotion.decide(
         evidence,
         np.array([trial.number in snapshot.promotable for trial in shown], dtype=bool),
