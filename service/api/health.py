@@ -9,6 +9,7 @@ from lrtune.service.api.container import Parts
 from lrtune.service.api.problems import problem
 from lrtune.service.storage.errors import StorageError, WriterBusy
 from lrtune.service.storage.maintenance.upgrade import is_current
+from lrtune.service.tuning.views.samplers import failing_samplers
 
 router = APIRouter(tags=["service"])
 
@@ -26,6 +27,8 @@ async def readyz(parts: Parts) -> JSONResponse:
     """Ready to serve: the storage answers, its schema is this version's, this process is the writer.
 
     `unreadable_studies` names those that cannot be read, with why; all others are served.
+    `failing_samplers` names the studies whose sampler failed or took too long of late, with the reason and how often;
+    their trials are drawn otherwise, and all are served.
     """
     storage, schema = "reachable", "unknown"
     try:
@@ -38,9 +41,8 @@ async def readyz(parts: Parts) -> JSONResponse:
     writer = "held" if engine.state == "active" else engine.state
     parts_of_it = {"storage": storage, "schema": schema, "writer": writer}
     if storage == "reachable" and schema == "current" and writer == "held":
-        unreadable = engine.unreadable()
-        more = {"unreadable_studies": unreadable} if unreadable else {}
-        return JSONResponse({"ready": True, **parts_of_it, **more})
+        more = {"unreadable_studies": engine.unreadable(), "failing_samplers": failing_samplers(engine)}
+        return JSONResponse({"ready": True, **parts_of_it, **{name: told for name, told in more.items() if told}})
     detail = engine.database.concealed(str(engine.failure or "the storage is not ready yet; try again"))
     kind = "standby" if isinstance(engine.failure, WriterBusy) else "not-ready"
     return problem(503, kind, "Not ready", detail, more={"ready": False, **parts_of_it}, headers={"Retry-After": "1"})

@@ -85,7 +85,7 @@ Sampler = Annotated[
 
 class AutoPruner(Body):
     """Our default: stop what loses the race against the finished trials, as far as their own curves say that early
-    ranks can be trusted, and what learns nothing. Where only the rate is searched nothing is raced."""
+    ranks can be trusted. Where only the rate is searched nothing is raced."""
 
     name: Literal["auto"] = "auto"
 

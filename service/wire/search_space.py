@@ -1,7 +1,6 @@
 """The search space: parameters, their bounds, and the conditions under which they exist."""
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeGuard
 
@@ -9,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lrtune.service.wire.base import WHOLE, Body, Choice, Finite, ParameterName
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.learning_rates import is_learning_rate
 
 MOST_PARAMETERS = 200
 MOST_CHOICES = 1_000
@@ -22,20 +22,31 @@ _MAX_STEPS = 10**12
 _LONGEST_SHOWN = 100
 _MOST_NAMED = 20
 _Key = tuple[bool, Choice]
-_LEARNING_RATE = re.compile(r"(^|[._\-])(lr|learning_rate)$")
-
-
-def is_learning_rate(name: str) -> bool:
-    """Whether a parameter of this name is a learning rate: `learning_rate`, `lr`, `head.lr`, `head_lr`, …"""
-    return _LEARNING_RATE.search(name) is not None
 
 
 _Values = Annotated[list[Choice], Field(min_length=1), Bounded(MOST_WHEN_VALUES)]
 
 
 class _Parameter(Body):
+    role: Literal["learning_rate"] | None = None
+    """What the parameter is; without one, its name says whether it is a learning rate (`wire/learning_rates.py`)."""
     when: Annotated[dict[ParameterName, _Values], Field(min_length=1), Bounded(MOST_PARAMETERS)] | None = None
     """The parameter exists only where each named parameter has one of the listed values."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers of a range."""
+        return False
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether any of its values is no number."""
+        return False
+
+    @property
+    def can_be_rate(self) -> bool:
+        """Whether all of its values are numbers > 0."""
+        return False
 
 
 class FloatParameter(_Parameter):
@@ -46,6 +57,14 @@ class FloatParameter(_Parameter):
     high: Finite
     log: bool = False
     step: Finite | None = None
+
+    @property
+    def is_number(self) -> bool:
+        return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -74,6 +93,14 @@ class IntParameter(_Parameter):
     log: bool = False
     step: Annotated[int, Field(ge=1, le=2**54), WHOLE] = 1
 
+    @property
+    def is_number(self) -> bool:
+        return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
+
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.low >= self.high:
@@ -92,6 +119,14 @@ class CategoricalParameter(_Parameter):
 
     type: Literal["categorical"] = "categorical"
     choices: Annotated[list[Choice], Field(min_length=1), Bounded(MOST_CHOICES)]
+
+    @property
+    def is_flag(self) -> bool:
+        return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in self.choices)
+
+    @property
+    def can_be_rate(self) -> bool:
+        return not self.is_flag and all(isinstance(choice, int | float) and choice > 0 for choice in self.choices)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -131,7 +166,7 @@ def check_size(space: Mapping[str, Parameter]) -> None:
 def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
     known: dict[str, set[_Key]] = {}
     for name, parameter in space.items():
-        if is_learning_rate(name):
+        if is_learning_rate(name, parameter):
             _check_learning_rate(name, parameter)
         for parent, values in (parameter.when or {}).items():
             _check_condition(space, name, parent, values, known)
@@ -140,13 +175,18 @@ def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
 
 
 def _check_learning_rate(name: str, parameter: Parameter) -> None:
-    if isinstance(parameter, FloatParameter | IntParameter):
-        if parameter.low <= 0:
-            raise ValueError(f"{name}: low must be > 0 for a learning rate, but it is {parameter.low}; try 1e-6")
-        return
-    for choice in parameter.choices:
-        if isinstance(choice, bool) or not isinstance(choice, int | float) or choice <= 0:
-            raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {shown(choice)}")
+    if isinstance(parameter, CategoricalParameter):
+        if parameter.role is not None:
+            raise ValueError(
+                f"{name}: role must be left out of a categorical parameter: the learning rate is a float between low "
+                "and high, both > 0"
+            )
+        for choice in parameter.choices:
+            if not isinstance(choice, int | float) or choice <= 0:
+                raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {shown(choice)}")
+    elif parameter.low <= 0:
+        remedy = "try 1e-6" if parameter.role is None else "try 1e-6, or leave role out"
+        raise ValueError(f"{name}: low must be > 0 for a learning rate, but it is {parameter.low}; {remedy}")
 
 
 def _check_condition(

@@ -14,6 +14,7 @@ COMMANDS = {
     "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "reads": ("tests.benchmarks.reads.command", "reads", "What others wait while a long history is read."),
+    "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),
     "search": ("tests.benchmarks.search.command", "search", "Search methods on learning curves, bowls or trainings."),
     "finder": ("tests.benchmarks.finder.command", "finder", "Range tests beside whole trainings."),
     "suggestion": ("tests.benchmarks.suggestion.command", "suggestion", "What suggested rates cost, intervals cover."),

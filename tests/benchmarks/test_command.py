@@ -16,6 +16,7 @@ PAGES = {
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "reads": "explanation/performance.md",
+    "asks": "explanation/performance.md",
     "search": "explanation/search.md",
     "finder": "explanation/range-tests.md",
     "suggestion": "explanation/suggestion.md",

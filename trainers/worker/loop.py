@@ -5,8 +5,9 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from lrtune.service.rates.diagnosis import Direction, diagnose
-from lrtune.service.wire.search_space import is_learning_rate
+from lrtune.service.rates.diagnosis import diagnose
+from lrtune.service.wire.learning_rates import main_learning_rate
+from lrtune.service.wire.studies import Study
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.study import StudyHandle
@@ -58,7 +59,7 @@ def work(
             if failures >= MOST_FAILURES:
                 raise TaskKeepsFailing(failures, error) from error
         else:
-            said = "" if getattr(train, "steps_are_folds", False) else _diagnosis(trial, study.spec.direction)
+            said = "" if getattr(train, "steps_are_folds", False) else _diagnosis(trial, study.spec)
             logger.info("trial %d: %s%s", trial.number, trial.outcome, said)
             failures = 0
         trained += 1
@@ -103,13 +104,13 @@ def exit_code(shutdown: Shutdown) -> int:
     return 130 if shutdown.signal_number == signal.SIGINT else 0
 
 
-def _diagnosis(trial: LeasedTrial, direction: Direction) -> str:
+def _diagnosis(trial: LeasedTrial, spec: Study) -> str:
     """`; learning rate too_low: falls slowly and steadily, …`; nothing where the curve does not say, and where the
     trial has no learning rate."""
-    if not any(is_learning_rate(name) for name in trial.params):
+    if main_learning_rate(spec.search_space) not in trial.params:
         return ""
     steps, values = [step for step, _ in trial.curve], [value for _, value in trial.curve]
-    found = diagnose(steps, values, direction=direction)
+    found = diagnose(steps, values, direction=spec.direction)
     return "" if found.verdict == "unclear" else f"; learning rate {found.verdict}: {found.evidence[0]}"
 
 

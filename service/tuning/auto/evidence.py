@@ -1,7 +1,7 @@
 """What a study has seen so far, as arrays."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
@@ -37,13 +37,15 @@ class Evidence:
 
     `cube` (n, d): the parameters in the unit cube. `curves` (n, K): the best loss until each of `FRACTIONS`, NaN past
     what was trained. `final` (n,): the loss of those that finished, else NaN. `diverged` (n,). A trial with none of
-    these is pending: it runs, and has reported nothing yet.
+    these is pending: it runs, and has reported nothing yet. `failed` (m, d): where other trials failed, out of memory
+    say, which is all that is known of them.
     """
 
     cube: Floats
     curves: Floats
     final: Floats
     diverged: Bools
+    failed: Floats = field(default_factory=lambda: np.zeros((0, 0)))
 
     @property
     def finished(self) -> Bools:
@@ -68,7 +70,8 @@ class Evidence:
 
     def joined_by(self, curve: Floats) -> "Evidence":
         """The same with one more trial, the last, that runs in the middle of the cube and has this `curve` (K,)."""
-        return Evidence(
+        return replace(
+            self,
             cube=np.concatenate([self.cube, np.full((1, self.cube.shape[1]), 0.5)]),
             curves=np.concatenate([self.curves, curve[None, :]]),
             final=np.append(self.final, np.nan),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 import numpy as np
 from optuna.study import StudyDirection
@@ -69,10 +70,12 @@ def observe(
     length: Length,
     failed_counts: bool = True,
     curves_of: int | None = None,
+    failing: Sequence[FrozenTrial] | None = None,
 ) -> Evidence:
     """The trials that say something about the space (`tells`), in their order.
 
     `curves_of`: only so many of the latest complete trials have their curves looked at; the others' are left NaN.
+    `failing`: where those that failed are looked for, if not among the `trials`.
     """
     complete_ones = [t.number for t in trials if t.state is TrialState.COMPLETE]
     from_number = 0 if curves_of is None or len(complete_ones) <= curves_of else sorted(complete_ones)[-curves_of]
@@ -83,7 +86,7 @@ def observe(
         if not tells(trial, failed_counts):
             continue
         bad = has_diverged(trial, failed_counts)
-        rows.append(space.encode(trial.params))
+        rows.append(trial.params)
         looked_at = trial.state is not TrialState.COMPLETE or trial.number >= from_number
         curves.append(curve_of(trial.intermediate_values if looked_at else {}, sign, needed, length.first))
         complete = trial.state is TrialState.COMPLETE and not bad
@@ -91,11 +94,30 @@ def observe(
         diverged.append(bad)
     count = len(rows)
     return Evidence(
-        cube=np.array(rows).reshape(count, space.columns),
+        cube=space.encode_all(rows),
         curves=np.array(curves).reshape(count, len(FRACTIONS)),
         final=np.array(final_losses, dtype=float),
         diverged=np.array(diverged, dtype=bool),
+        failed=_failures(trials if failing is None else failing, space, failed_counts),
     )
+
+
+def _failures(trials: Sequence[FrozenTrial], space: Space, failed_counts: bool) -> Floats:
+    """The points (m, columns) of the `trials`, in their order, that failed, but not by diverging.
+
+    Those that failed before any training worked are left out: a mistake that was mended since says nothing of the
+    space, and beside the first trials that work it would look as if all else failed.
+    """
+    since = dropwhile(lambda trial: not _worked(trial), trials)
+    failed = (t for t in since if t.state is TrialState.FAIL and t.params and not has_diverged(t, failed_counts))
+    return space.encode_all([trial.params for trial in failed])
+
+
+def _worked(trial: FrozenTrial) -> bool:
+    """Whether the training did not fail, and has come to something."""
+    if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+        return True
+    return trial.state is TrialState.RUNNING and bool(trial.intermediate_values)
 
 
 def curve_of(reported: Mapping[int, float], sign: float, needed: Sequence[int], first: int) -> list[float]:

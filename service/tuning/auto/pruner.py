@@ -18,8 +18,8 @@ _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 
 
 class AutoPruner(BasePruner):
-    """Stops what diverged, what learns nothing and, in spaces of several parameters, what does not lead: as far as the
-    finished trials' own curves say that early ranks can be trusted.
+    """Stops what diverged and, in spaces of several parameters, what does not lead: as far as the finished trials' own
+    curves say that early ranks can be trusted.
 
     Under an `AutoSampler` a trial stops at the first rung that it does not lead, and may be trained again from its
     start when it does (`policy.retraining`). Where trials are the budget, or under another sampler, it stops

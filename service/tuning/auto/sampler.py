@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
-from optuna.search_space import intersection_search_space
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
@@ -41,6 +40,7 @@ class AutoSampler(BaseSampler):
         max_steps: Length of a full training in reports; by default that of the longest complete trial.
         rate_quantiles: A prior on the learning rate: its quantiles at an even grid from 0 to 1, as rates.
         failed_counts: Whether a FAIL without a report is a diverged run: Optuna records a result of `nan` so.
+        learning_rate: The name of the main learning rate; by default one with a usual name (`learning_rate`, `lr`).
     """
 
     def __init__(
@@ -50,11 +50,13 @@ class AutoSampler(BaseSampler):
         max_steps: int | None = None,
         rate_quantiles: Sequence[float] | None = None,
         failed_counts: bool = True,
+        learning_rate: str | None = None,
     ) -> None:
         self._seed = _draw_seed() if seed is None else seed
         self._max_steps = max_steps
         self._rate_quantiles = rate_quantiles
         self._failed_counts = failed_counts
+        self._learning_rate = learning_rate
         self._several = TPESampler(seed=seed)
 
     def reseed_rng(self) -> None:
@@ -66,18 +68,14 @@ class AutoSampler(BaseSampler):
             return self._several.infer_relative_search_space(study, trial)
         others = [t for t in self._others(study, trial) if t.state is not TrialState.FAIL]
         ended = [t for t in others if t.state is not TrialState.RUNNING]
-        return {
-            name: distribution
-            for name, distribution in intersection_search_space(ended, include_pruned=True).items()
-            if not distribution.single()
-        }
+        return {name: distribution for name, distribution in _shared(ended).items() if not distribution.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         if len(study.directions) > 1:
             return self._several.sample_relative(study, trial, search_space)
-        space = Space(search_space)
+        space = Space(search_space, self._learning_rate)
         if FIXED_ATTR not in trial.system_attrs:
             length = self._length_of_rungs(study, trial)
             if length is not None and space.columns != 1:
@@ -95,7 +93,7 @@ class AutoSampler(BaseSampler):
             if earlier is not None and earlier.distributions.get(param_name) == param_distribution:
                 return earlier.params[param_name]
         known = {name: d for name, d in trial.distributions.items() if name != param_name and name in trial.params}
-        space = Space({**known, param_name: param_distribution})
+        space = Space({**known, param_name: param_distribution}, self._learning_rate)
         return self._propose(study, trial, space, trial.params, param_name)[param_name]
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
@@ -137,7 +135,7 @@ class AutoSampler(BaseSampler):
         """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
-        evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES)
+        evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES, others)
         busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
@@ -176,6 +174,18 @@ def _columns(space: Space, known: dict[str, Any], asked: str | None) -> dict[int
     row = space.encode(known)
     given = [axis for axis in space.axes if axis.name != asked]
     return {column: float(row[column]) for axis in given for column in range(axis.first, axis.first + axis.width)}
+
+
+def _shared(trials: Sequence[FrozenTrial]) -> dict[str, BaseDistribution]:
+    """The distributions that all trials have, as Optuna's `intersection_search_space`; those of one study are mostly
+    the same objects, which need no comparing."""
+    shared = dict(sorted(trials[0].distributions.items())) if trials else {}
+    for trial in trials:
+        own = trial.distributions
+        differing = [name for name, one in shared.items() if (other := own.get(name)) is not one and other != one]
+        for name in differing:
+            del shared[name]
+    return shared
 
 
 def _draw_seed() -> int:

@@ -1,7 +1,7 @@
 """Optuna's search spaces as unit cubes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from lrtune.service.tuning.auto.evidence import Floats
-from lrtune.service.wire.search_space import is_learning_rate
+from lrtune.service.wire.learning_rates import best_name, named_so
 from lrtune.service.wire.values import nearest_value
 
 
@@ -35,6 +35,23 @@ class _Axis:
         shown = math.log(value) if self.log else float(value)
         return [min(max((shown - self.low) / (self.high - self.low), 0.0), 1.0)]
 
+    def encode_all(self, many: Sequence[Mapping[str, Any]]) -> Floats:
+        """Of n trials' parameters, shape (n, width)."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            rows = np.full((len(many), self.width), 0.5 if self.width == 1 else 1 / self.width)
+            for row, params in enumerate(many):
+                if self.name in params:
+                    rows[row] = 0.0
+                    rows[row, int(self.distribution.to_internal_repr(params[self.name]))] = 1.0
+            return rows
+        if self.high <= self.low:
+            return np.full((len(many), 1), 0.5)
+        values = np.array([params.get(self.name, np.nan) for params in many], dtype=float)
+        shown = np.log(values) if self.log else values
+        places = np.clip((shown - self.low) / (self.high - self.low), 0.0, 1.0)
+        found: Floats = np.where(np.isnan(values), 0.5, places)[:, None]
+        return found
+
     def decode(self, row: Floats) -> Any:
         if isinstance(self.distribution, CategoricalDistribution):
             return self.distribution.choices[int(np.argmax(row[self.first : self.first + self.width]))]
@@ -46,10 +63,11 @@ class _Axis:
 class Space:
     """Numbers take one column (log where they are), categorical parameters one for each choice.
 
-    A parameter that a trial does not have (a condition did not hold) stands in the middle of its columns.
+    A parameter that a trial does not have (a condition did not hold) stands in the middle of its columns. `rate` names
+    the main learning rate; without it, or where it is not among them, names say which one is.
     """
 
-    def __init__(self, distributions: Mapping[str, BaseDistribution]) -> None:
+    def __init__(self, distributions: Mapping[str, BaseDistribution], rate: str | None = None) -> None:
         self.axes: list[_Axis] = []
         columns = 0
         for name, distribution in sorted(distributions.items()):
@@ -58,10 +76,17 @@ class Space:
             columns += axis.width
         self.columns = columns
         self.blocks = [(a.first, a.width) for a in self.axes if isinstance(a.distribution, CategoricalDistribution)]
-        rates = [axis for axis in self.axes if is_learning_rate(axis.name) and axis.log]
-        rates.sort(key=lambda axis: axis.name != "learning_rate")
-        self.rate_index = rates[0].first if rates else None
+        logarithmic = {axis.name: axis.first for axis in self.axes if axis.log}
+        main = rate if rate in distributions else best_name(filter(named_so, logarithmic))
+        self.rate_index = None if main is None else logarithmic.get(main)
         """The column of the main learning rate; None where there is none on a log scale."""
+
+    def encode_all(self, many: Sequence[Mapping[str, Any]]) -> Floats:
+        """`encode` of each, shape (n, columns); by columns, which costs a fraction."""
+        rows = np.empty((len(many), self.columns))
+        for axis in self.axes:
+            rows[:, axis.first : axis.first + axis.width] = axis.encode_all(many)
+        return rows
 
     def encode(self, params: Mapping[str, Any]) -> Floats:
         """Parameters as a row, shape (columns,)."""

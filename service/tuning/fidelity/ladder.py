@@ -26,9 +26,9 @@ from lrtune.service.tuning.auto.ladder.ladder import (
 from lrtune.service.tuning.auto.ladder.rates import Centre
 from lrtune.service.tuning.auto.observed import has_diverged
 from lrtune.service.tuning.fidelity.short_trainings import climbs, count_short, ladder_of, short_trainings_of
-from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.state.rate_prior import prior_of, priors_of
 from lrtune.service.tuning.state.snapshot import Snapshot, snapshot_of_trials
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import FloatParameter
 from lrtune.service.wire.studies import StudySpec
 

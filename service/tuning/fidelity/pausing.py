@@ -28,6 +28,7 @@ from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import CategoricalParameter, Parameter, is_active, sampling_order
 from lrtune.service.wire.studies import StudySpec
 
@@ -111,10 +112,12 @@ def choose(
     function of that name. `number`: how many trials were begun.
     """
     assert spec.max_steps is not None
-    space = Space({name: d for name, d in snapshot.distributions.items() if not d.single()})
+    varied = {name: d for name, d in snapshot.distributions.items() if not d.single()}
+    space = Space(varied, main_learning_rate(spec.search_space))
     shown = [trial for trial in snapshot.trials if _tells(trial)]
     direction = StudyDirection.MAXIMIZE if spec.direction == "maximize" else StudyDirection.MINIMIZE
-    evidence = observe(shown, space, direction, Length(1, spec.max_steps), failed_counts=False)
+    length = Length(1, spec.max_steps)
+    evidence = observe(shown, space, direction, length, failed_counts=False, failing=snapshot.trials)
     decision = promotion.decide(
         evidence,
         np.array([trial.number in snapshot.promotable for trial in shown], dtype=bool),

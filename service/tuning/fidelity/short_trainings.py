@@ -15,10 +15,10 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import CHOSEN_SHORT_TRAININGS_ATTR, LADDER_ATTR
 from lrtune.service.tuning.auto.ladder.ladder import lengths_of
 from lrtune.service.tuning.auto.observed import has_diverged
-from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import FloatParameter
 from lrtune.service.wire.studies import StudySpec
 

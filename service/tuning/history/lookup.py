@@ -16,8 +16,8 @@ from lrtune.service.rates.scaling import scale
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.sql.past_rates import PastRate, read_past
 from lrtune.service.tuning.history.recording import ENOUGH_TRIALS, plain_name, whole_number
-from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.state.rate_prior import RatePrior
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import CategoricalParameter
 from lrtune.service.wire.studies import StudySpec
 

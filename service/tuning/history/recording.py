@@ -16,7 +16,7 @@ from lrtune.service.storage.sql.past_rates import PastRate, studies_without
 from lrtune.service.tuning.fidelity.ladder import conclude, next_step, snapshot_for_ladder
 from lrtune.service.tuning.fidelity.short_trainings import is_ladder, ladder_of
 from lrtune.service.tuning.history.plateau import NEAR_BEST
-from lrtune.service.tuning.state.distributions import main_learning_rate
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.studies import StudySpec
 
 _log = logging.getLogger(__name__)

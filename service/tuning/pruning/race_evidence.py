@@ -60,9 +60,9 @@ class RaceEvidence:
         place = bisect_right(self._needed, last) - 1
         if not first_wave and place not in self._decisive:
             return race.Call(False, "")
-        self._catch_up(study)
-        if not first_wave and self._needed[place] == last and self._is_only_watched(study, trial):
+        if _columns(study, trial) <= 1:
             return self._unraced[place]
+        self._catch_up(study)
         curve = self._curve(trial)
         in_a_row = _stopped_in_a_row(study, trial)
         behind = few_steps_per_trial(
@@ -98,17 +98,6 @@ class RaceEvidence:
         if trial.outcome == "complete" and value is not None and np.isfinite(value):
             curve = curve_of(trial.intermediate, self._sign, self._needed, 1)
             self._finished[trial.number] = (curve, self._sign * value)
-
-    def _is_only_watched(self, study: StudyMirror, trial: TrialMirror) -> bool:
-        """Whether the trial goes on at the step it has reached, as most do: the rate is all there is, so that only what
-        learns nothing would stop, and it is no worse than all that finished."""
-        if _columns(study, trial) > 1:
-            return False
-        _, final_values = self._kept()
-        return (
-            len(final_values) < 2
-            or self._sign * (trial.highest if self._sign < 0 else trial.lowest) <= final_values.max()
-        )
 
     def _curve(self, trial: TrialMirror) -> Floats:
         return np.array(curve_of(trial.intermediate, self._sign, self._needed, 1))

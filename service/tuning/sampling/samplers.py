@@ -24,6 +24,7 @@ from lrtune.service.tuning.sampling.grid import MAX_POINTS, count_values, grid_o
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.wire import methods
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.studies import StudySpec
 
 
@@ -68,7 +69,11 @@ def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.Ba
         case methods.AutoSampler():
             quantiles = rate_quantiles(spec, snapshot.system_attrs)
             return AutoSampler(
-                seed=sampler.seed, max_steps=spec.max_steps, rate_quantiles=quantiles, failed_counts=False
+                seed=sampler.seed,
+                max_steps=spec.max_steps,
+                rate_quantiles=quantiles,
+                failed_counts=False,
+                learning_rate=main_learning_rate(spec.search_space),
             )
         case methods.TpeSampler():
             return optuna.TPESampler(

@@ -11,12 +11,11 @@ from optuna.distributions import (
 )
 
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.wire.learning_rates import is_learning_rate
 from lrtune.service.wire.search_space import (
-    CategoricalParameter,
     FloatParameter,
     IntParameter,
     Parameter,
-    is_learning_rate,
     sampling_order,
 )
 
@@ -52,18 +51,6 @@ def drawing_order(search_space: Mapping[str, Parameter]) -> list[str]:
     late: set[str] = set()
     order = sampling_order(search_space)
     for name in order:
-        if is_learning_rate(name) or late & (search_space[name].when or {}).keys():
+        if is_learning_rate(name, search_space[name]) or late & (search_space[name].when or {}).keys():
             late.add(name)
     return sorted(order, key=late.__contains__)
-
-
-def main_learning_rate(search_space: Mapping[str, Parameter]) -> str | None:
-    """The numeric parameter that is *the* learning rate: `learning_rate`, else the first that is one."""
-    names = [
-        name
-        for name, parameter in search_space.items()
-        if is_learning_rate(name) and not isinstance(parameter, CategoricalParameter)
-    ]
-    if "learning_rate" in names:
-        return "learning_rate"
-    return names[0] if names else None

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_ATTR, RANGE_TEST_ATTR
 from lrtune.service.tuning.auto.prior import quantiles_around
-from lrtune.service.tuning.state.distributions import main_learning_rate
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.priors import GivenPrior, Prior
 from lrtune.service.wire.search_space import CategoricalParameter
 from lrtune.service.wire.studies import StudySpec

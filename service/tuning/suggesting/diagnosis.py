@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from lrtune.service.rates.diagnosis import Direction, diagnose
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.fidelity.short_trainings import is_short
-from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.suggesting.compute import categories_of
 from lrtune.service.tuning.suggesting.suggestion import stability_of
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.trials import Diagnosis
 
 _MOST_POINTS = 1_000

@@ -71,7 +71,7 @@ def posterior(
     Along the rate called `rate_name`, the other parameters as in `params`. None where the rate is not on a log scale,
     or the complete trials do not differ. Up to 50 ms, whatever the number of parameters.
     """
-    space = Space({name: d for name, d in distributions.items() if name in params})
+    space = Space({name: d for name, d in distributions.items() if name in params}, rate_name)
     axis = next((axis for axis in space.axes if axis.name == rate_name), None)
     if axis is None or axis.first != space.rate_index or axis.high <= axis.low:
         return None
@@ -106,7 +106,7 @@ def _along(
     mean, covariance = model.process.covariance(points)
     if not np.isfinite(mean).all():
         return None
-    stable = model.stability.safe(points)
+    stable = model.odds.stability.safe(points)
     finished = model.evidence.cube[model.evidence.finished, column]
     diverged = model.evidence.cube[model.evidence.diverged, column]
     alone = points.shape[1] == 1
@@ -118,7 +118,7 @@ def _along(
     # trainings have diverged.
     past = 0.0 if len(diverged) else _FARTHEST_DECADES / decades
     tried = places <= float(finished.max()) + past + 1e-9
-    safe = stable >= np.minimum(model.stability.required(points), stable[tried].max())
+    safe = stable >= np.minimum(model.odds.stability.required(points), stable[tried].max())
     centre, first, last = _plateau(np.where(safe & tried, mean, np.inf), places)
     # Among many parameters the best trial's own rate, where it is safe: no other was trained with these parameters.
     own = float(point[column])

@@ -13,10 +13,10 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.fidelity.short_trainings import count_short
-from lrtune.service.tuning.state.distributions import main_learning_rate
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.compute import categories_of
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare, stability_of
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.responses import LearningRateResponse, ResponseFit, ResponsePoint
 from lrtune.service.wire.search_space import CategoricalParameter
 

@@ -16,12 +16,13 @@ from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, PRIOR_AT
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.fidelity.ladder import look_at_ladder
 from lrtune.service.tuning.fidelity.short_trainings import count_short, tells_of_full
-from lrtune.service.tuning.state.distributions import main_learning_rate, study_distributions
+from lrtune.service.tuning.state.distributions import study_distributions
 from lrtune.service.tuning.state.rate_prior import priors_of
 from lrtune.service.tuning.state.snapshot import snapshot_of_finished
 from lrtune.service.tuning.suggesting.compute import Known, Seen, work_out
 from lrtune.service.tuning.suggesting.stability import stability_of_trials
 from lrtune.service.tuning.trials.replicates import finalists
+from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.studies import StudySpec, Suggestion
 
 _BEST, _LATEST = 100, 150

@@ -27,14 +27,29 @@ def tables_in(text: str) -> list[list[list[str]]]:
     return [[table[0], *table[2:]] for table in tables]
 
 
-def test_divergence_counts_trials_past_the_edge_for_each_sampler(bench: Bench) -> None:
+def test_divergence_counts_trials_past_an_edge_and_a_wall_for_each_sampler(bench: Bench) -> None:
     ran = bench("divergence", "--quick")
     assert ran.code == 0, ran.err
+    edges, walls = tables_in(ran.out)
+    for (head, *lines), first in ((edges, "far"), (walls, "weight decay")):
+        assert head == ["", f"{first}, 1 seeds"]
+        assert [line[0] for line in lines] == [
+            "`auto`",
+            "`tpe`, diverged ranked last",
+            "random",
+            "stock TPE, diverged as FAIL",
+        ]
+        ours, ranked, random, stock = (int(line[1]) for line in lines)
+        assert 0 <= ours <= min(ranked, random) < stock <= 40
+
+
+def test_asks_says_for_each_sampler_and_history_what_a_draw_costs(bench: Bench) -> None:
+    ran = bench("asks", "--quick")
+    assert ran.code == 0, ran.err
     ((head, *lines),) = tables_in(ran.out)
-    assert head == ["", "far, 1 seeds"]
-    assert [line[0] for line in lines] == ["`auto`", "`tpe`, diverged ranked last", "stock TPE, diverged as FAIL"]
-    ours, ranked, stock = (int(line[1]) for line in lines)
-    assert 0 <= ours <= ranked < stock <= 40
+    assert head == ["sampler", "0 trials", "100 trials"]
+    assert [line[0] for line in lines] == ["`auto`", "`tpe`"]
+    assert all(float(cell.partition(" ms")[0]) > 0 for line in lines for cell in line[1:])
 
 
 def test_pacing_has_a_cell_for_each_way_to_spend_the_trials(bench: Bench, curves: Path) -> None:

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from lrtune.service.tuning.auto import AutoSampler
 from lrtune.service.wire.trials import Ask, LeasedTrial, Result
-from tests.benchmarks.tables.divergence import TWO_OPTIMIZERS, edge_by_optimizer, near, past_edge
+from tests.benchmarks.tables.divergence import BY_OPTIMIZER, RANDOM, WALLS, past_wall
 from tests.support.tuning import Tuning
 
 EDGE = 0.1
@@ -55,7 +55,37 @@ def test_at_most_3_of_the_last_40_of_60_trials_go_past_a_stability_edge(tmp_path
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_where_each_optimizer_has_its_own_edge_at_most_3_go_past_them(seed: int) -> None:
-    assert past_edge("auto", seed, near, TWO_OPTIMIZERS, edge_by_optimizer) <= 3
+    assert past_wall("auto", seed, BY_OPTIMIZER) <= 3
+
+
+@pytest.mark.parametrize("wall", ["weight decay", "width"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_walls_in_other_columns_are_kept_off_whether_trainings_diverge_or_fail_there(wall: str, seed: int) -> None:
+    past = past_wall("auto", seed, WALLS[wall])
+    assert past <= 6
+    assert past < past_wall(RANDOM, seed, WALLS[wall])
+
+
+def test_a_wall_between_two_columns_is_kept_off() -> None:
+    """Random search goes past it 36 times in the same trials, and finds nothing near it."""
+    assert sum(past_wall("auto", seed, WALLS["rate over 1 - momentum"]) for seed in range(3)) <= 36
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_trainings_that_all_fail_by_a_mistake_in_the_script_do_not_narrow_the_search_after_it(seed: int) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=AutoSampler(seed=seed, failed_counts=False))
+    for number in range(50):
+        trial = study.ask()
+        rate = trial.suggest_float("learning_rate", 1e-5, 10.0, log=True)
+        dropout = trial.suggest_float("dropout", 0.0, 1.0)
+        if number < 20:
+            study.tell(trial, state=TrialState.FAIL)
+        else:
+            study.tell(trial, far_loss(rate) + abs(dropout - 0.5))
+    failed = [math.log10(t.params["learning_rate"]) for t in study.trials[:20]]
+    assert max(failed) - min(failed) > 4, "they were spread over the bounds all the same"
+    assert study.best_value < 0.2
 
 
 def test_stock_optuna_wastes_its_trials_past_the_edge() -> None:

@@ -65,12 +65,17 @@ def test_at_most_3_of_the_last_40_of_60_trials_go_past_a_stability_edge(seed: in
     assert study.best_value < 0.02
 
 
-def test_a_nan_report_before_a_prune_counts_as_diverged_and_a_failure_of_the_service_does_not() -> None:
-    def rates_after(state: TrialState, report: float | None, sampler: AutoSampler) -> list[float]:
+def test_a_nan_report_before_a_prune_counts_as_diverged_and_failures_at_any_rate_do_not() -> None:
+    def rates_after(
+        state: TrialState,
+        report: float | None,
+        sampler: AutoSampler,
+        lost: tuple[float, ...] = (0.2, 0.3, 0.5, 0.7, 0.9),
+    ) -> list[float]:
         study = optuna.create_study(sampler=sampler)
         for rate in (1e-4, 1e-3, 1e-2):
             study.add_trial(_trial(rate, TrialState.COMPLETE, bowl(rate), None))
-        for rate in (0.2, 0.3, 0.5, 0.7, 0.9):
+        for rate in lost:
             study.add_trial(_trial(rate, state, None, report))
         found = []
         for _ in range(8):
@@ -79,9 +84,12 @@ def test_a_nan_report_before_a_prune_counts_as_diverged_and_a_failure_of_the_ser
         return found
 
     pruned = rates_after(TrialState.PRUNED, math.nan, AutoSampler(seed=0))
-    failed = rates_after(TrialState.FAIL, None, AutoSampler(seed=0, failed_counts=False))
+    by_accident = (3e-6, 3e-4, 3e-3, 0.03, 0.5)
+    failed = rates_after(TrialState.FAIL, None, AutoSampler(seed=0, failed_counts=False), by_accident)
+    beyond = rates_after(TrialState.FAIL, None, AutoSampler(seed=0, failed_counts=False))
     assert max(pruned) < 0.2
     assert max(failed) > 0.2
+    assert max(beyond) < 0.2, "what fails at large rates alone fails by them"
 
 
 def _trial(rate: float, state: TrialState, value: float | None, report: float | None) -> optuna.trial.FrozenTrial:

@@ -46,3 +46,19 @@ def test_the_main_learning_rate_is_found_and_what_is_missing_stands_in_the_middl
     assert Space({"width": IntDistribution(1, 4)}).rate_index is None
     assert list(space.encode({"lr": 1e-3})) == [0.5, 0.5]
     assert list(SPACE.encode({})[-1:]) == [0.5]
+
+
+def test_many_rows_are_encoded_as_each_is() -> None:
+    space = Space(
+        {
+            "lr": FloatDistribution(1e-5, 1.0, log=True),
+            "layers": IntDistribution(1, 6),
+            "one": FloatDistribution(2.0, 2.0),
+            "kind": CategoricalDistribution(["a", None, True]),
+            "only": CategoricalDistribution(["x"]),
+        }
+    )
+    full = {"lr": 1e-3, "layers": 2, "one": 2.0, "kind": None, "only": "x"}
+    many = [full, {**full, "kind": True, "lr": 3.0}, {"layers": 6}, {}]
+    assert np.allclose(space.encode_all(many), [space.encode(params) for params in many])
+    assert space.encode_all([]).shape == (0, space.columns)

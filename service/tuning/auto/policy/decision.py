@@ -38,7 +38,7 @@ def gains_of(model: Model, waiting: Ints) -> Floats:
     """Log expected improvement of finishing each paused trial, shape (m,)."""
     evidence = model.evidence
     mean, sd = model.process.predict(evidence.cube[waiting])
-    safe = model.stability.safe(evidence.cube[waiting])
+    safe = model.odds.safe(evidence.cube[waiting])
     found: Floats = log_improvement(mean, sd, model.best) + np.log(np.maximum(safe, 1e-9))
     return found
 

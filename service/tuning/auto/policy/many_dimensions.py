@@ -33,7 +33,7 @@ def decide(model: Model, waiting: Ints, space: Space, rng: np.random.Generator, 
         return found
     until = rungs_of(evidence)[0]
     if rng.random() < _UNIFORM_SHARE:
-        return Decision("new", at_large(model.stability, space, rng), None, until, "a point at large")
+        return Decision("new", at_large(model.odds, space, rng), None, until, "a point at large")
     new = promising(model, space, rng, quantiles=terms.quantiles)
     return Decision("new", new.point, None, until, "likely to lead the others")
 

@@ -110,12 +110,12 @@ def covering(model: Model, waiting: Ints, quantiles: Floats | None) -> Step | No
     rates = np.linspace(0.0, 1.0, _GRID)
     if quantiles is not None:
         rates = np.interp(rates, np.linspace(0.0, 1.0, len(quantiles)), quantiles)
-    safe = waiting[model.stability.safe(evidence.cube[waiting]) > _LEAST_SAFE]
+    safe = waiting[model.odds.stability.safe(evidence.cube[waiting]) > _LEAST_SAFE]
     if not len(safe):
         return None
     nearest = np.abs(rates[:, None] - evidence.cube[going, 0]).min(axis=1)
     left = np.minimum(nearest, np.abs(evidence.cube[safe] - rates))
-    trial = int(safe[np.argmin(left @ model.stability.safe(rates[:, None]))])
+    trial = int(safe[np.argmin(left @ model.odds.safe(rates[:, None]))])
     return Step(trial, len(FRACTIONS) - 1, "covers the range: it tells whether early ranks hold")
 
 

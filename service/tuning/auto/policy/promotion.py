@@ -38,12 +38,13 @@ def decide(
 ) -> Decision:
     """The next step of a study whose trials can be paused; pure, and the same for the same arguments.
 
-    `paused` (n,): which trials of the evidence may be resumed (running ones may not). `number`: how many trials were
-    begun, of `max_trials` if those are limited. `whole` (n,): which were decided to be (`Decision.whole`). `quantiles`:
-    a prior on the rate (`first_point`). `insists`: more should be trained per trial. Where the rate is all there is,
-    the paused trial that promises most goes on then; in many parameters that one or a new one, whichever promises more,
-    trains to its end. Without `fresh` no new one may be begun: one that comes back says that no paused one earned more
-    steps; with `insists` the best of them goes on.
+    `paused` (n,): which trials of the evidence may be resumed (running ones may not); one that has a whole curve, and
+    was stopped all the same, has nothing left to train. `number`: how many trials were begun, of `max_trials` if those
+    are limited. `whole` (n,): which were decided to be (`Decision.whole`). `quantiles`: a prior on the rate
+    (`first_point`). `insists`: more should be trained per trial. Where the rate is all there is, the paused trial that
+    promises most goes on then; in many parameters that one or a new one, whichever promises more, trains to its end.
+    Without `fresh` no new one may be begun: one that comes back says that no paused one earned more steps; with
+    `insists` the best of them goes on.
     Costs what an ask costs, some 10 to 20 ms.
     """
     few = space.columns == 1
@@ -56,7 +57,7 @@ def decide(
     model = build(evidence, space, rng)
     if model is None:
         return Decision("new", first_point(number, space, seed, quantiles), None, RUNGS[0], "nothing is known yet")
-    waiting = np.flatnonzero(paused & evidence.partial)
+    waiting = np.flatnonzero(paused & evidence.partial & (evidence.reached < len(FRACTIONS) - 1))
     terms = Terms(np.zeros(len(paused), dtype=bool) if whole is None else whole, quantiles, insists, fresh)
     choose = one_dimension.decide if few else many_dimensions.decide
     return choose(model, waiting, space, rng, terms)

@@ -9,7 +9,7 @@ from lrtune.service.tuning.auto.policy import final_losses
 from lrtune.service.tuning.auto.policy.initial_design import first_point, spread_count
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.acquisition import at_large, best_new
-from lrtune.service.tuning.auto.surrogate.model import build, stability_of
+from lrtune.service.tuning.auto.surrogate.model import build, odds_of
 
 _UNIFORM_SHARE = 0.15
 _EXPLORE_EVERY = 3
@@ -45,7 +45,7 @@ def propose(
     rng = np.random.default_rng([seed, number])
     many = space.columns > 1
     if many and rng.random() < _UNIFORM_SHARE:
-        point = at_large(stability_of(evidence, space), space, rng)
+        point = at_large(odds_of(evidence, space), space, rng)
         model = None
     else:
         model = build(evidence, space, rng)

@@ -16,8 +16,6 @@ from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, con
 CHECKPOINTS = (2, 4, 6, 8)
 """Where it is decided: at .06, .12, .22 and .45 of a full training."""
 
-DEAD_AT = (5, 6)
-_DEAD_IMPROVEMENT = 0.01
 _NEVER_BELOW = 0.5
 _LEAST_CUT = 1
 """So many finished runs must have been as good; more where the order at a checkpoint holds for less than ¾ of pairs."""
@@ -58,18 +56,13 @@ def decide(
 
     `number`: the trial's. `in_a_row`: how many trials before it were stopped since the last one finished. `full`: the
     steps of a full training; in a short one several checkpoints fall onto one step, and the last of them decides.
-    `behind`: trials are the budget, and few of their steps were trained (`few_steps_per_trial`): only what learns
-    nothing stops, and the worst of a large first wave.
+    `behind`: trials are the budget, and few of their steps were trained (`few_steps_per_trial`): only the worst of a
+    large first wave stop.
     """
     checkpoint = int(np.isfinite(curve).sum()) - 1
     if checkpoint < 0 or checkpoint == len(FRACTIONS) - 1:
         return Call(False, "")
-    shared = sharing_a_step(checkpoint, full)
-    if 0 not in shared:
-        dead = _dead(evidence, curve, max(shared.intersection(DEAD_AT), default=None))
-        if dead.stop:
-            return dead
-    raced = max(shared.intersection(CHECKPOINTS), default=None)
+    raced = max(sharing_a_step(checkpoint, full).intersection(CHECKPOINTS), default=None)
     if raced is None:
         return _GOES_ON
     if evidence.cube.shape[1] <= 1:
@@ -91,12 +84,11 @@ def stopped_in_a_row(latest_first: Iterable[Ending]) -> int:
 def decisive(full: float) -> frozenset[int]:
     """The checkpoints at whose step, in a training of `full` steps, anything is decided."""
     places = range(len(FRACTIONS) - 1)
-    decides = {*CHECKPOINTS, *DEAD_AT}
-    return frozenset(place for place in places if decides & sharing_a_step(place, full))
+    return frozenset(place for place in places if sharing_a_step(place, full).intersection(CHECKPOINTS))
 
 
 def unraced(checkpoint: int, full: float) -> Call:
-    """What `decide` says at a checkpoint where the rate is all there is, and the run learns."""
+    """What `decide` says at a checkpoint where the rate is all there is."""
     return _NOT_RACED if sharing_a_step(checkpoint, full).intersection(CHECKPOINTS) else _GOES_ON
 
 
@@ -136,14 +128,3 @@ def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behi
     if checkpoint == CHECKPOINTS[0] and count < _SAMPLE:
         return Call(True, f"{at}: the first {_SAMPLE} show what is usual")
     return Call(better > max(count - _SAMPLE, 0) // 2, at)
-
-
-def _dead(evidence: Evidence, curve: Floats, checkpoint: int | None) -> Call:
-    """Nothing learned so far, and worse than every finished run."""
-    final_losses = evidence.final[evidence.finished]
-    if checkpoint is None or len(final_losses) < 2:
-        return Call(False, "")
-    first, now = float(curve[0]), float(curve[checkpoint])
-    size = max(abs(first), float(np.ptp(final_losses)))
-    stop = first - now < _DEAD_IMPROVEMENT * size and now > float(final_losses.max())
-    return Call(stop, f"improved by {first - now:.3g} in {FRACTIONS[checkpoint]:.0%} of a training, and worse than all")

@@ -1,4 +1,4 @@
-"""Which point next: log expected improvement over candidates, kept off what diverges."""
+"""Which point next: log expected improvement over candidates, kept off what diverges or fails."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,7 @@ from scipy.special import log_ndtr
 from lrtune.service.tuning.auto.evidence import Bools, Evidence, Floats
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate import gp
-from lrtune.service.tuning.auto.surrogate.model import Model
-from lrtune.service.tuning.auto.surrogate.stability import PointStability
+from lrtune.service.tuning.auto.surrogate.model import Model, Odds
 
 _GRID = 401
 _XI, _LEAST_XI = 1.0, 0.1
@@ -98,8 +97,7 @@ def judged(
 ) -> Candidates:
     """The points (m, columns) with all that does not depend on how they are compared; `crowded` ones may lie close to
     what is known."""
-    safe = model.stability.safe(points)
-    allowed = safe >= np.minimum(model.stability.required(points), float(safe.max()))
+    safe, allowed = model.odds.safe(points), model.odds.allowed(points)
     apart = allowed if crowded else allowed & _apart(points, model.evidence)
     bonus = np.zeros(len(points))
     if quantiles is not None and space.rate_index is not None:
@@ -113,12 +111,10 @@ def _margin(model: Model) -> float:
     return max(_XI / float(np.sqrt(finished)), _LEAST_XI)
 
 
-def at_large(stability: PointStability, space: Space, rng: np.random.Generator) -> Floats:
-    """A uniform point (columns,), off what diverges."""
+def at_large(odds: Odds, space: Space, rng: np.random.Generator) -> Floats:
+    """A uniform point (columns,), off what diverges or fails."""
     points = space.snap(rng.random((_AT_LARGE, space.columns)))
-    safe = stability.safe(points)
-    allowed = safe >= np.minimum(stability.required(points), float(safe.max()))
-    chosen: Floats = points[int(np.argmax(allowed))]
+    chosen: Floats = points[int(np.argmax(odds.allowed(points)))]
     return chosen
 
 

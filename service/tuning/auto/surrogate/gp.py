@@ -68,7 +68,7 @@ def fit(x: Floats, y: Floats, noise: Floats, start: Floats | None = None, evalua
     if n > 2 and evaluations:
         some = _spread(y)
         bounds = list(zip(prior - _BOUNDS_SDS * sd, prior + _BOUNDS_SDS * sd, strict=True))
-        told = (squares[np.ix_(some, some)], y[some], noise[some], prior, sd)
+        told = (squares[np.ix_(some, some)].reshape(-1, d), y[some], noise[some], prior, sd)
         theta, _, _ = scipy.optimize.fmin_l_bfgs_b(
             _objective, begin, args=told, bounds=bounds, maxfun=evaluations, factr=1e10
         )
@@ -90,15 +90,14 @@ def _spread(y: Floats) -> Ints:
 def _objective(
     theta: Floats, squares: Floats, y: Floats, noise: Floats, prior: Floats, sd: Floats
 ) -> tuple[float, Floats]:
-    """Minus the log posterior, and its gradient."""
+    """Minus the log posterior, and its gradient; `squares` (n², d)."""
     n = len(y)
     inverse_lengths = np.exp(-2 * theta[:-1])
-    r = np.sqrt(squares @ inverse_lengths)
-    decay = np.exp(-_SQRT5 * r)
-    k = (1 + _SQRT5 * r + (5 / 3) * r**2) * decay
-    k[np.diag_indices(n)] += np.exp(theta[-1]) + noise
-    factor = cholesky(k, lower=True, check_finite=False)
-    inverse = cho_solve((factor, True), np.eye(n), check_finite=False)
+    r = _SQRT5 * np.sqrt(squares @ inverse_lengths).reshape(n, n)
+    decay = np.exp(-r)
+    k = (1 + r + r**2 / 3) * decay
+    k.flat[:: n + 1] += np.exp(theta[-1]) + noise
+    factor, inverse = _factor_and_inverse(k)
     ones = inverse.sum(axis=1)
     mean = (ones @ y) / ones.sum()
     weights = inverse @ (y - mean)
@@ -113,11 +112,21 @@ def _objective(
     outer = 0.5 * (inverse - np.outer(ones, ones) / ones.sum())
     outer -= 0.5 * (n + _AMPLITUDE_RUNS) / (fit_term + _AMPLITUDE_RUNS) * np.outer(weights, weights)
     # dk/dlog ℓ_j = (5/3) (1 + √5 r) exp(−√5 r) squares_j / ℓ_j²
-    slope = outer * ((5 / 3) * (1 + _SQRT5 * r) * decay)
-    gradient = np.append(
-        np.tensordot(slope, squares, axes=([0, 1], [0, 1])) * inverse_lengths, np.trace(outer) * np.exp(theta[-1])
-    )
+    slope = outer * ((5 / 3) * (1 + r) * decay)
+    gradient = np.append((slope.ravel() @ squares) * inverse_lengths, np.trace(outer) * np.exp(theta[-1]))
     return float(value), gradient + z / sd
+
+
+def _factor_and_inverse(k: Floats) -> tuple[Floats, Floats]:
+    """The lower Cholesky factor of k (n, n) and its inverse, by LAPACK itself: called dozens of times for each fit, the
+    wrappers would cost as much as the work. Raises LinAlgError."""
+    factor, failed = scipy.linalg.lapack.dpotrf(k, lower=1, clean=1)
+    if failed:
+        raise np.linalg.LinAlgError(f"the leading minor of order {failed} is not positive definite")
+    lower, _ = scipy.linalg.lapack.dpotri(factor, lower=1)
+    inverse: Floats = lower + lower.T
+    inverse.flat[:: len(k) + 1] = np.diag(lower)
+    return factor, inverse
 
 
 def _solve(theta: Floats, squares: Floats, y: Floats, noise: Floats) -> tuple[Floats, Floats, float, float]:

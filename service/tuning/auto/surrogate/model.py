@@ -6,10 +6,11 @@ from functools import cached_property
 import numpy as np
 from scipy.special import ndtri
 
-from lrtune.service.tuning.auto.evidence import STABLE_FROM, Evidence, Floats, Ints
+from lrtune.service.tuning.auto.evidence import STABLE_FROM, Bools, Evidence, Floats, Ints
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate import gp
 from lrtune.service.tuning.auto.surrogate.extrapolation import forecast
+from lrtune.service.tuning.auto.surrogate.feasibility import Feasibility, feasibility
 from lrtune.service.tuning.auto.surrogate.stability import PointStability, stability_of_points
 from lrtune.service.tuning.auto.surrogate.targets import Scale, scale_of
 
@@ -20,12 +21,12 @@ _MOST_BEST = 60
 @dataclass(frozen=True)
 class Model:
     """`ends` (n,) and `variances` (n,): g of each trial's end as told or forecast, on the process's scale (NaN
-    where nothing is known), `told` (n,) the same on g's own; `best` is the best finished one. `rng` and `start` are
-    the fit's."""
+    where nothing is known), `told` (n,) the same on g's own; `best` is the best finished one. `odds`: of coming
+    through. `rng` and `start` are the fit's."""
 
     evidence: Evidence
     scale: Scale
-    stability: PointStability
+    odds: "Odds"
     ends: Floats
     variances: Floats
     told: Floats
@@ -51,7 +52,7 @@ def build(evidence: Evidence, space: Space, rng: np.random.Generator, start: Flo
     ends[known], variances[known] = _standardised(evidence, scale, told, told_variances, known)
     finished = evidence.finished
     best = float(ends[finished].min()) if finished.any() else float(np.nanmin(ends))
-    return Model(evidence, scale, stability_of(evidence, space), ends, variances, told, best, rng, start)
+    return Model(evidence, scale, odds_of(evidence, space), ends, variances, told, best, rng, start)
 
 
 def process_of(
@@ -76,10 +77,40 @@ def process_of(
     return _believing(process, evidence.cube[pending], shown[chosen], noise[chosen])
 
 
-def stability_of(evidence: Evidence, space: Space) -> PointStability:
-    """What diverges, from the runs that ended and those that went well for a good part of a training."""
+@dataclass(frozen=True)
+class Odds:
+    """What trains: the largest stable rate, and all the parameters together."""
+
+    stability: PointStability
+    feasibility: Feasibility
+
+    def safe(self, points: Floats) -> Floats:
+        """P(a training comes through) at points (m, columns), by whichever of the two is the more cautious there: both
+        have seen what diverged. Shape (m,)."""
+        found: Floats = np.minimum(self.stability.safe(points), self.feasibility.probable(points))
+        return found
+
+    def allowed(self, points: Floats) -> Bools:
+        """Which points (m, columns) may be tried, shape (m,): at least one."""
+        safe = self.stability.safe(points)
+        stable = safe >= np.minimum(self.stability.required(points), float(safe.max()))
+        both = stable & self.feasibility.allowed(self.feasibility.probable(points))
+        return both if both.any() else stable
+
+
+def odds_of(evidence: Evidence, space: Space) -> Odds:
+    """What comes through, from the runs that ended and those that went well for a good part of a training.
+
+    Where the rate is all there is, what diverges is told by its edge alone, which is sharper.
+    """
     done = evidence.finished | evidence.diverged | (evidence.reached >= STABLE_FROM)
-    return stability_of_points(evidence.cube[done], evidence.diverged[done], space.rate_index, space.blocks)
+    cube, diverged = evidence.cube[done], evidence.diverged[done]
+    stability = stability_of_points(cube, diverged, space.rate_index, space.blocks)
+    lost = np.zeros_like(diverged) if space.columns == 1 and space.rate_index is not None else diverged
+    if len(evidence.failed):
+        cube = np.concatenate([cube, evidence.failed])
+        lost = np.append(lost, np.ones(len(evidence.failed), dtype=bool))
+    return Odds(stability, feasibility(cube, ~lost))
 
 
 def _ends(evidence: Evidence, scale: Scale, rate_index: int | None) -> tuple[Floats, Floats]:

@@ -58,11 +58,16 @@ def test_some_runs_are_always_trained_to_their_end() -> None:
     assert not race.decide(HELD, trailing, 0, 12).stop
 
 
-def test_what_learns_nothing_is_stopped_whatever_the_trust() -> None:
-    flat = until(3.0 + 0 * FRACTIONS, 6)
-    call = race.decide(evidence(LATE + 1.0, LATE, columns=1), flat, 0, 0)
-    assert call.stop
-    assert "improved by 0" in call.explanation
+@pytest.mark.parametrize("full", [5, 10, 30, 100])
+def test_where_the_rate_is_all_there_is_a_run_trains_to_its_end_however_flat_its_curve_begins(full: int) -> None:
+    for checkpoint in range(len(FRACTIONS)):
+        flat = until(3.0 + 0 * FRACTIONS, checkpoint)
+        assert not race.decide(evidence(LATE + 1.0, LATE, columns=1), flat, 0, 0, full=full).stop
+
+
+def test_where_early_ranks_mislead_a_run_that_has_learned_nothing_yet_goes_on() -> None:
+    for checkpoint in range(len(FRACTIONS)):
+        assert not race.decide(MISLED, until(3.0 + 0 * FRACTIONS, checkpoint), 0, 0).stop
 
 
 def test_of_a_first_wave_the_worst_quarter_stops_early() -> None:
@@ -145,11 +150,11 @@ def test_a_replay_says_where_a_finished_trial_would_have_been_stopped() -> None:
     assert "rank" in found[1]
 
 
-def test_behind_the_pace_of_a_budget_of_trials_nothing_is_raced_but_what_learns_nothing_stops() -> None:
+def test_behind_the_pace_of_a_budget_of_trials_nothing_is_raced() -> None:
     behind = until(LATE[-1] + 1.0 - 0.5 * FRACTIONS, 4)
     assert race.decide(HELD, behind, 0, 0).stop
     call = race.decide(HELD, behind, 0, 0, behind=True)
     assert not call.stop
     assert "budget is trials" in call.explanation
-    assert race.decide(HELD, until(LATE[-1] + 3.0 + 0 * FRACTIONS, 6), 0, 0, behind=True).stop
+    assert not race.decide(HELD, until(LATE[-1] + 3.0 + 0 * FRACTIONS, 6), 0, 0, behind=True).stop
     assert not race.decide(begun(np.empty((0, len(FRACTIONS)))), behind, 0, 0, behind=True).stop

@@ -27,7 +27,7 @@ def test_the_gradient_of_the_fit_is_that_of_finite_differences() -> None:
     rng = np.random.default_rng(0)
     x, y, noise = rng.random((12, 3)), rng.normal(size=12), rng.random(12) * 0.1
     prior, sd = np.array([0.1, 0.1, 0.1, -6.0]), np.array([1.0, 1.0, 1.0, 1.5])
-    squares = (x[:, None, :] - x[None, :, :]) ** 2
+    squares = ((x[:, None, :] - x[None, :, :]) ** 2).reshape(-1, 3)
     theta = np.array([-0.3, 0.2, 0.4, -4.0])
     _, gradient = gp._objective(theta, squares, y, noise, prior, sd)
     for index in range(4):
