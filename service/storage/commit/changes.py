@@ -79,11 +79,11 @@ class Change:
             setattr(self.study, name, value)
         self.rows.append(rows.settings_row(self.study))
 
-    def delete_study(self) -> None:
-        """Take the study away under its name, a small one with all its rows; those of others go afterwards, a few at a
-        time (`engine.purge`)."""
+    def delete_study(self, *, unread: bool = False) -> None:
+        """Take the study away under its name, a small one with all its rows; those of others, and of one that was left
+        `unread`, go afterwards, a few at a time (`engine.purge`)."""
         self.rows.append((Op.BARRIER, {}))
-        op = Op.DELETE_STUDY if _is_small(self.study) else Op.TAKE_STUDY_AWAY
+        op = Op.DELETE_STUDY if not unread and _is_small(self.study) else Op.TAKE_STUDY_AWAY
         self.rows.append((op, {"of_study": self.study.study_id}))
         self.rows.append((Op.BARRIER, {}))
 

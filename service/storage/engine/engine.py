@@ -224,14 +224,14 @@ class Engine:
         with self.lock:
             study = StudyMirror(self.mirrors.id_of(name), name, [StudyDirection.MINIMIZE])
             self.mirrors.take_in(study)
-            return self.delete(study)
+            return self.delete(study, unread=True)
 
-    def delete(self, study: StudyMirror) -> Change:
+    def delete(self, study: StudyMirror, *, unread: bool = False) -> Change:
         """Delete a study and all that belongs to it: on disk it is gone under its name, and no change follows; its rows
         are removed afterwards. Raises StudyMissing where it was deleted before."""
         with self.lock:
             with self.change(study) as change:
-                change.delete_study()
+                change.delete_study(unread=unread)
             self.mirrors.remove(study)
             self.purge.add(study.study_id)
         return change

@@ -4,6 +4,8 @@ Another version of lrtune may have written them: a field that this one does not 
 any other way makes the study unreadable, and that one alone.
 """
 
+import re
+
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
@@ -12,11 +14,19 @@ from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.wire.studies import StudySpec
 
 _LONGEST = 200
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+"""The escape in JSON, and not the six characters after an escaped backslash."""
 
 
 def read_spec(text: str) -> StudySpec:
-    """The spec of its stored form. Raises ValueError."""
-    return StudySpec.model_validate_json(text, extra="ignore")
+    """The spec of its stored form. Raises ValueError. A NUL in a text, which versions before this one took on SQLite,
+    is read as U+FFFD."""
+    try:
+        return StudySpec.model_validate_json(text, extra="ignore")
+    except ValueError:
+        if "\\u0000" not in text:
+            raise
+        return StudySpec.model_validate_json(_NUL.sub(r"\1\\ufffd", text), extra="ignore")
 
 
 def unreadable_specs(connection: Connection) -> dict[int, StudyUnreadable]:
