@@ -10,6 +10,7 @@
     ├── TrialStopped            the service says that this training is over; `.verdict` says why
     │   └── TrialPaused         … for now: it keeps its curve and may be leased again
     ├── NothingReported         a training ended without a loss
+    ├── InvalidRequest          what was to be sent cannot be; `.field` says which part of it
     ├── InvalidReport           what was to be reported is no step or no value: swapped, perhaps
     ├── TrialNotOpen            a leased trial was used outside its `with` block
     ├── TaskError               a task cannot be loaded
@@ -115,6 +116,15 @@ class NothingReported(LrtuneError):
             f"trial {number} ended without a loss: call trial.report(step, value) as it trains, "
             "or trial.complete(value) at the end"
         )
+
+
+class InvalidRequest(LrtuneError, ValueError):
+    """What was to be sent cannot be: `field` is its place, `reason` why; the service was not asked."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
 
 
 class InvalidReport(LrtuneError, ValueError):

@@ -17,7 +17,7 @@ LEARNING_RATE = SPACE["learning_rate"]
         ({"search_space": SPACE, "tags": {"optimizer": "adamw"}}, 1e-3),
         ({"search_space": {"learning_rate": {**LEARNING_RATE, "high": 5e-4}}}, 5e-4),
         ({"search_space": {"learning_rate": {**LEARNING_RATE, "low": 0.05}}, "tags": {"optimizer": "sgd"}}, 0.05),
-        ({"search_space": {"optim.lr": LEARNING_RATE}}, 1e-3),
+        ({"search_space": {"peak": {**LEARNING_RATE, "role": "learning_rate"}}}, 1e-3),
     ],
 )
 def test_before_any_evidence_the_prior_answers_cut_to_the_bounds(new_study: NewStudy, spec: Json, rate: float) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from lrtune.trainers.errors import LrtuneError
+from lrtune.trainers.errors import InvalidRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -25,22 +25,22 @@ def shown_text(text: str) -> str:
 
 
 def valid(model: type[Model], **fields: Any) -> Model:
-    """The body. Raises LrtuneError that names the first field that cannot be."""
+    """The body. Raises InvalidRequest that names the first field that cannot be."""
     try:
         return model(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise LrtuneError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise InvalidRequest(where, first["msg"].removeprefix("Value error, ")) from None
 
 
 def as_json(body: object) -> bytes:
-    """The body's bytes. Raises LrtuneError that names what JSON has no form for."""
+    """The body's bytes. Raises InvalidRequest that names what JSON has no form for."""
     try:
         return to_json(body)
     except (PydanticSerializationError, UnicodeEncodeError):
         where, what = _first_unsendable(body) or ("the body", repr(body)[:80])
-        raise LrtuneError(f"{where}: {what} cannot be sent as JSON in UTF-8") from None
+        raise InvalidRequest(where, f"{what} cannot be sent as JSON in UTF-8") from None
 
 
 def _first_unsendable(value: object, where: str = "") -> tuple[str, str] | None:

@@ -23,7 +23,7 @@ def suggest(
     Without a study: what past studies found with the same optimizer, else what is usual. The last line is the suggested
     learning rate with its interval; with --json, everything the service says.
     """
-    from pydantic import ValidationError
+    from lrtune.trainers.errors import InvalidRequest
 
     wanted = {"optimizer": optimizer, "batch_size": batch_size, "total_steps": total_steps, "family": family}
     if study is not None and any(value is not None for value in wanted.values()):
@@ -31,9 +31,8 @@ def suggest(
     with connect(server) as client:
         try:
             suggestion = client.suggest(**wanted) if study is None else client.suggestion(study)  # type: ignore[arg-type]
-        except ValidationError as error:
-            problem = error.errors()[0]
-            fail(f"--{str(problem['loc'][0]).replace('_', '-')}: {problem['msg']}", code=2)
+        except InvalidRequest as error:
+            fail(f"--{error.field.replace('_', '-')}: {error.reason}", code=2)
     if as_json:
         print_json(suggestion)
         return

@@ -170,10 +170,11 @@ class Engine:
         return found
 
     def heads(self) -> list[StudyHead]:
-        """All studies by id, as Optuna lists them; none is loaded for it. Blocks."""
+        """All studies by id, as Optuna lists them, but those that cannot be read; none is loaded for it. Blocks."""
         with self.lock:
             self.check_active()
-            ids = sorted(self.mirrors.names().values())
+            unreadable = self.mirrors.unreadable()
+            ids = sorted(study_id for name, study_id in self.mirrors.names().items() if name not in unreadable)
             in_memory = [study for study_id in ids if (study := self.mirrors.peek(study_id)) is not None]
             heads = {one.study_id: _head(one) for one in in_memory}
         missing = [study_id for study_id in ids if study_id not in heads]
