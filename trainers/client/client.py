@@ -128,9 +128,10 @@ class Client:
         """All trials of a study (in that state), by number."""
         return self._connection.items(wire.TrialPage, f"{study_path(name)}/trials", state=state)
 
-    def trial(self, name: str, number: int) -> wire.TrialWithCurve:
-        """One trial with its curve."""
-        return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}")
+    def trial(self, name: str, number: int, *, max_points: int | None = None) -> wire.TrialWithCurve:
+        """One trial with its curve; of a long one `max_points` at the most, its extremes kept."""
+        query = {"max_points": max_points}
+        return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}", query=query)
 
     def replays(self, name: str) -> Iterator[Replay]:
         """Where `auto` would have stopped each trial that is over, by number."""

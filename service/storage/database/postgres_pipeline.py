@@ -176,8 +176,18 @@ def encoded(value: Any) -> bytes | None:
             return b"t" if value else b"f"
         case int() | float():
             return repr(value).encode()
+        case list():
+            return b"{%b}" % b",".join(_element(one) for one in value)
         case _:
             raise TypeError(f"no {type(value).__name__} is sent to the database")
+
+
+def _element(value: Any) -> bytes:
+    """A member of an array, as PostgreSQL reads it."""
+    text = encoded(value)
+    if text is None:
+        return b"NULL"
+    return b'"%b"' % text.replace(b"\\", rb"\\").replace(b'"', rb"\"") if isinstance(value, str) else text
 
 
 def error_of(result: PGresult) -> psycopg.Error:

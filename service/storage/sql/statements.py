@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.storage.sql.bulk import FEWEST_ROWS, BulkUpsert
 from lrtune.service.storage.sql.conflicts import Check, ConflictChecks, ReservedIds
 from lrtune.service.storage.sql.deleted import OF_STUDY, OF_TRIALS, deleted_name
 from lrtune.service.storage.sql.execution import Execute, statement_text
@@ -104,6 +105,7 @@ class Statements:
             op: [statement_text(statement, dialect) for statement in statements]
             for op, statements in _by_op(dialect).items()
         }
+        self._bulk = _bulk() if dialect == "postgresql" else {}
 
     def run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
         """Execute `rows` in an open transaction; what is to be looked at before it is committed.
@@ -130,6 +132,10 @@ class Statements:
                 checks += self.reserved.reserve(execute, "trials", [row["trial_id"] for row in rows])
             elif op is Op.UPDATE_TRIAL:
                 checks += self._conflicts.claims(execute, rows)
+            bulk = self._bulk.get(op) if len(rows) >= FEWEST_ROWS else None
+            if bulk is not None:
+                execute(bulk.text, bulk.columns(rows))
+                continue
             for text in self._texts[op]:
                 execute(text, rows if len(rows) > 1 else rows[0])
             if op is Op.INSERT_TRIAL:
@@ -171,9 +177,25 @@ def _by_op(dialect: str) -> dict[Op, Sequence[_Statement]]:
     }
 
 
+def _bulk() -> dict[Op, BulkUpsert]:
+    """The statements for many rows of the kinds that one change may have tens of thousands of."""
+    reports, put_away = optuna_tables.intermediate_values, tables.superseded_reports
+    return {
+        Op.SET_INTERMEDIATE: BulkUpsert(reports, _written(reports, "trial_id", "step"), "trial_id", "step"),
+        Op.INSERT_SUPERSEDED: BulkUpsert(
+            put_away, _written(put_away, "trial_id", "lease_number", "step"), "trial_id", "lease_number", "step"
+        ),
+    }
+
+
+def _written(table: Table, *keys: str) -> list[str]:
+    """The columns that an upsert by these keys writes."""
+    return [c.name for c in table.columns if c.name in keys or not _is_generated(c)]
+
+
 def _upsert(dialect: str, table: Table, *keys: str) -> _Statement:
     """Insert a row, or change the one that has these keys."""
-    names = [c.name for c in table.columns if c.name in keys or not _is_generated(c)]
+    names = _written(table, *keys)
     insert_into = postgresql.insert if dialect == "postgresql" else sqlite.insert
     statement = insert_into(table).values({name: bindparam(name) for name in names}).inline()
     return statement.on_conflict_do_update(

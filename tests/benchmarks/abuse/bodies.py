@@ -59,6 +59,14 @@ def _null_curve(stage: Stage) -> str:
     return _send(stage, body, f"/v1/studies/{FILLED}/trials/record")
 
 
+def _long_record(stage: Stage) -> str:
+    """What an honest person records of a long training."""
+    steps = 36_000 if stage.size.repeats > 1 else 1000
+    reports = [{"step": step, "value": 1.5} for step in range(steps)]
+    body = json.dumps({"params": {"learning_rate": 0.1}, "reports": reports}, separators=(",", ":")).encode()
+    return _send(stage, body, f"/v1/studies/{FILLED}/trials/record")
+
+
 def _wide_space(stage: Stage) -> str:
     choices = list(range(1000 if stage.size.repeats > 1 else 50))
     space = {f"p{number}": {"type": "categorical", "choices": choices} for number in range(200)}
@@ -127,6 +135,7 @@ SCENARIOS = (
     Scenario(_HEADING, "reports of {}", _empty_reports),
     Scenario(_HEADING, "80,000 unknown keys", _unknown_keys),
     Scenario(_HEADING, "a recorded curve of nulls", _null_curve),
+    Scenario(_HEADING, "a recorded curve of 36,000 steps", _long_record),
     Scenario(_HEADING, "200 categoricals of 1,000 choices", _wide_space),
     Scenario(_HEADING, "`when` with 100,000 values", _long_when),
     Scenario(_HEADING, "500,000 brackets", _deep),

@@ -19,6 +19,18 @@ def test_values_are_sent_as_postgresql_reads_them(value: object, sent: bytes | N
     assert encoded(value) == sent
 
 
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        ([], b"{}"),
+        ([1, None, -0.5], b"{1,NULL,-0.5}"),
+        (["NaN", 'a"b\\c', "", "NULL", "é"], b'{"NaN","a\\"b\\\\c","","NULL","\xc3\xa9"}'),
+    ],
+)
+def test_a_list_is_sent_as_an_array(values: list[object], sent: bytes) -> None:
+    assert encoded(values) == sent
+
+
 def test_a_value_of_an_unknown_kind_is_a_mistake_of_ours() -> None:
     with pytest.raises(TypeError, match="bytes"):
         encoded(b"raw")
