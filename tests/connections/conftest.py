@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.conftest import START_SECONDS, environ
 from tests.support.processes import Program, Programs
 
-HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
 
 class Served:
@@ -75,13 +75,13 @@ def one_answer(opened: socket.socket) -> bytes:
 
 def post(path: str, *headers: str) -> bytes:
     """The head of a POST of JSON."""
-    lines = [f"POST {path} HTTP/1.1", "Host: x", "Content-Type: application/json", *headers]
+    lines = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
 def long_poll(path: str, seconds: float) -> bytes:
     """A request for the next version of the study at `path`."""
-    return f"GET {path}/status?after=1000000&wait_seconds={seconds} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+    return f"GET {path}/status?after=1000000&wait_seconds={seconds} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 Serve = Callable[..., Served]

@@ -11,7 +11,7 @@ from uvicorn.server import ServerState
 from lrtune.service.connections.protocol import BoundedProtocol
 from lrtune.service.connections.registry import Cause, Connections, HttpLimits
 
-REQUEST = b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n"
+REQUEST = b"GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMITS = HttpLimits(connections=1, idle_seconds=5, body_seconds=3, head_seconds=2)
 
 

@@ -79,7 +79,8 @@ def with_parents(
     params = _usable(search_space, fixed)
     for parent, values in parents_needed(search_space, params).items():
         if parent not in params:
-            params[parent] = beside[parent] if beside.get(parent) in values else source.choice(values)
+            kept = parent in beside and beside[parent] in values
+            params[parent] = beside[parent] if kept else source.choice(values)
     return params
 
 
