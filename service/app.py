@@ -71,7 +71,10 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
-                async with optuna_served(OptunaStorage(engine), settings.host, settings.optuna_port) as address:
+                proxy = optuna_served(
+                    OptunaStorage(engine), settings.host, settings.optuna_port, max_bytes=settings.max_body_bytes
+                )
+                async with proxy as address:
                     app.state.optuna_address = address
                     yield
             finally:

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
 
 from lrtune.service.wire.bounded import all_errors
 
@@ -158,7 +159,11 @@ class JsonRoute(APIRoute):
 
         async def reading(request: Request) -> Response:
             bodies: BodyReader = request.app.state.bodies
-            read = await bodies.read(model, await request.body(), request.scope["headers"])
+            try:
+                body = await request.body()
+            except ClientDisconnect:
+                return Response(status_code=400)  # Nobody reads it; it is no failure of the service.
+            read = await bodies.read(model, body, request.scope["headers"])
             return await plain(_ReadRequest(request, read))
 
         return reading

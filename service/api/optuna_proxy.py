@@ -24,16 +24,17 @@ _THREADS = 32
 """Calls under way at a time; each mostly waits for the commit it shares with the others."""
 _PATIENCE_SECONDS = 30.0
 _DRAIN_SECONDS = 5.0
-_MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""A trial that is added whole may carry large attributes."""
 
 
 @contextlib.asynccontextmanager
-async def optuna_served(storage: OptunaStorage, host: str, port: int | None) -> AsyncIterator[str | None]:
+async def optuna_served(
+    storage: OptunaStorage, host: str, port: int | None, *, max_bytes: int
+) -> AsyncIterator[str | None]:
     """Serve `storage` on `host` and `port` for the length of the block; yields its `host:port`.
 
-    Port 0 takes a free one; None serves nothing. At the end, calls under way have 5 s to finish; the event loop, which
-    may have to commit for them, goes on meanwhile. Raises OSError where it cannot listen there.
+    Port 0 takes a free one; None serves nothing. Messages beyond `max_bytes` are refused, as bodies are. At the end,
+    calls under way have 5 s to finish; the event loop, which may have to commit for them, goes on meanwhile. Raises
+    OSError where it cannot listen there.
     """
     if port is None:
         yield None
@@ -44,7 +45,7 @@ async def optuna_served(storage: OptunaStorage, host: str, port: int | None) -> 
     server = grpc.server(
         pool,
         interceptors=[_Patience(closing, storage.engine.database.concealed)],
-        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", _MAX_REQUEST_BYTES)],
+        options=[("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", max_bytes)],
     )
     api_pb2_grpc.add_StorageServiceServicer_to_server(OptunaStorageProxyService(storage), server)  # type: ignore[no-untyped-call]
     try:

@@ -23,13 +23,24 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
+from lrtune.service.wire.base import unstorable
 
 _log = logging.getLogger(__name__)
 _LARGEST_ID = 2**31 - 1
 """What the ids' columns hold."""
+_MOST_OBJECTIVES = 100
 _EFFORT_AT_ONCE, _FREEZING = 10_000, 40
 """Of looking at a trial, and of freezing one: what is done of it before others get the lock."""
 _PAUSE_SECONDS = 0.0005
+
+
+def _check_new_study(name: object, directions: Sequence[StudyDirection]) -> None:
+    """Raises ValueError for what no database keeps, and for more objectives than anybody has."""
+    if not isinstance(name, str) or (reason := unstorable(name)) is not None:
+        why = reason if isinstance(name, str) else "must be a text"
+        raise ValueError(f"the study's name {why}, not {name!r:.80}")
+    if not 1 <= len(directions) <= _MOST_OBJECTIVES:
+        raise ValueError(f"a study has 1 to {_MOST_OBJECTIVES} directions, not {len(directions)}")
 
 
 @dataclass
@@ -100,6 +111,7 @@ class OptunaStorage(BaseStorage):
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         name = f"no-name-{uuid4()}" if study_name is None else study_name
+        _check_new_study(name, directions)
         try:
             with self.engine.lock:
                 study = self.engine.new_study(name, directions)

@@ -82,7 +82,9 @@ class WriterThread:
                 self._try_to_activate()
             if self._state.name == "active":
                 if not closing:
-                    self._queue.wake.wait(_PURGE_SECONDS if self._purge.due else _RETRY_SECONDS)
+                    busy = self._purge.due or self._mirrors.has_leftovers
+                    self._queue.wake.wait(_PURGE_SECONDS if busy else _RETRY_SECONDS)
+                self._mirrors.free_some()
                 if self._purge.due and not closing:
                     self._remove_some()  # Before the wake is cleared: meanwhile the loop leaves its batches to us.
                 self._queue.wake.clear()

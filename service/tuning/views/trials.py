@@ -5,12 +5,15 @@ Pages and CSV are made by generators, whose steps are of bounded size: other req
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR, FIXED_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR
 from lrtune.service.tuning.errors import InvalidField
+from lrtune.service.tuning.state.fixed_params import fixed_params
 from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
 from lrtune.service.tuning.trials.replicates import repeated_by
 from lrtune.service.tuning.views.times import as_datetime
@@ -30,6 +33,8 @@ _COLUMNS = (
     "duration_seconds",
     "error",
 )
+
+_LONGEST_SHOWN = 200
 
 TRIALS_A_SLICE = 50
 """Shown at a time: a few milliseconds, with as many parameters as a trial may have."""
@@ -52,7 +57,7 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
     return {
         "number": trial.number,
         "state": trial.outcome,
-        "params": trial.params or dict(trial.system_attrs.get(FIXED_ATTR, {})),
+        "params": _shown_params(trial.params or fixed_params(trial)),
         "value": trial.value,
         "standard_error": standard_error_of(trial),
         "attempt": work.attempt if work is not None else 0,
@@ -69,6 +74,21 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
         "finished_at": as_datetime(trial.finished_at),
         "duration_seconds": duration,
     }
+
+
+def _shown_params(params: Mapping[str, Any]) -> dict[str, object]:
+    """The parameters; what another process made of one that is no number, text, true, false or null, as text."""
+    return {
+        name: value if value is None or isinstance(value, bool | int | float | str) else _as_text(value)
+        for name, value in params.items()
+    }
+
+
+def _as_text(value: Any) -> str:
+    try:
+        return json.dumps(value)[:_LONGEST_SHOWN]
+    except (TypeError, ValueError, RecursionError):
+        return f"a {type(value).__name__}"
 
 
 def _drawn(trial: TrialMirror) -> Drawn | None:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import FIXED_ATTR, LADDER_ATTR
+from lrtune.service.storage.schema.attributes import LADDER_ATTR
 from lrtune.service.tuning.fidelity.ladder import is_climbing, snapshot_for_ladder
 from lrtune.service.tuning.fidelity.pausing import insists, pauses
 from lrtune.service.tuning.fidelity.short_trainings import is_short, ladder_of
 from lrtune.service.tuning.sampling.snapshots import snapshot_for, snapshot_for_choice
 from lrtune.service.tuning.state.budget import affordable, ask_at_once, ask_later, fits, spent
+from lrtune.service.tuning.state.fixed_params import fixed_params
 from lrtune.service.tuning.state.outcomes import explain
 from lrtune.service.tuning.trials import leases
 from lrtune.service.tuning.trials.ask import idle, shortage
@@ -46,7 +47,7 @@ def begin(engine: Engine, change: Change, ask: Ask, spec: StudySpec) -> LeasedTr
         steps = trial.work.max_steps if trial.work and trial.work.leases else spec.max_steps
         leases.lease_again(change, trial, ask, steps, spec.lease_ttl_seconds)
         return leases.leased_view(trial, spec.lease_ttl_seconds)
-    fixed = dict(trial.system_attrs.get(FIXED_ATTR, {}))
+    fixed = fixed_params(trial)
     return WaitingTrial(snapshot_for(spec, study, fixed), trial, fixed)
 
 
