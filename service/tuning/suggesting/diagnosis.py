@@ -15,6 +15,7 @@ from lrtune.service.rates.diagnosis import Direction, diagnose
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.state.folds import steps_are_folds
+from lrtune.service.tuning.state.rates import rate_in
 from lrtune.service.tuning.suggesting.compute import categories_of
 from lrtune.service.tuning.suggesting.suggestion import stability_of
 from lrtune.service.wire.learning_rates import main_learning_rate
@@ -42,7 +43,7 @@ def circumstances_of(study: StudyMirror, trial: TrialMirror) -> Circumstances:
     """What is known of the trial now. Under the engine's lock."""
     assert study.spec is not None
     name = main_learning_rate(study.spec.search_space)
-    rate: Any = trial.params.get(name) if name is not None else None
+    rate = rate_in(trial.params, name)
     return Circumstances(
         outcome=trial.outcome,
         last_step=trial.last_step,

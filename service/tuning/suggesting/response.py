@@ -13,6 +13,7 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
 from lrtune.service.tuning.fidelity.short_trainings import count_short
+from lrtune.service.tuning.state.rates import rate_in
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.compute import categories_of
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare, stability_of
@@ -105,9 +106,9 @@ def _points(study: StudyMirror, parameter: str, categories: Mapping[str, Any]) -
     diverged = (trial for trial in latest if trial.outcome == "diverged")
     points = []
     for trial in [*islice(ranked, _MOST_COMPLETE), *islice(diverged, _MOST_DIVERGED)]:
-        rate = trial.params.get(parameter)
+        rate = rate_in(trial.params, parameter)
         if rate is not None and all(trial.params.get(key) == value for key, value in categories.items()):
-            points.append(_point(trial, float(rate)))
+            points.append(_point(trial, rate))
     return sorted(points, key=lambda point: (point.learning_rate, point.trial))
 
 

@@ -18,6 +18,7 @@ from lrtune.service.tuning.fidelity.ladder import look_at_ladder
 from lrtune.service.tuning.fidelity.short_trainings import count_short, tells_of_full
 from lrtune.service.tuning.state.distributions import study_distributions
 from lrtune.service.tuning.state.rate_prior import priors_of
+from lrtune.service.tuning.state.rates import is_odd
 from lrtune.service.tuning.state.snapshot import snapshot_of_finished
 from lrtune.service.tuning.suggesting.compute import Known, Seen, work_out
 from lrtune.service.tuning.suggesting.stability import stability_of_trials
@@ -47,13 +48,13 @@ def look(study: StudyMirror) -> Seen:
     """What the study's suggestion rests on now. Under the engine's lock; 1 ms, however long the history."""
     spec = study.spec
     assert spec is not None
-    ranking = study.ranking
+    ranking, name = study.ranking, main_learning_rate(spec.search_space)
     return Seen(
         known=_known(study),
         spec=spec,
-        name=main_learning_rate(spec.search_space),
+        name=name,
         trials=_full_trainings(study, spec),
-        finalists=finalists(study),
+        finalists=[one for one in finalists(study) if not is_odd(one.params, name)],
         middle=ranking[len(ranking) // 2][0] if ranking else None,
         distributions=study_distributions(study),
         maximizes=study.maximizes,
@@ -65,11 +66,15 @@ def look(study: StudyMirror) -> Seen:
 
 
 def _full_trainings(study: StudyMirror, spec: StudySpec) -> list[FrozenTrial]:
-    """The complete, pruned and diverged trials of a window, without the short ones."""
+    """The complete, pruned and diverged trials of a window, without the short ones and without those whose learning
+    rate another process made something else than a number."""
+    name = main_learning_rate(spec.search_space)
     return [
         trial
         for trial in snapshot_of_finished(study, best=_BEST, latest=_LATEST).trials
-        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED) and tells_of_full(trial, spec.max_steps)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        and tells_of_full(trial, spec.max_steps)
+        and not is_odd(trial.params, name)
     ]
 
 
