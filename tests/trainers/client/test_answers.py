@@ -107,12 +107,37 @@ def test_a_trouble_of_the_service_is_no_failure_of_the_training(
     assert (trial.outcome, service.bodies("/result")) == ("given back", [])
 
 
-def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_trial_whose_result_cannot_be_told_is_given_back_and_called_so(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response]
+) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, answer, ending="/result")
+    with pytest.raises(ServiceUnreachable):
+        train(trial)
+    assert trial.outcome == "given back: complete, 0.25 could not be told to the service"
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///w", "step": 1}}]
+
+
+def test_a_failed_training_that_cannot_be_told_is_given_back_beside_its_own_error(
+    client: Client, service: FakeService
+) -> None:
     trial = next(client.study("s").leases())
     service.fault = first(10_000, FOREIGN["a page at 200"], ending="/result")
+    with pytest.raises(ZeroDivisionError), trial:
+        raise ZeroDivisionError
+    assert trial.outcome == "given back: failed could not be told to the service"
+
+
+def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = lambda request: (
+        FOREIGN["a page at 200"]() if request.url.path.endswith(("/result", "/release")) else None
+    )
     with pytest.raises(ServiceUnreachable):
         train(trial)
     assert trial.outcome == "left behind: complete, 0.25 could not be told to the service"
+    assert len(service.bodies("/release")) == 1
 
 
 def test_an_address_where_lrtune_never_answered_is_given_up_soon(
