@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import traceback
 from contextlib import ExitStack
 from types import TracebackType
@@ -60,6 +61,7 @@ class LeasedTrial:
         self._calls = calls
         self._keeper: Keeper | None = None
         self._open = ExitStack()
+        self._pid = os.getpid()
         self._checkpoint = leased.resume
         self._checkpoint_is_new = False
         self._last: float | None = None
@@ -136,12 +138,16 @@ class LeasedTrial:
     def __enter__(self) -> Self:
         if self.outcome is not None:
             raise TrialNotOpen(self.number)
+        self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if os.getpid() != self._pid:  # A forked copy: the lease is kept, and the trial ended, where it was opened.
+            self._keeper, self.outcome = None, "left to the process that trains it"
+            return isinstance(error, LeaseLost | TrialStopped)
         self._open.close()
         self._keeper = None
         if error is None:

@@ -63,6 +63,8 @@ def test_flags_go_before_a_spec_file(lrtune: Lrtune, service: FakeService, addre
         (["--param", "momentum"], "write NAME=float:LOW:HIGH[:log]"),
         (["--param", "momentum=float:a:b"], "its bounds must be two numbers"),
         (["--param", "momentum=float:0:1:lag"], "only ':log' may follow"),
+        (["--param", "x=int:1:8.5"], "its bounds must be two whole numbers"),
+        (["--param", "x=int:1:inf"], "its bounds must be two whole numbers"),
         (["--param", "momentum=float:0:1@sgd"], "write the condition as @OTHER=VALUE"),
     ],
 )
@@ -150,6 +152,7 @@ def test_suggest_ends_with_the_suggestion(lrtune: Lrtune, address: str) -> None:
 
 def test_a_param_flag_reads_numbers_words_and_conditions() -> None:
     assert parse_param("depth=int:1:6") == ("depth", {"type": "int", "low": 1, "high": 6})
+    assert parse_param("x=int:1.0:8e1") == ("x", {"type": "int", "low": 1, "high": 80})
     assert parse_param("wd=float:1e-6:1e-1:log")[1]["log"] is True
     assert parse_param("x=choice:32,0.5,true,sgd,null")[1]["choices"] == [32, 0.5, True, "sgd", None]
     assert parse_param("m=float:0:1@optimizer=sgd,lion")[1]["when"] == {"optimizer": ["sgd", "lion"]}

@@ -76,8 +76,9 @@ class _Described:
 
     @property
     def is_flag(self) -> bool:
-        choices = self.parameter.get("choices", [])
-        return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in choices)
+        choices = self.parameter.get("choices")
+        listed = choices if isinstance(choices, list) else []
+        return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in listed)
 
 
 def parse_param(text: str) -> tuple[str, dict[str, Any]]:
@@ -107,15 +108,26 @@ def parse_param(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _range(text: str, kind: str, fields: Sequence[str]) -> dict[str, Any]:
-    read = float if kind == "float" else int
+    read = float if kind == "float" else _whole
     scale = fields[2:]
     try:
         low, high = (read(field) for field in fields[:2])
     except ValueError:
-        raise ValueError(f"--param {text!r}: its bounds must be two numbers: {FORMS}") from None
+        what = "two numbers" if kind == "float" else "two whole numbers"
+        raise ValueError(f"--param {text!r}: its bounds must be {what}: {FORMS}") from None
     if scale not in ([], ["log"]):
         raise ValueError(f"--param {text!r}: after the bounds only ':log' may follow")
     return {"type": kind, "low": low, "high": high} | ({"log": True} if scale else {})
+
+
+def _whole(field: str) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        number = float(field)
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
 
 
 def _values(text: str, values: str, *, condition: bool = True) -> tuple[list[Any], str]:
