@@ -5,7 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from lrtune.service.wire.base import FIXED_FIELD, WHOLE, Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.base import (
+    FIXED_FIELD,
+    WHOLE,
+    Body,
+    Finite,
+    Loss,
+    Page,
+    ParameterValue,
+    Reply,
+    Storable,
+    StudyName,
+    Time,
+)
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
