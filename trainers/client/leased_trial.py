@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
-from lrtune.trainers.client.bodies import as_json, shown_text, valid
+from lrtune.service.wire.base import storable_part
+from lrtune.trainers.client.bodies import as_json, valid
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
@@ -242,7 +243,8 @@ class LeasedTrial:
 
 
 def _traceback(error: BaseException) -> str:
-    return shown_text("".join(traceback.format_exception(error)))[-LONGEST_ERROR:]
+    text: str = storable_part("".join(traceback.format_exception(error)))
+    return text[-LONGEST_ERROR:]
 
 
 def _outcome(stopped: TrialStopped) -> wire.Outcome:
