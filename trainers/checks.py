@@ -47,7 +47,9 @@ def share(name: str, value: Any) -> float:
 
 
 def at_least(name: str, value: Any, least: int) -> int:
-    """A whole number ≥ `least`."""
+    """A whole number ≥ `least`, however it is written: 2.0 is 2."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise TrainingError(f"{name} must be a whole number, not {value!r}")
     if value < least:

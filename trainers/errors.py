@@ -52,6 +52,10 @@ class ServiceUnreachable(LrtuneError):
         )
         self.url = url
 
+    def advise(self, advice: str) -> None:
+        """Adds what else there is to do about it."""
+        self.args = (f"{self}; {advice}",)
+
 
 class ForeignAnswer(ServiceUnreachable):
     """What answered is not lrtune. `heard`: lrtune itself did before, at the same address."""

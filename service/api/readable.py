@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lrtune.service.wire.base import CHOICE_TAG, NO_SURROGATES
+from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD, NO_SURROGATES
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
 
 LONGEST_MESSAGE = 1_000
@@ -63,7 +63,9 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
         del loc[2]
     elif loc[:1] in (["sampler"], ["pruner"]) and len(loc) > 2:
         del loc[1]
-    if kind == "union_tag_invalid":
+    if kind == FIXED_FIELD:
+        loc = [*loc, context["field"]]
+    elif kind == "union_tag_invalid":
         known = str(context.get("expected_tags", "")).replace("'", "")
         message = f"there is no {loc[-1] if loc else 'kind'} {context.get('tag')!r}; use one of {known}"
         loc = [*loc, str(context.get("discriminator", "name")).strip("'")]

@@ -125,6 +125,8 @@ ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128, p
 
 LARGEST_INT = 2**63 - 1
 LONGEST_CHOICE = 4000
+FIXED_FIELD = "fixed_field"
+"""The kind of error of a field that exists and cannot be changed; its context names the `field`."""
 CHOICE_TAG = "choice:"
 """How the places of errors in a choice end: with this, and a type."""
 

@@ -13,21 +13,15 @@ from typing import Protocol
 _NAMES = ("learningrate", "lr", "eta0", "eta")
 """Without separators and in lower case, those first that leave the least doubt."""
 
-_DOUBTFUL_FROM = 2
-"""From this place on other things have the name, too: it tells nothing where the values cannot be rates."""
-
 _NO_GROUP = re.compile(r"^(min|max|init|start|end|final|floor|base|warm|decay|factor|gamma|sched|step|mult)", re.I)
 _SEPARATORS = re.compile(r"[_\-\s]")
 
 
 class Described(Protocol):
-    """A parameter: what its specification says of its role, and whether its values can be learning rates."""
+    """A parameter: what its specification says of its role, and of what kind its values are."""
 
     @property
     def role(self) -> str | None: ...
-
-    @property
-    def can_be_rate(self) -> bool: ...
 
     @property
     def is_flag(self) -> bool: ...
@@ -39,14 +33,9 @@ class Described(Protocol):
 def is_learning_rate(name: str, parameter: Described) -> bool:
     """Whether the parameter of that name is a learning rate, by its role or else by its name.
 
-    A name is not believed of flags, choices of words that is, nor `eta` of what may be 0.
+    A name is not believed of flags, choices of words that is.
     """
-    if parameter.role is not None:
-        return True
-    rank = _rank(name)
-    if rank is None or parameter.is_flag:
-        return False
-    return parameter.can_be_rate or rank[1] < _DOUBTFUL_FROM
+    return parameter.role is not None or (_rank(name) is not None and not parameter.is_flag)
 
 
 def main_learning_rate(space: Mapping[str, Described]) -> str | None:
@@ -55,6 +44,14 @@ def main_learning_rate(space: Mapping[str, Described]) -> str | None:
     numbers = {name: one for name, one in space.items() if one.is_number and is_learning_rate(name, one)}
     with_role = [name for name, one in numbers.items() if one.role is not None]
     return best_name(with_role or numbers)
+
+
+def must_be_rates(space: Mapping[str, Described]) -> list[str]:
+    """The parameters whose values must all be learning rates: those with the role, the main learning rate and its
+    groups, and choices of rates where no number is one. Another with a usual name may be anything."""
+    named = [name for name, one in space.items() if is_learning_rate(name, one)]
+    main = main_learning_rate(space) or best_name(named)
+    return [name for name in named if name == main or space[name].role is not None or _is_group_of(name, main)]
 
 
 def best_name(names: Iterable[str]) -> str | None:
@@ -67,10 +64,17 @@ def named_so(name: str) -> bool:
     return _rank(name) is not None
 
 
+def _is_group_of(name: str, main: str | None) -> bool:
+    return main is not None and "." in name and _base(name) == _base(main)
+
+
+def _base(name: str) -> str:
+    return _SEPARATORS.sub("", name.partition(".")[0]).lower()
+
+
 def _rank(name: str) -> tuple[bool, int] | None:
     """Whether it is a group's, and the place among the usual names; None of others. Less is better."""
-    base, _, group = name.partition(".")
-    plain = _SEPARATORS.sub("", base).lower()
+    plain, group = _base(name), name.partition(".")[2]
     if plain not in _NAMES or (group and _NO_GROUP.match(group)) or name.endswith("."):
         return None
     return bool(group), _NAMES.index(plain)

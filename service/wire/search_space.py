@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from lrtune.service.wire.base import WHOLE, Body, Choice, Finite, ParameterName
 from lrtune.service.wire.bounded import Bounded
-from lrtune.service.wire.learning_rates import is_learning_rate
+from lrtune.service.wire.learning_rates import must_be_rates
 
 MOST_PARAMETERS = 200
 MOST_CHOICES = 1_000
@@ -43,11 +43,6 @@ class _Parameter(Body):
         """Whether any of its values is no number."""
         return False
 
-    @property
-    def can_be_rate(self) -> bool:
-        """Whether all of its values are numbers > 0."""
-        return False
-
 
 class FloatParameter(_Parameter):
     """A real number between `low` and `high`, both included."""
@@ -61,10 +56,6 @@ class FloatParameter(_Parameter):
     @property
     def is_number(self) -> bool:
         return True
-
-    @property
-    def can_be_rate(self) -> bool:
-        return self.low > 0
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -97,10 +88,6 @@ class IntParameter(_Parameter):
     def is_number(self) -> bool:
         return True
 
-    @property
-    def can_be_rate(self) -> bool:
-        return self.low > 0
-
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.low >= self.high:
@@ -123,10 +110,6 @@ class CategoricalParameter(_Parameter):
     @property
     def is_flag(self) -> bool:
         return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in self.choices)
-
-    @property
-    def can_be_rate(self) -> bool:
-        return not self.is_flag and all(isinstance(choice, int | float) and choice > 0 for choice in self.choices)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -165,13 +148,19 @@ def check_size(space: Mapping[str, Parameter]) -> None:
 
 def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
     known: dict[str, set[_Key]] = {}
+    first, *others = [name for name, parameter in space.items() if parameter.role is not None] or [""]
+    if others:
+        raise ValueError(f"{others[0]}: role is {first}'s already: leave it out of all but one")
+    for name in must_be_rates(space):
+        _check_learning_rate(name, space[name])
     for name, parameter in space.items():
-        if is_learning_rate(name, parameter):
-            _check_learning_rate(name, parameter)
         for parent, values in (parameter.when or {}).items():
             _check_condition(space, name, parent, values, known)
     sampling_order(space)
     return space
+
+
+_REMEDY = 'try 1e-6, or say which parameter is the learning rate: "role": "learning_rate"'
 
 
 def _check_learning_rate(name: str, parameter: Parameter) -> None:
@@ -185,7 +174,7 @@ def _check_learning_rate(name: str, parameter: Parameter) -> None:
             if not isinstance(choice, int | float) or choice <= 0:
                 raise ValueError(f"{name}: each choice of a learning rate must be a number > 0, not {shown(choice)}")
     elif parameter.low <= 0:
-        remedy = "try 1e-6" if parameter.role is None else "try 1e-6, or leave role out"
+        remedy = "try 1e-6, or leave role out" if parameter.role is not None else _REMEDY
         raise ValueError(f"{name}: low must be > 0 for a learning rate, but it is {parameter.low}; {remedy}")
 
 

@@ -1,10 +1,23 @@
 """Studies on the wire: their specification, their status, the suggestion."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
-from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.base import (
+    FIXED_FIELD,
+    WHOLE,
+    Body,
+    Finite,
+    Loss,
+    Page,
+    ParameterValue,
+    Reply,
+    Storable,
+    StudyName,
+    Time,
+)
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
@@ -84,6 +97,16 @@ class StudyPatch(Body):
     short_trainings: ShortTrainings = "auto"
     """`none`: no further trial is short; `auto`: as before."""
     description: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fixed(cls, given: Any) -> Any:
+        """Fields of a study that no patch has exist, and say so."""
+        fixed = StudySpec.model_fields.keys() - cls.model_fields.keys()
+        for name in given if isinstance(given, dict) else ():
+            if name in fixed:
+                raise PydanticCustomError(FIXED_FIELD, "cannot be changed: create another study", {"field": name})
+        return given
 
 
 class Study(Reply):

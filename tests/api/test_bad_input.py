@@ -218,6 +218,14 @@ def test_a_bad_patch_is_refused_by_field(study: StudyCalls, body: Json, field: s
     assert study.get() == before
 
 
+@pytest.mark.parametrize("field", ["max_steps", "search_space", "sampler", "name"])
+def test_a_field_that_a_patch_cannot_change_is_called_so_and_not_misspelt(study: StudyCalls, field: str) -> None:
+    found = assert_problem(study.client.patch(study.path, json={field: study.get()[field]}), 422, "invalid-body")
+    assert found["errors"] == [{"loc": [field], "msg": "cannot be changed: create another study"}]
+    misspelt = assert_problem(study.client.patch(study.path, json={f"{field}x": 1}), 422, "invalid-body")
+    assert "check its spelling" in misspelt["errors"][0]["msg"]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -251,3 +259,12 @@ def test_text_that_postgres_could_not_store_is_refused_alike_everywhere(each_stu
     shown = study.finish(study.lease(), "failed", error="output: \0\0 end")
     assert shown["error"] == "output: \ufffd\ufffd end"
     assert study.trial(0)["error"] == shown["error"]
+
+
+def test_a_number_among_choices_is_the_same_however_it_is_written(new_study: NewStudy) -> None:
+    study = new_study(**space(width={"type": "categorical", "choices": [16, 0.5, 2.0, True, "a"]}))
+    for given, taken in ((16.0, 16), (2, 2.0), (0.5, 0.5), (True, True)):
+        answer = study.post("/trials/enqueue", {"params": {"width": given}})
+        assert (answer.status_code, repr(answer.json()["params"]["width"])) == (201, repr(taken))
+    for other in (1, 1.0, 17.0):
+        assert_problem(study.post("/trials/enqueue", {"params": {"width": other}}), 422)

@@ -78,7 +78,7 @@ def test_what_cannot_be_a_schedule_is_refused_by_name(form: Any, place: str, wor
 UNFIT: list[tuple[Any, Any, Any, str, str]] = [
     ("cosine", 0.1, 0, "total_steps", "at least 1, but it is 0"),
     ("cosine", 0.1, -5, "total_steps", "at least 1"),
-    ("cosine", 0.1, 10.0, "total_steps", "a whole number"),
+    ("cosine", 0.1, 10.5, "total_steps", "a whole number"),
     ("cosine", 0.1, True, "total_steps", "a whole number"),
     ("cosine", 0.0, 10, "base_learning_rate", "a finite number > 0, but it is 0.0"),
     ("cosine", -0.1, 10, "base_learning_rate", "a finite number > 0"),

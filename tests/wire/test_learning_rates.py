@@ -91,4 +91,27 @@ def test_a_learning_rate_by_name_must_be_above_zero_and_words_under_that_name_ar
         space({"lr": {"type": "categorical", "choices": [0.0, 0.1]}})
     words = {"type": "categorical", "choices": ["constant", "adaptive"]}
     assert main_learning_rate(space({"learning_rate": words, "eta0": RATE})) == "eta0"
-    assert main_learning_rate(space({"eta": ZERO})) is None
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_a_study_whose_only_rate_is_so_by_its_name_may_not_have_0_under_any_usual_name(name: str) -> None:
+    with pytest.raises(ValidationError, match="low must be > 0 for a learning rate"):
+        space({name: ZERO})
+
+
+def test_a_usual_name_may_be_anything_where_another_parameter_is_the_learning_rate() -> None:
+    assert main_learning_rate(space({"lr": ZERO, "rate": {**RATE, "role": "learning_rate"}})) == "rate"
+    assert main_learning_rate(space({"lr": ZERO, "learning_rate": RATE})) == "learning_rate"
+    none = {"type": "categorical", "choices": [0.0, 0.1]}
+    assert main_learning_rate(space({"eta": none, "lr.head": ZERO, "learning_rate": RATE})) == "learning_rate"
+
+
+def test_groups_of_the_learning_rate_must_be_above_zero() -> None:
+    with pytest.raises(ValidationError, match="low must be > 0 for a learning rate"):
+        space({"lr": RATE, "lr.head": ZERO})
+
+
+def test_two_parameters_with_the_role_are_refused_and_both_are_named() -> None:
+    rate = {**RATE, "role": "learning_rate"}
+    with pytest.raises(ValidationError, match="second: role is first's already"):
+        space({"first": rate, "lr": RATE, "second": rate})

@@ -10,19 +10,6 @@ from lrtune.trainers.errors import InvalidRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-
-
-def shown_text(text: str) -> str:
-    """Text for people with U+FFFD for what no database stores: NUL, and lone surrogates.
-
-    Python reads file names and program output that are not UTF-8 as lone surrogates (PEP 383).
-
-    >>> shown_text("caf\\udce9")
-    'caf\ufffd'
-    """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", _UNKNOWN)
-
 
 def valid(model: type[Model], **fields: Any) -> Model:
     """The body. Raises InvalidRequest that names the first field that cannot be."""

@@ -17,8 +17,9 @@ from lrtune.service.wire.studies import Study, StudyPage, StudyStatus, Suggestio
 from lrtune.trainers.client.bodies import valid
 from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.report_checks import read_report, read_value
-from lrtune.trainers.client.retry import Retry
+from lrtune.trainers.client.retry import Retry, certainly_not_processed
 from lrtune.trainers.client.study import StudyHandle
+from lrtune.trainers.errors import ServiceUnreachable
 
 
 class Client:
@@ -76,7 +77,12 @@ class Client:
             if isinstance(body.get(method), str):
                 body[method] = {"name": body[method]}
         again = if_exists == "load"
-        created = self._connection.post(Study, "/v1/studies", body, repeatable=again)
+        try:
+            created = self._connection.post(Study, "/v1/studies", body, repeatable=again)
+        except ServiceUnreachable as error:
+            if not again and not certainly_not_processed(error):
+                error.advise('the study may have been created: call again with if_exists="load"')
+            raise
         return StudyHandle(self._connection, created)
 
     def study(self, name: str) -> StudyHandle:

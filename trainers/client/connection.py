@@ -201,10 +201,8 @@ def _misread(error: ValueError) -> str:
     """What to do about an answer that is JSON but not the expected one; nothing where it is no JSON at all."""
     if not isinstance(error, ValidationError) or error.errors()[0]["type"] == "json_invalid":
         return ""
-    return (
-        f"{error.error_count()} unexpected fields in a {error.title}; check the address, "
-        "and that service and trainer have the same version"
-    )
+    what = f"a {error.title}" if error.title.isidentifier() else "the answer expected"
+    return f"JSON, but not {what}; check the address, and that service and trainer have the same version"
 
 
 def _cause(error: httpx2.TransportError) -> str:

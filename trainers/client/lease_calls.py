@@ -8,7 +8,7 @@ from lrtune.trainers.client.retry import Retry
 HEARTBEAT_TIMEOUT_SECONDS = 5.0
 
 
-class _Told(Reply):
+class _Told(Reply, title="Trial"):
     """As much of a trial as shows that it is lrtune's answer, of whatever version."""
 
     number: int

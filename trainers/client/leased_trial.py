@@ -1,13 +1,16 @@
 """A trial on lease, as a training function sees it."""
 
 import logging
+import math
+import os
 import traceback
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
-from lrtune.trainers.client.bodies import as_json, shown_text, valid
+from lrtune.service.wire.base import storable_part
+from lrtune.trainers.client.bodies import as_json, valid
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
@@ -59,6 +62,7 @@ class LeasedTrial:
         self._calls = calls
         self._keeper: Keeper | None = None
         self._open = ExitStack()
+        self._pid = os.getpid()
         self._checkpoint = leased.resume
         self._checkpoint_is_new = False
         self._last: float | None = None
@@ -135,12 +139,16 @@ class LeasedTrial:
     def __enter__(self) -> Self:
         if self.outcome is not None:
             raise TrialNotOpen(self.number)
+        self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
+        if os.getpid() != self._pid:  # A forked copy: the lease is kept, and the trial ended, where it was opened.
+            self._keeper, self.outcome = None, "left to the process that trains it"
+            return isinstance(error, LeaseLost | TrialStopped)
         self._open.close()
         self._keeper = None
         if error is None:
@@ -150,7 +158,7 @@ class LeasedTrial:
         elif isinstance(error, TrialPaused):
             self._end(str(error), lambda: self._calls.release(self._checkpoint))
         elif isinstance(error, TrialStopped):
-            self._end(str(error), lambda: self._calls.result(_outcome(error)))
+            self._end_with_result(str(error), _outcome(error))
         elif isinstance(error, Exception):
             self._fail(error)
         elif told_to_end(error):
@@ -166,19 +174,39 @@ class LeasedTrial:
             self._fail(nothing)
             raise nothing
         error = self._standard_error
-        outcome = f"complete, {value:.6g}" + ("" if error is None else f" ± {error:.2g}")
-        self._end(outcome, lambda: self._calls.result("complete", value=value, standard_error=error))
+        shown = f"{value:.6g}" + ("" if error is None else f" ± {error:.2g}")
+        outcome = f"complete, {shown}" if math.isfinite(value) else f"diverged, {shown}"  # As the service has it.
+        self._end_with_result(outcome, "complete", value=value, standard_error=error)
 
     def _fail(self, error: Exception) -> None:
         if is_of_the_service(error):
             self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
-        text = _traceback(error)
-        self._end_beside_error("failed", lambda: self._calls.result("failed", error=text))
+        try:
+            self._end_with_result("failed", "failed", error=_traceback(error))
+        except LrtuneError as untold:
+            self._warn(untold)
 
     def _break_off(self, error: BaseException) -> None:
         text = _traceback(error)
         self._end_beside_error("attempt lost", lambda: self._calls.release(self._checkpoint, error=text))
+
+    def _end_with_result(self, outcome: str, state: wire.Outcome, **result: Any) -> None:
+        """As `_end`; a trial whose result cannot be told is given back where that can, so that its lease does not run
+        out."""
+        try:
+            self._end(outcome, lambda: self._calls.result(state, **result))
+        except LrtuneError as error:
+            if is_of_the_service(error):
+                self._give_back_instead(outcome)
+            raise
+
+    def _give_back_instead(self, outcome: str) -> None:
+        try:
+            self._calls.release(self._checkpoint, once=True)
+        except LrtuneError:
+            return
+        self.outcome = f"given back: {outcome} could not be told to the service"
 
     def _end(self, outcome: str, call: Any) -> None:
         self.outcome = outcome
@@ -195,7 +223,10 @@ class LeasedTrial:
         try:
             self._end(outcome, call)
         except LrtuneError as error:
-            logger.warning("trial %d: %s: %s", self.number, self.outcome, error)
+            self._warn(error)
+
+    def _warn(self, untold: LrtuneError) -> None:
+        logger.warning("trial %d: %s: %s", self.number, self.outcome, untold)
 
     def _lost(self, loss: LeaseLost) -> None:
         self.outcome = "lease lost"
@@ -212,7 +243,8 @@ class LeasedTrial:
 
 
 def _traceback(error: BaseException) -> str:
-    return shown_text("".join(traceback.format_exception(error)))[-LONGEST_ERROR:]
+    text: str = storable_part("".join(traceback.format_exception(error)))
+    return text[-LONGEST_ERROR:]
 
 
 def _outcome(stopped: TrialStopped) -> wire.Outcome:

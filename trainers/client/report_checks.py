@@ -41,7 +41,7 @@ def read_value(value: SupportsFloat) -> float:
             raise TypeError
         return float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):
-        raise InvalidReport(f"the value must be one number, not {_show(value)}: report a mean, say") from None
+        raise InvalidReport(f"the value must be one number, not {_show(value)}: {_remedy(value)}") from None
 
 
 def read_report(step: StepLike, value: SupportsFloat) -> Report:
@@ -72,6 +72,14 @@ def _whole_float(step: Any) -> int:
 def _is_bool(given: object) -> bool:
     """Of Python, NumPy or torch: whether something is so, not how many steps."""
     return isinstance(given, bool) or str(getattr(given, "dtype", "")) in ("bool", "torch.bool")
+
+
+def _remedy(value: object) -> str:
+    if _is_bool(value):
+        return "a bool is no loss; return the loss, or report it"
+    if value is None or isinstance(value, str | bytes | bytearray):
+        return "return the loss, or report it"
+    return "report a mean, say"
 
 
 def _show_number(number: int) -> str:

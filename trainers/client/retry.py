@@ -1,7 +1,8 @@
 """Which failures are worth another try, and how long to wait before it.
 
 Retried: a connection that fails or breaks off, an answer that is not lrtune's own (see `answers`), and of lrtune's the
-statuses 408, 429, 500, 502, 503 and 504. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and
+statuses 408, 429, 500, 502, 503 and 504; a request that must not be processed twice only where the status, or the
+connection, says that it was not processed. Never: any other 4xx of lrtune's; a 409 means that the lease is gone, and
 repeating the question does not bring it back.
 """
 
@@ -20,7 +21,7 @@ from typing import TypeVar
 import httpx2
 import tenacity
 
-from lrtune.trainers.errors import ForeignAnswer, ServiceError
+from lrtune.trainers.errors import ForeignAnswer, ServiceError, ServiceUnreachable
 
 Answer = TypeVar("Answer")
 
@@ -39,6 +40,8 @@ SILENT_SECONDS = 3.0
 
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_PROCESSED_STATUSES = frozenset({408, 429, 503})
+_IN_ITS_PLACE_STATUSES = _NOT_PROCESSED_STATUSES | {401, 403, 404, 407, 502, 504, *range(300, 400), *range(520, 530)}
+"""With these something in between answers for a service that it did not let the request through to."""
 _NOT_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 _BROKEN = (*_NOT_SENT, httpx2.TimeoutException, httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ProxyError)
 
@@ -52,10 +55,17 @@ def may_retry(error: BaseException, *, repeatable: bool = True) -> bool:
     only a request that was certainly not processed is sent again.
     """
     if isinstance(error, ForeignAnswer):
-        return repeatable or error.status in _NOT_PROCESSED_STATUSES
+        return repeatable or certainly_not_processed(error)
     if isinstance(error, ServiceError):
         return error.problem.status in (_PASSING_STATUSES if repeatable else _NOT_PROCESSED_STATUSES)
     return isinstance(error, _BROKEN if repeatable else _NOT_SENT)
+
+
+def certainly_not_processed(error: ServiceUnreachable) -> bool:
+    """Whether the status, or how the connection failed, says that the service never saw the request."""
+    if isinstance(error, ForeignAnswer):
+        return error.status in _IN_ITS_PLACE_STATUSES
+    return isinstance(error.__cause__, _NOT_SENT)
 
 
 def backoff_seconds(attempt: int, *, jitter: float) -> float:

@@ -12,8 +12,9 @@ from uuid import uuid4
 from pydantic import TypeAdapter
 
 from lrtune.service.wire import trials as wire
+from lrtune.service.wire.base import storable_part
 from lrtune.service.wire.studies import Study, StudyStatus, Suggestion
-from lrtune.trainers.client.bodies import shown_text, valid
+from lrtune.trainers.client.bodies import valid
 from lrtune.trainers.client.connection import Connection, study_path
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
@@ -101,7 +102,7 @@ class StudyHandle:
         return self.spec
 
     def _ask(self, worker: str, *, anneals: bool, resumable: bool) -> wire.LeasedTrial | wire.NoTrial:
-        name = shown_text(worker)
+        name = storable_part(worker)
         ask = valid(wire.Ask, worker=name, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
         path = f"{study_path(self.name)}/trials"
         return self._connection.send(lambda answer: _ANSWER.validate_json(answer.content), "POST", path, body=ask)

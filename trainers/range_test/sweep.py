@@ -110,7 +110,7 @@ def exponential(low: float, high: float, steps: int) -> list[float]:
     low, high = positive("low", low), positive("high", high)
     if low >= high:
         raise TrainingError(f"low must be below high, not {low:g} and {high:g}")
-    at_least("steps", steps, FEWEST_STEPS)
+    steps = at_least("steps", steps, FEWEST_STEPS)
     factor = math.log(high / low) / (steps - 1)
     return [low, *(low * math.exp(factor * step) for step in range(1, steps - 1)), high]
 
@@ -136,7 +136,7 @@ def sweep(
     trainable(model)
     _check_optimizer(optimizer)
     batches = with_new_workers(batches)
-    at_least("accumulate", accumulate, 1)
+    accumulate = at_least("accumulate", accumulate, 1)
     clipper = Clipper(norm=clip_norm, value=clip_value)
     step = OptimizerStep(model, optimizer, loss_function, precision=precision, scaler=scaler, clipper=clipper)
     with preserved(model, optimizer, batches=batches, scaler=step.scaler):

@@ -86,7 +86,7 @@ class Stream:
         self.batches = batches
         self.accumulate = at_least("accumulate", accumulate, 1)
         self.seed = seed
-        self.per_epoch = -(-len(batches) // accumulate)
+        self.per_epoch = -(-len(batches) // self.accumulate)
         """Optimizer steps in an epoch; the last may have fewer micro-batches."""
 
     def groups(self, position: int) -> Iterator[list[Any]]:

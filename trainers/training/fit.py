@@ -97,13 +97,14 @@ class _Training:
     """A training between two optimizer steps."""
 
     def __init__(self, model_factory: Callable[[], nn.Module], data: Any, **how: Any) -> None:
+        how["seed"] = at_least("seed", how["seed"], 0)
         self.how = how
         self.trial: LeasedTrial | None = how["trial"]
         self.checkpoints = how["checkpoints"] and Path(how["checkpoints"])
         self.prefix = "fit" if self.trial is None else f"trial-{self.trial.number}-{uuid4().hex}"
         self.device = pick_device(how["device"])
         batches = as_batches(data, how["batch_size"], shuffle=True)
-        self.stream = Stream(batches, accumulate=how["accumulate"], seed=at_least("seed", how["seed"], 0))
+        self.stream = Stream(batches, accumulate=how["accumulate"], seed=how["seed"])
         self.validation = how["validation"]
         if self.validation is not None:
             self.validation = as_batches(self.validation, how["batch_size"], shuffle=False)

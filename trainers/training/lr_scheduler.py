@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lrtune.service.rates.schedules import RunningSchedule, ScheduleError, default_schedule, read_schedule
+from lrtune.service.rates.schedules.running import read_total_steps
 from lrtune.service.wire.schedules import Schedule, schedule_adapter
 from lrtune.service.wire.schedules.union import Default
 
@@ -51,6 +52,7 @@ class ScheduledLR(LRScheduler):
         groups = optimizer.param_groups
         initial = _checked(_rates_to_begin_with(groups) if last_epoch == -1 else [_initial(group) for group in groups])
         read = read_schedule(schedule)
+        total_steps = read_total_steps(total_steps)
         if isinstance(read, Default):
             read = default_schedule(total_steps)
         self._running = RunningSchedule(read, base_learning_rate=max(initial), total_steps=total_steps)

@@ -37,10 +37,9 @@ class RunningSchedule:
     def __init__(self, schedule: Schedule, *, base_learning_rate: float, total_steps: int | None) -> None:
         """Raises ScheduleError with the field at fault."""
         check_learning_rate(base_learning_rate, "base_learning_rate")
-        check_total_steps(total_steps)
         self.schedule = schedule
         self.base_learning_rate = float(base_learning_rate)
-        self.total_steps = total_steps
+        self.total_steps = read_total_steps(total_steps)
         self._build()
 
     def _build(self) -> None:
@@ -96,10 +95,13 @@ def check_learning_rate(rate: Any, name: str) -> None:
         raise ScheduleError((name,), f"must be a finite number > 0, but it is {rate!r}; try 0.001")
 
 
-def check_total_steps(total_steps: Any) -> None:
-    """Raises ScheduleError unless it is an int ≥ 1 or None."""
+def read_total_steps(total_steps: Any) -> int | None:
+    """As an int, of 10.0 too. Raises ScheduleError unless it is a whole number ≥ 1 or None."""
     if total_steps is None:
-        return
+        return None
+    if isinstance(total_steps, float) and total_steps.is_integer():
+        total_steps = int(total_steps)
     if isinstance(total_steps, bool) or not isinstance(total_steps, int) or total_steps < 1:
         message = f"must be a whole number of optimizer steps, at least 1, but it is {total_steps!r}"
         raise ScheduleError(("total_steps",), message)
+    return total_steps

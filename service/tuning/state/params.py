@@ -151,11 +151,16 @@ def _condition(parameter: Parameter) -> str:
     )
 
 
+def _kind(value: Any) -> type:
+    """Of a choice: numbers are of one kind, however they are written, 16 or 16.0; true is no number."""
+    return float if type(value) is int else type(value)
+
+
 def _check_value(name: str, parameter: Parameter, value: Any) -> Any:
     loc = ("params", name)
     if isinstance(parameter, CategoricalParameter):
         for choice in parameter.choices:
-            if value == choice and type(value) is type(choice):
+            if value == choice and _kind(value) is _kind(choice):
                 return choice
         raise InvalidField(loc, f"must be one of {parameter.choices}, not {value!r}")
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -63,6 +63,8 @@ def test_flags_go_before_a_spec_file(lrtune: Lrtune, service: FakeService, addre
         (["--param", "momentum"], "write NAME=float:LOW:HIGH[:log]"),
         (["--param", "momentum=float:a:b"], "its bounds must be two numbers"),
         (["--param", "momentum=float:0:1:lag"], "only ':log' may follow"),
+        (["--param", "x=int:1:8.5"], "its bounds must be two whole numbers"),
+        (["--param", "x=int:1:inf"], "its bounds must be two whole numbers"),
         (["--param", "momentum=float:0:1@sgd"], "write the condition as @OTHER=VALUE"),
     ],
 )
@@ -150,6 +152,7 @@ def test_suggest_ends_with_the_suggestion(lrtune: Lrtune, address: str) -> None:
 
 def test_a_param_flag_reads_numbers_words_and_conditions() -> None:
     assert parse_param("depth=int:1:6") == ("depth", {"type": "int", "low": 1, "high": 6})
+    assert parse_param("x=int:1.0:8e1") == ("x", {"type": "int", "low": 1, "high": 80})
     assert parse_param("wd=float:1e-6:1e-1:log")[1]["log"] is True
     assert parse_param("x=choice:32,0.5,true,sgd,null")[1]["choices"] == [32, 0.5, True, "sgd", None]
     assert parse_param("m=float:0:1@optimizer=sgd,lion")[1]["when"] == {"optimizer": ["sgd", "lion"]}
@@ -203,3 +206,25 @@ def test_a_spec_without_a_learning_rate_stays_without() -> None:
     given = {"dropout": {"type": "float", "low": 0, "high": 1}}
     assert search_space(given, [], None, None) == given
     assert search_space(None, [], None, None) is None
+
+
+@pytest.mark.parametrize("name", ["lr", "LR", "eta0", "learningRate", "learning_rate"])
+def test_a_parameter_with_a_usual_name_is_the_learning_rate_and_none_is_added(name: str) -> None:
+    rate = {"type": "float", "low": 1e-5, "high": 0.1, "log": True}
+    params = [f"{name}=float:1e-5:0.1:log"]
+    assert search_space(None, params, None, None) == {name: rate}
+    assert search_space(None, params, 1e-4, 1.0) == {name: rate | {"low": 1e-4, "high": 1.0}}
+    assert search_space(None, [f"{name}=choice:0.1,0.01"], None, None) == {
+        name: {"type": "categorical", "choices": [0.1, 0.01]}
+    }
+
+
+def test_low_and_high_bound_the_parameter_of_a_spec_that_has_the_role() -> None:
+    peak = {"type": "float", "low": 1e-5, "high": 0.1, "role": "learning_rate"}
+    others = {"lr": {"type": "float", "low": 0, "high": 1}}
+    assert search_space({"peak": peak, **others}, [], 1e-4, None) == {"peak": peak | {"low": 1e-4}, **others}
+
+
+def test_low_beside_a_learning_rate_that_is_a_choice_is_refused() -> None:
+    with pytest.raises(ValueError, match="lr is a choice"):
+        search_space(None, ["lr=choice:0.1,0.01"], 1e-4, None)

@@ -26,7 +26,7 @@ FOREIGN = {
     "a page at 409": lambda: httpx2.Response(409, text="<html>conflict"),
     "a page at 413": lambda: httpx2.Response(413, text="<html>too large"),
     "a page at 520": lambda: httpx2.Response(520, text="<html>origin is down"),
-    "a status nobody knows": lambda: httpx2.Response(799, text=""),
+    "a status that nobody knows": lambda: httpx2.Response(799, text=""),
     "a redirect": lambda: httpx2.Response(302, headers={"Location": "https://login.example/"}),
     "not modified": lambda: httpx2.Response(304),
     "a page at 200": lambda: httpx2.Response(200, text="<html>welcome", headers=HTML),
@@ -107,12 +107,83 @@ def test_a_trouble_of_the_service_is_no_failure_of_the_training(
     assert (trial.outcome, service.bodies("/result")) == ("given back", [])
 
 
-def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+@pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
+def test_a_trial_whose_result_cannot_be_told_is_given_back_and_called_so(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response]
+) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, answer, ending="/result")
+    with pytest.raises(ServiceUnreachable):
+        train(trial)
+    assert trial.outcome == "given back: complete, 0.25 could not be told to the service"
+    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///w", "step": 1}}]
+
+
+def test_a_failed_training_that_cannot_be_told_is_given_back_beside_its_own_error(
+    client: Client, service: FakeService
+) -> None:
     trial = next(client.study("s").leases())
     service.fault = first(10_000, FOREIGN["a page at 200"], ending="/result")
+    with pytest.raises(ZeroDivisionError), trial:
+        raise ZeroDivisionError
+    assert trial.outcome == "given back: failed could not be told to the service"
+
+
+def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = lambda request: (
+        FOREIGN["a page at 200"]() if request.url.path.endswith(("/result", "/release")) else None
+    )
     with pytest.raises(ServiceUnreachable):
         train(trial)
     assert trial.outcome == "left behind: complete, 0.25 could not be told to the service"
+    assert len(service.bodies("/release")) == 1
+
+
+BEFORE_THE_SERVICE = (
+    "404",
+    "403",
+    "401",
+    "520",
+    "a redirect",
+    "not modified",
+    "a gateway's problem",
+    "another status",
+    "as a page",
+)
+"""Of the foreign answers those whose status says that the service was not reached."""
+
+
+@pytest.mark.parametrize(("what", "answer"), FOREIGN.items(), ids=FOREIGN)
+def test_a_new_study_is_sent_again_only_where_it_cannot_have_been_created(
+    client: Client, service: FakeService, what: str, answer: Callable[[], httpx2.Response]
+) -> None:
+    client.study("s")
+    service.fault = first(2, answer, ending="/v1/studies")
+    if what.endswith(BEFORE_THE_SERVICE):
+        client.create_study("s")
+        assert len(service.bodies("/v1/studies")) == 3
+    else:
+        with pytest.raises(ServiceUnreachable, match=r'may have been created: call again with if_exists="load"$'):
+            client.create_study("s")
+        assert len(service.bodies("/v1/studies")) == 1
+
+
+def test_a_study_whose_creation_was_never_sent_is_not_said_to_be_created(client: Client, service: FakeService) -> None:
+    def refused(_: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("[Errno 111] Connection refused")
+
+    service.fault = refused
+    with pytest.raises(ServiceUnreachable) as caught:
+        client.create_study("s")
+    assert "may have been created" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"null", b"[1]", b'{"ok": true}', b'"text"', b'{"name": 1}'])
+def test_json_that_is_no_study_is_called_so(client: Client, service: FakeService, content: bytes) -> None:
+    service.fault = lambda _: httpx2.Response(200, content=content)
+    with pytest.raises(ServiceUnreachable, match="JSON, but not a Study; check the address"):
+        client.study("s")
 
 
 def test_an_address_where_lrtune_never_answered_is_given_up_soon(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lrtune import Client, LrtuneError
-from lrtune.trainers.client.bodies import shown_text
+from lrtune.service.wire.base import storable_part
 from tests.fake_service import FakeService
 
 LATIN = os.fsdecode(b"caf\xe9")
@@ -19,7 +19,7 @@ LATIN = os.fsdecode(b"caf\xe9")
     [(LATIN, "caf\ufffd"), ("\udce9\ud83d", "\ufffd\ufffd"), ("a\0b", "a\ufffdb"), ("naïve 😀", "naïve 😀"), ("", "")],
 )
 def test_text_for_people_is_made_storable(text: str, shown: str) -> None:
-    assert shown_text(text) == shown
+    assert storable_part(text) == shown
 
 
 def test_an_error_that_names_such_a_file_is_told(client: Client, service: FakeService) -> None:

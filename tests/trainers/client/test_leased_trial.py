@@ -255,3 +255,32 @@ def test_waiting_for_leased_out_trials_can_be_interrupted(client: Client, servic
 
     service.fault = nothing_now
     assert list(client.study("s").leases(stop=stop)) == []
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_value_that_is_not_finite_is_called_diverged_as_the_service_has_it(client: Client, value: float) -> None:
+    trial = next(client.study("s").leases())
+    with trial:
+        trial.complete(value)
+    assert trial.outcome == f"diverged, {value}"
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_forked_copy_of_an_open_trial_does_not_end_its_training(
+    client: Client, service: FakeService, fails: bool
+) -> None:
+    trial = next(client.study("s").leases())
+    told, tell = os.pipe()
+    with trial:
+        trial.report(1, 0.5)
+        before = len(service.calls)
+        child = os.fork()
+        if child == 0:
+            error = ZeroDivisionError() if fails else None
+            trial.__exit__(type(error) if error else None, error, None)
+            os.write(tell, f"{len(service.calls) - before} {trial.outcome}".encode())
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert os.read(told, 100) == b"0 left to the process that trains it"
+        trial.report(2, 0.25)
+    assert (trial.outcome, service.bodies("/result")[-1]["state"]) == ("complete, 0.25", "complete")

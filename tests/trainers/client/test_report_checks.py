@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lrtune import Client, InvalidReport
+from lrtune.trainers.client.report_checks import read_value
 from tests.fake_service import FakeService
 
 REPORTED = [
@@ -95,6 +96,20 @@ def test_a_value_that_is_no_number_is_refused(client: Client, service: FakeServi
     with pytest.raises(InvalidReport, match="the value must be one number, not"), trial:
         trial.report(1, value)
     assert trial.curve == []
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (True, "a bool is no loss; return the loss"),
+        (None, "not None: return the loss"),
+        ("0.5", "return the loss"),
+        (torch.ones(3), "report a mean"),
+    ],
+)
+def test_what_is_no_loss_is_told_why(value: Any, why: str) -> None:
+    with pytest.raises(InvalidReport, match=why):
+        read_value(value)
 
 
 @pytest.mark.parametrize("value", [True, np.bool_(False), "0.5"])

@@ -450,3 +450,10 @@ def test_the_example_of_the_docs_runs_as_it_stands(capsys: pytest.CaptureFixture
     code = page.split("```python\n")[1].split("```")[0]
     exec(compile(code, "training.md", "exec"), {})
     assert capsys.readouterr().out.startswith("complete 0.")
+
+
+def test_whole_numbers_are_taken_however_they_are_written() -> None:
+    counts = {"epochs": 2, "batch_size": 8, "accumulate": 2, "seed": 1}
+    assert weights(train(**counts)) == weights(train(**{name: float(count) for name, count in counts.items()}))
+    with pytest.raises(TrainingError, match=r"epochs must be a whole number, not 2\.5"):
+        train(epochs=2.5)

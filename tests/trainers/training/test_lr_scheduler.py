@@ -396,3 +396,17 @@ def test_an_open_training_that_got_its_end_keeps_it_when_it_goes_on() -> None:
     second = ScheduledLR(optimizer_of(0.5), form, total_steps=None)
     second.load_state_dict(first.state_dict())
     assert second.total_steps == TOTAL
+
+
+@pytest.mark.parametrize("form", ["default", "cosine"])
+def test_a_whole_number_of_steps_is_one_however_it_is_written(form: str) -> None:
+    rates = []
+    for total in (10, 10.0):
+        optimizer = torch.optim.SGD(torch.nn.Linear(2, 1).parameters(), lr=0.1)
+        scheduler = ScheduledLR(optimizer, form, total_steps=total)  # type: ignore[arg-type]
+        assert isinstance(scheduler.total_steps, int)
+        for _ in range(10):
+            rates.append(scheduler.get_last_lr())
+            optimizer.step()
+            scheduler.step()
+    assert rates[:10] == rates[10:]

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
 from lrtune.service.cli.commands.study.choices import read_values
+from lrtune.service.wire.learning_rates import is_learning_rate, main_learning_rate
 
 PARAM_HELP = (
     "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or "
@@ -39,20 +41,44 @@ def search_space(
 ) -> dict[str, Any] | None:
     """The search space that --spec and the flags make together; None to leave it to the service.
 
-    `learning_rate` is part of it, unless the spec has a search space without it. Raises
-    ValueError in one line.
+    A learning rate is part of it, unless the spec has a search space without one: the parameter that has the role or
+    a usual name, else `learning_rate`. `low` and `high` are its bounds. Raises ValueError in one line.
     """
     if given is None and not params and low is None and high is None:
         return None
-    space: dict[str, Any] = dict(given or {})
-    if given is None or low is not None or high is not None:
-        rate = {"type": "float", "low": 1e-6, "high": 1.0, "log": True, **space.get("learning_rate", {})}
-        bounds = {"low": low, "high": high}
-        space["learning_rate"] = rate | {name: bound for name, bound in bounds.items() if bound is not None}
-    for text in params:
-        name, parameter = parse_param(text)
-        space[name] = parameter
-    return space
+    space: dict[str, Any] = {**(given or {}), **dict(map(parse_param, params))}
+    described = {name: _Described(one) for name, one in space.items() if isinstance(one, Mapping)}
+    rate = main_learning_rate(described)
+    bounds = {name: bound for name, bound in (("low", low), ("high", high)) if bound is not None}
+    if rate is not None:
+        return space | {rate: {**space[rate], **bounds}}
+    choice = next((name for name, one in described.items() if is_learning_rate(name, one)), None)
+    if choice is not None and bounds:
+        raise ValueError(f"--low and --high bound a learning rate, but {choice} is a choice: leave them out")
+    if choice is not None or (given is not None and not bounds):
+        return space
+    return {"learning_rate": {"type": "float", "low": 1e-6, "high": 1.0, "log": True} | bounds} | space
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A parameter of the wire format that nobody has checked yet."""
+
+    parameter: Mapping[str, Any]
+
+    @property
+    def role(self) -> str | None:
+        return self.parameter.get("role")
+
+    @property
+    def is_number(self) -> bool:
+        return self.parameter.get("type") != "categorical"
+
+    @property
+    def is_flag(self) -> bool:
+        choices = self.parameter.get("choices")
+        listed = choices if isinstance(choices, list) else []
+        return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in listed)
 
 
 def parse_param(text: str) -> tuple[str, dict[str, Any]]:
@@ -82,15 +108,26 @@ def parse_param(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _range(text: str, kind: str, fields: Sequence[str]) -> dict[str, Any]:
-    read = float if kind == "float" else int
+    read = float if kind == "float" else _whole
     scale = fields[2:]
     try:
         low, high = (read(field) for field in fields[:2])
     except ValueError:
-        raise ValueError(f"--param {text!r}: its bounds must be two numbers: {FORMS}") from None
+        what = "two numbers" if kind == "float" else "two whole numbers"
+        raise ValueError(f"--param {text!r}: its bounds must be {what}: {FORMS}") from None
     if scale not in ([], ["log"]):
         raise ValueError(f"--param {text!r}: after the bounds only ':log' may follow")
     return {"type": kind, "low": low, "high": high} | ({"log": True} if scale else {})
+
+
+def _whole(field: str) -> int:
+    try:
+        return int(field)
+    except ValueError:
+        number = float(field)
+    if not number.is_integer():
+        raise ValueError
+    return int(number)
 
 
 def _values(text: str, values: str, *, condition: bool = True) -> tuple[list[Any], str]:
