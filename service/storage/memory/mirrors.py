@@ -127,8 +127,10 @@ class Mirrors:
         self._names.pop(study.name, None)
 
     def take_back(self, study: StudyMirror, *, exists: bool) -> None:
-        """A change of the study was not kept: drop the mirror. `exists`: whether the database has the study."""
+        """A change of the study was not kept, its deletion maybe: drop the mirror. `exists`: whether the database has
+        the study."""
         self.drop(study)
+        study.deleted = False
         if exists:
             self._names.setdefault(study.name, study.study_id)
         elif self._names.get(study.name) == study.study_id:
