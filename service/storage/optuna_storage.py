@@ -23,6 +23,7 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
+from lrtune.service.wire.base import check_study_name
 
 _log = logging.getLogger(__name__)
 _LARGEST_ID = 2**31 - 1
@@ -100,6 +101,7 @@ class OptunaStorage(BaseStorage):
 
     def create_new_study(self, directions: Sequence[StudyDirection], study_name: str | None = None) -> int:
         name = f"no-name-{uuid4()}" if study_name is None else study_name
+        check_study_name(name)
         try:
             with self.engine.lock:
                 study = self.engine.new_study(name, directions)

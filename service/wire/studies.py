@@ -2,9 +2,21 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, ParameterValue, Reply, Storable, StudyName, Time
+from lrtune.service.wire.base import (
+    WHOLE,
+    Body,
+    Finite,
+    Loss,
+    Page,
+    ParameterValue,
+    Reply,
+    Storable,
+    StudyName,
+    Time,
+    check_study_name,
+)
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
@@ -63,6 +75,12 @@ class NewStudy(StudySpec):
 
     if_exists: Literal["fail", "load"] = "fail"
     """`load`: answer the existing study of this name where its spec is the same."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        check_study_name(name)
+        return name
 
     @model_validator(mode="after")
     def _size(self) -> Self:
