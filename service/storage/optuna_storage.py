@@ -21,6 +21,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
 from lrtune.service.wire.base import check_study_name
@@ -30,7 +31,6 @@ _LARGEST_ID = 2**31 - 1
 """What the ids' columns hold."""
 _EFFORT_AT_ONCE, _FREEZING = 10_000, 40
 """Of looking at a trial, and of freezing one: what is done of it before others get the lock."""
-_PAUSE_SECONDS = 0.0005
 
 
 @dataclass
@@ -230,7 +230,7 @@ class OptunaStorage(BaseStorage):
         number = 0
         while number < len(study.trials):
             if number:
-                time.sleep(_PAUSE_SECONDS)  # Else the lock is ours again before anybody who waits for it wakes.
+                time.sleep(PAUSE_SECONDS)
             with self.engine.lock:
                 number = _freeze_some(study, number, states, found)
         return [copy.deepcopy(trial) for trial in found] if deepcopy else found
