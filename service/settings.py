@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "LRTUNE_"
+MOST_SAMPLER_SECONDS = 8.0
+"""An ask may wait for a thread and for its draw, so long each, after its turn: before a client gives up."""
 _HOST = re.compile(r"\*|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._\-]+)(:[0-9]{1,5})?")
 
 
@@ -60,5 +62,5 @@ class Settings(BaseSettings):
     """On PostgreSQL a standby takes over from a writer that was stopped or hangs, having heard nothing for so long."""
     drawers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many trials are drawn at a time, of different studies: threads. Draws of one study take turns."""
-    sampler_timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+    sampler_timeout_seconds: Annotated[float, Field(gt=0, le=MOST_SAMPLER_SECONDS)] = 5.0
     """How long a draw may take. Then its trial is drawn at random, with the reason kept on it."""

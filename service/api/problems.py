@@ -58,14 +58,21 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
-        (400, "unreadable-body"),
+        (400, "unreadable-body, bad-request"),
         (403, "origin-not-allowed, dashboard-read-only"),
         (404, "study-not-found, trial-not-found, range-test-not-found"),
         (409, "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable"),
+        (408, "request-timeout"),
         (413, "body-too-large"),
         (421, "host-not-allowed"),
         (422, "invalid-body, not-storable"),
-        (503, "storage-unavailable, storage-unsuitable, standby, schema-mismatch, not-ready"),
+        (431, "head-too-large"),
+        (500, "internal-error"),
+        (
+            503,
+            "storage-unavailable, storage-unsuitable, standby, schema-mismatch, not-ready, "
+            "too-many-connections, too-many-bodies, shutting-down",
+        ),
     )
     for schema in ({"$ref": "#/components/schemas/Problem"},)
 }

@@ -78,7 +78,8 @@ async def result(study: str, number: Number, body: Annotated[Result, Body()], pa
 
 @router.post("/trials/{number}/release")
 async def release(study: str, number: Number, body: Annotated[Release, Body()], parts: Parts) -> Trial:
-    """Give the trial back unharmed; it is leased again without costing an attempt."""
+    """Give the trial back unharmed: it is leased again without costing an attempt. With an `error` the attempt is lost
+    and counts: the trial is trained again, or fails after `max_attempts`."""
     _, trial = await parts.trials.release(study, number, body)
     return trial_view(trial)
 

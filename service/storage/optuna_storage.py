@@ -21,9 +21,10 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.studies import study_of_trial
-from lrtune.service.wire.base import unstorable
+from lrtune.service.wire.base import check_study_name, unstorable
 
 _log = logging.getLogger(__name__)
 _LARGEST_ID = 2**31 - 1
@@ -31,7 +32,6 @@ _LARGEST_ID = 2**31 - 1
 _MOST_OBJECTIVES = 100
 _EFFORT_AT_ONCE, _FREEZING = 10_000, 40
 """Of looking at a trial, and of freezing one: what is done of it before others get the lock."""
-_PAUSE_SECONDS = 0.0005
 
 
 def _check_new_study(name: object, directions: Sequence[StudyDirection]) -> None:
@@ -39,6 +39,7 @@ def _check_new_study(name: object, directions: Sequence[StudyDirection]) -> None
     if not isinstance(name, str) or (reason := unstorable(name)) is not None:
         why = reason if isinstance(name, str) else "must be a text"
         raise ValueError(f"the study's name {why}, not {name!r:.80}")
+    check_study_name(name)
     if not 1 <= len(directions) <= _MOST_OBJECTIVES:
         raise ValueError(f"a study has 1 to {_MOST_OBJECTIVES} directions, not {len(directions)}")
 
@@ -240,7 +241,7 @@ class OptunaStorage(BaseStorage):
         number = 0
         while number < len(study.trials):
             if number:
-                time.sleep(_PAUSE_SECONDS)  # Else the lock is ours again before anybody who waits for it wakes.
+                time.sleep(PAUSE_SECONDS)
             with self.engine.lock:
                 number = _freeze_some(study, number, states, found)
         return [copy.deepcopy(trial) for trial in found] if deepcopy else found

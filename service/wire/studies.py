@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from lrtune.service.wire.base import (
@@ -17,6 +17,7 @@ from lrtune.service.wire.base import (
     Storable,
     StudyName,
     Time,
+    check_study_name,
 )
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
@@ -76,6 +77,12 @@ class NewStudy(StudySpec):
 
     if_exists: Literal["fail", "load"] = "fail"
     """`load`: answer the existing study of this name where its spec is the same."""
+
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        check_study_name(name)
+        return name
 
     @model_validator(mode="after")
     def _size(self) -> Self:

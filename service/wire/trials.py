@@ -118,7 +118,7 @@ class Result(Body):
 
 
 class Release(Body):
-    """The body of `POST …/release`: give the trial back unharmed."""
+    """The body of `POST …/release`: give the trial back unharmed, or say how its attempt was lost."""
 
     lease: Lease
     checkpoint: Checkpoint | None = None

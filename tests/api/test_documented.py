@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import Metric
+from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from lrtune.service.api import bodies, problems
@@ -13,9 +14,12 @@ from lrtune.service.api.metrics import Metrics
 from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
 from lrtune.service.tuning import errors as tuning_errors
+from lrtune.service.tuning.trials import trials
 from lrtune.service.wire import base, range_tests, search_space
 from lrtune.service.wire.schedules import catalogue
+from lrtune.trainers.client.connection import READ_TIMEOUT_SECONDS
 
+SERVICE = Path(problems.__file__).parents[1]
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
 """The bases, and what `lrtune.service.tuning` turns into errors of its own."""
@@ -84,6 +88,13 @@ def test_every_setting_is_documented_with_variable_and_default(name: str) -> Non
     assert row[3]
 
 
+def test_an_ask_is_answered_before_a_client_gives_up() -> None:
+    most = float(Settings.model_json_schema()["properties"]["sampler_timeout_seconds"]["maximum"])
+    assert trials._TURN_TIMEOUT_SECONDS + 2 * most < READ_TIMEOUT_SECONDS - 1
+    with pytest.raises(ValidationError):
+        Settings(sampler_timeout_seconds=most + 0.1)
+
+
 def test_no_setting_is_documented_that_is_not_there() -> None:
     assert _rows("settings.md").keys() == Settings.model_fields.keys()
 
@@ -94,8 +105,18 @@ def test_no_setting_is_documented_that_is_not_there() -> None:
 def test_every_refusal_of_a_request_itself_is_documented(status: int, described: str) -> None:
     page = (REFERENCE / "requests.md").read_text()
     for name in described.split(", "):
-        if status in (400, 403, 413, 421, 422):
-            assert re.search(rf"^\| {status} \|.*`{name}`", page, re.MULTILINE), name
+        assert re.search(rf"^\| {status} \|.*`{name}`", page, re.MULTILINE), name
+
+
+def test_every_problem_that_the_service_answers_is_documented() -> None:
+    found = {
+        (int(status), name)
+        for path in SERVICE.rglob("*.py")
+        for status, name in re.findall(r'\b([45]\d\d),\s*"([a-z]+(?:-[a-z]+)+)",\s*"', path.read_text())
+    }
+    assert {(404, "study-not-found"), (413, "body-too-large"), (400, "bad-request"), (500, "internal-error")} <= found
+    described = {status: str(page["description"]).split(", ") for status, page in problems.DOCUMENTED.items()}
+    assert [(status, name) for status, name in sorted(found) if name not in described.get(status, [])] == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from starlette.testclient import TestClient
 
 from lrtune.service.storage.engine.engine import Engine
@@ -41,3 +42,14 @@ def test_other_threads_see_that_the_loop_hangs_and_that_it_turns_again(own_clien
     with held_up(own_client):
         until(lambda: engine.pulse.silent_seconds > 1.5)
     until(lambda: engine.pulse.silent_seconds < 0.5)
+
+
+def test_on_sqlite_which_has_no_standby_the_log_speaks_of_none(
+    own_client: TestClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        return [record.message for record in caplog.records if "has not turned" in record.message]
+
+    with held_up(own_client):
+        until(lambda: bool(lines()))
+    assert ["nobody is served until it does" in line for line in lines()] == [True]

@@ -1,3 +1,5 @@
+import pytest
+
 from tests.api.calls import assert_problem
 from tests.api.conftest import NewStudy
 from tests.support.clock import Clock
@@ -52,6 +54,19 @@ def test_a_trial_given_back_with_an_error_has_lost_its_attempt_and_fails_after_t
         assert f"gpu-1 broke attempt {attempt} off: SystemExit: 1\ufffd" in shown["error"]
         assert_problem(study.release(trial, error="again"), 409, "lease-lost")
     assert study.ask().json()["reason"] == "max_trials"
+
+
+def test_the_log_tells_a_lease_that_expired_from_an_attempt_that_was_broken_off(
+    timed_study: NewStudy, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = timed_study()
+    with caplog.at_level("INFO", "lrtune.service.tuning.trials.leases"):
+        study.release(study.lease(), error="SystemExit: 1")
+        assert [record.message for record in caplog.records] == ["attempt lost"]
+        study.lease()
+        clock.advance(61)
+        study.expire()
+        assert [record.message for record in caplog.records] == ["attempt lost", "lease expired"]
 
 
 def test_a_repeated_ask_whose_lease_has_ended_gets_a_new_one_or_the_reason(timed_study: NewStudy, clock: Clock) -> None:

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from lrtune.service.api.dashboard import MOST_TRIALS, _dumps
 from lrtune.service.api.slices import Slices
 from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.suggesting.suggestion import look
 from lrtune.service.tuning.views.curves import POINTS_A_SLICE
@@ -116,6 +117,49 @@ def test_readers_make_one_slice_a_turn_of_the_loop_together() -> None:
     assert len(set(made_at)) == len(made_at)
 
 
+class _NotedLock:
+    """A lock that knows whether it is held."""
+
+    held = False
+
+    def __enter__(self) -> None:
+        self.held = True
+
+    def __exit__(self, *_: object) -> None:
+        self.held = False
+
+
+def test_a_slice_is_made_under_the_engines_lock_which_is_free_between_two() -> None:
+    lock, within, between = _NotedLock(), [], []
+
+    def slices() -> Iterator[int]:
+        for number in range(3):
+            within.append(lock.held)
+            yield number
+
+    async def run() -> None:
+        async for _ in Slices(lock).each(slices()):
+            between.append(lock.held)
+
+    asyncio.run(run())
+    assert (within, between) == ([True] * 3, [False] * 3)
+
+
+def test_what_is_made_in_a_thread_keeps_neither_the_loop_nor_the_lock() -> None:
+    lock, ended = _NotedLock(), threading.Event()
+
+    def make() -> tuple[bool, bool]:
+        return ended.wait(10), lock.held
+
+    async def run() -> tuple[bool, bool]:
+        making = asyncio.create_task(Slices(lock).in_thread(make))
+        await asyncio.sleep(0.01)
+        ended.set()  # The loop goes on meanwhile, or this comes too late.
+        return await making
+
+    assert asyncio.run(run()) == (True, False)
+
+
 def test_an_answer_breaks_off_where_the_study_was_lost_meanwhile(tmp_path: object) -> None:
     """What follows might not be on disk; who reads it sees that it is not whole."""
     url = f"sqlite:///{tmp_path}/lost.db"
@@ -195,6 +239,37 @@ def test_a_suggestion_copies_no_curve_of_a_trial_that_still_runs(own_client: Tes
 
 
 # Lists of studies
+
+
+def _lock_by_a_neighbour(engine: Engine, name: str) -> None:
+    """What a change of the study leaves behind that has met another process's lock."""
+    study = engine.load_name(name)
+    with engine.lock:
+        engine.mirrors.take_back(study, exists=True)
+        engine._queue.locked.note(study.study_id)
+
+
+def test_a_study_that_another_process_has_locked_is_listed_with_the_others(own_client: TestClient) -> None:
+    assert own_client.post("/v1/studies", json={"name": "fine"}).status_code == 201
+    body = {"name": "locked", "max_steps": 10, "max_total_steps": 100}
+    assert own_client.post("/v1/studies", json=body).status_code == 201
+    assert StudyCalls(own_client, "locked").post("/trials/enqueue", {"params": {"learning_rate": 0.1}}).is_success
+    _lock_by_a_neighbour(_engine(own_client), "locked")
+    assert_problem(own_client.get("/v1/studies/locked"), 503, "storage-unavailable")
+    assert list(_listed(own_client)) == ["fine", "locked"]
+
+
+def test_the_leases_of_others_are_watched_while_a_study_is_locked(own_client: TestClient) -> None:
+    for name in ("a-locked", "leased"):
+        assert own_client.post("/v1/studies", json={"name": name}).status_code == 201
+        StudyCalls(own_client, name).lease()
+    engine = _engine(own_client)
+    _lock_by_a_neighbour(engine, "a-locked")
+    with engine.lock:
+        engine.mirrors.drop_all()
+    with pytest.raises(StorageUnavailable):
+        engine.load_leased()  # To be tried again, for the one that is locked.
+    assert [study.name for study in engine.residents()] == ["leased"]
 
 
 def _listed(client: TestClient) -> dict[str, Json]:

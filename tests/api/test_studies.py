@@ -48,6 +48,14 @@ def test_a_second_study_of_a_name_is_refused(client: TestClient, study: StudyCal
     assert "load" in found["detail"]
 
 
+@pytest.mark.parametrize("name", ["lrtune:deleted:1", "lrtune:mine"])
+def test_a_name_that_is_kept_for_lrtune_is_refused(client: TestClient, name: str) -> None:
+    response = client.post("/v1/studies", json={"name": name})
+    found = assert_problem(response, 422, "invalid-body")
+    assert "take another name" in response.text
+    assert "name" in str(found["errors"])
+
+
 def test_an_existing_study_of_the_same_spec_is_loaded(client: TestClient) -> None:
     body = {"name": "loaded", **FULL, "if_exists": "load"}
     assert client.post("/v1/studies", json=body).status_code == 201

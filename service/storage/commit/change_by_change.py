@@ -60,15 +60,16 @@ class ChangeByChange:
         with self._queue.mirrors.lock:
             for change in self._queue.forming_of({*refused, *held_up}):
                 change.error = _try_again(f"study {change.study.name} changed meanwhile")
-            for change in held_up.values():
+            for change in (*refused.values(), *held_up.values()):  # Under this lock: nobody builds on them any more.
                 new = any(op is Op.INSERT_STUDY for op, _ in change.rows)
                 self._queue.mirrors.take_back(change.study, exists=not new)
-                self._queue.locked.note(change.study.study_id)
+            for study_id in held_up:
+                self._queue.locked.note(study_id)
         if refused:
             self._put_right(set(refused))
 
     def _put_right(self, refused: set[int]) -> None:
-        """Some studies' changes were refused: read them anew, and choose ids past those in use."""
+        """Some studies' changes were refused: know their names anew, and choose ids past those in use."""
         self._on_refused()
         with self._database.read() as connection:
             names = studies.study_names(connection)

@@ -18,6 +18,7 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
 from lrtune.service.storage.schema import codecs
 from lrtune.service.storage.sql import rows
+from lrtune.service.storage.sql.deleted import deleted_name
 from lrtune.service.storage.sql.past_rates import PastRate
 from lrtune.service.storage.sql.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
@@ -83,8 +84,11 @@ class Change:
         """Take the study away under its name, a small one with all its rows; those of others, and of one that was left
         `unread`, go afterwards, a few at a time (`engine.purge`)."""
         self.rows.append((Op.BARRIER, {}))
-        op = Op.DELETE_STUDY if not unread and _is_small(self.study) else Op.TAKE_STUDY_AWAY
-        self.rows.append((op, {"of_study": self.study.study_id}))
+        study_id = self.study.study_id
+        if not unread and _is_small(self.study):
+            self.rows.append((Op.DELETE_STUDY, {"of_study": study_id}))
+        else:
+            self.rows.append((Op.TAKE_STUDY_AWAY, {"of_study": study_id, "deleted_name": deleted_name(study_id)}))
         self.rows.append((Op.BARRIER, {}))
 
     def set_study_attr(self, key: str, value: Any, *, system: bool) -> None:

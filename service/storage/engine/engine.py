@@ -17,7 +17,7 @@ from lrtune.service.storage.engine.loader import StudyLoader
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.writer_thread import WriterThread
-from lrtune.service.storage.errors import StorageError, StudyMissing, StudyUnreadable
+from lrtune.service.storage.errors import StorageError, StorageUnavailable, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
@@ -116,12 +116,19 @@ class Engine:
 
     def load_leased(self) -> None:
         """Load every study that has trials out on lease, so that their leases are watched, but for those that cannot be
-        read. Blocks."""
+        read. Blocks; raises StorageUnavailable where some are to be loaded later: another process has locked them."""
         with self.database.read() as connection:
             study_ids = studies.studies_with_leases(connection)
+        later: StorageUnavailable | None = None
         for study_id in study_ids:
-            with contextlib.suppress(StudyMissing, StudyUnreadable):
-                self.load(study_id)
+            try:
+                with contextlib.suppress(StudyMissing, StudyUnreadable):
+                    self.load(study_id)
+            except StorageUnavailable as error:
+                self.check_active()
+                later = error
+        if later is not None:
+            raise later
 
     def check_specs(self) -> None:
         """Find the studies whose specs cannot be read, for `unreadable`. Blocks."""
@@ -165,8 +172,10 @@ class Engine:
                 found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
         for name, one in list(found.items()):
             if one.max_total_steps is not None and one.in_hand and not isinstance(one, StudyMirror):
-                with contextlib.suppress(StudyMissing, StudyUnreadable):  # Whether they wait in vain hangs on each.
+                # Whether they wait in vain hangs on each. Of one that another process has locked it is told later.
+                with contextlib.suppress(StudyMissing, StudyUnreadable, StorageUnavailable):
                     found[name] = self.load(known[name])
+                self.check_active()
         return found
 
     def heads(self) -> list[StudyHead]:

@@ -143,7 +143,8 @@ class WriterThread:
         silent = self._pulse.silent_seconds
         hung, self._hung = self._hung, silent > _HUNG_SECONDS
         if self._hung and not hung:
-            _log.warning("the event loop has not turned for %.0f s: a standby may take over until it does", silent)
+            serves = "a standby may take over" if self._database.dialect == "postgresql" else "nobody is served"
+            _log.warning("the event loop has not turned for %.0f s: %s until it does", silent, serves)
         return self._hung
 
     def _drop_idle(self) -> None:

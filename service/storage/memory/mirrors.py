@@ -16,6 +16,10 @@ from lrtune.service.storage.memory.trial import TrialMirror
 FREED_AT_ONCE = 500
 """Trials, in a millisecond or two."""
 
+PAUSE_SECONDS = 0.0005
+"""Between two holds of the lock by a thread that does long work: else it has the lock again before anybody who waits
+for it wakes."""
+
 
 class Mirrors:
     """The names of all studies, the mirrors of those in memory, and the ids that are chosen for what is new.
@@ -149,8 +153,10 @@ class Mirrors:
         self._names.pop(study.name, None)
 
     def take_back(self, study: StudyMirror, *, exists: bool) -> None:
-        """A change of the study was not kept: drop the mirror. `exists`: whether the database has the study."""
+        """A change of the study was not kept, its deletion maybe: drop the mirror. `exists`: whether the database has
+        the study."""
         self.drop(study)
+        study.deleted = False
         if exists:
             self._names.setdefault(study.name, study.study_id)
         elif self._names.get(study.name) == study.study_id:
@@ -168,14 +174,14 @@ class Mirrors:
         self, refused: Iterable[int], names: Mapping[int, str], last_ids: tuple[int, int], in_use: Container[int]
     ) -> None:
         """The database refused changes of the studies `refused`, for it holds `names` and `last_ids`: drop their
-        mirrors, know their names, and choose ids past those. Names of what is `in_use` are left: it may be on its way
-        into the database or out of it."""
+        mirrors, know their names, and choose ids past those. Names of what else is `in_use` are left: it may be on
+        its way into the database or out of it."""
         refused = set(refused)
         for study_id in refused & self._resident.keys():
             self.drop(self._resident[study_id])
         self._names = {name: i for name, i in self._names.items() if i in names or i not in refused}
         for study_id, name in names.items():
-            if study_id not in in_use:
+            if study_id in refused or study_id not in in_use:
                 self._names.setdefault(name, study_id)
         self._note_ids(*last_ids)
 

@@ -20,6 +20,7 @@ from lrtune.service.storage.commit.open_change import OpenChange
 from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageError
+from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.neighbours.change_signal import WriteSignal
 from lrtune.service.storage.neighbours.comparison import (
@@ -49,8 +50,6 @@ _BUSY_LOOK_SECONDS = 0.25
 _BUSY_FOR_SECONDS = 30.0
 _MEMORY_SECONDS = 60.0
 """How long a trial may take from getting its id to being seen by all, and is still noticed."""
-_PAUSE_SECONDS = 0.0005
-"""Between two turns with the lock, so that whoever waits for it gets it."""
 _IN_FLIGHT = 1000
 """As many of the latest ids may be of transactions that have yet to commit when the engine becomes the writer."""
 
@@ -121,7 +120,7 @@ class Neighbours:
         mirrors = self._mirrors
         for study in mirrors.residents():
             while self._look_through(study):
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(PAUSE_SECONDS)
         with mirrors.lock:
             self._state.check_active()
             generation, seen = mirrors.generation, self._seen

@@ -3,10 +3,15 @@
 They are system attributes of a study or a trial; their values are JSON.
 """
 
+from lrtune.service.wire.base import RESERVED_NAME
+
 # Studies
 
-DELETED_NAME = "lrtune:deleted:"
-"""With its id, the name of a study that was deleted and whose rows are being removed. Nobody is shown such a study."""
+DELETED_NAME = f"{RESERVED_NAME}deleted:"
+"""How the name of a study begins that was deleted and whose rows are being removed. Nobody is shown such a study."""
+
+DELETED_ATTR = "lrtune:deleted"
+"""Of such a study: that lrtune took it away. Another process's study of such a name is no deleted one."""
 
 PRIOR_ATTR = "lrtune:prior"
 """Of a study: by optimizer, what past studies had found when it was created."""

@@ -65,11 +65,6 @@ def show_intermediate_text(value: float) -> tuple[float | None, str]:
     return stored, kind.name
 
 
-def read_intermediate(value: float | None, kind: Any) -> float:
-    """The inverse of `show_intermediate`."""
-    return models.TrialIntermediateValueModel.stored_repr_to_intermediate_value(value, kind)
-
-
 def storable_text(text: str | None) -> str | None:
     """A text as every database can hold it: what is no character there, NUL or half of a surrogate pair, as U+FFFD."""
     return None if text is None else _NO_CHARACTERS.sub("\N{REPLACEMENT CHARACTER}", text)

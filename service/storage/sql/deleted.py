@@ -1,17 +1,18 @@
-"""Studies that were deleted: hidden by their name at once, their rows removed a few at a time.
+"""Studies that were deleted: hidden by a mark at once, their rows removed a few at a time.
 
 A study with its trials is millions of rows, and one transaction that removes them all would keep every commit waiting.
-So the deletion of all but a small one only gives the study a name that nobody asks for; whatever was not removed when
-the process ended is known by that name, and removed by the next one.
+So the deletion of all but a small one only marks the study and gives it a name that nobody asks for; whatever was not
+removed when the process ended is known by that mark, and removed by the next one.
 """
 
 from collections.abc import Sequence
+from uuid import uuid4
 
-from sqlalchemy import Connection, String, Table, cast, delete, literal_column, select, tuple_
+from sqlalchemy import Connection, Table, delete, exists, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from lrtune.service.storage.schema import optuna_tables, tables
-from lrtune.service.storage.schema.attributes import DELETED_NAME
+from lrtune.service.storage.schema.attributes import DELETED_ATTR, DELETED_NAME
 
 _TRIALS_AT_ONCE = 200
 _LARGE_ROWS_AT_ONCE = 20
@@ -32,15 +33,16 @@ OF_STUDY = (*_LARGE_OF_STUDY, optuna_tables.directions, tables.history, tables.s
 """What a study has beside its trials."""
 
 
-def deleted_name(study_id: ColumnElement[int]) -> ColumnElement[str]:
-    """What a study with this id is called once it is deleted."""
-    return literal_column(f"'{DELETED_NAME}'", String) + cast(study_id, String)
+def deleted_name(study_id: int) -> str:
+    """What a study with this id is called once it is deleted: a name that no study has."""
+    return f"{DELETED_NAME}{study_id}:{uuid4().hex}"
 
 
 def is_deleted() -> ColumnElement[bool]:
     """Whether a row of Optuna's studies is that of a deleted one."""
-    columns = optuna_tables.studies.c
-    return columns.study_name == deleted_name(columns.study_id)
+    columns, attrs = optuna_tables.studies.c, optuna_tables.study_system_attrs.c
+    marked = exists().where(attrs.study_id == columns.study_id, attrs.key == DELETED_ATTR)
+    return columns.study_name.startswith(DELETED_NAME) & marked
 
 
 def deleted_studies(connection: Connection) -> list[int]:
@@ -70,7 +72,10 @@ def remove_some(connection: Connection, study_id: int, most_rows: int) -> bool:
             connection.execute(delete(table).where(table.c.trial_id.in_(ids)))
         return False
     for table in _LARGE_OF_STUDY:
-        if _remove(connection, table, table.c.study_id == study_id, _LARGE_ROWS_AT_ONCE) == _LARGE_ROWS_AT_ONCE:
+        which = table.c.study_id == study_id
+        if table is optuna_tables.study_system_attrs:
+            which &= table.c.key != DELETED_ATTR  # It goes last, with the study itself.
+        if _remove(connection, table, which, _LARGE_ROWS_AT_ONCE) == _LARGE_ROWS_AT_ONCE:
             return False
     for table in (*OF_STUDY, studies):
         connection.execute(delete(table).where(table.c.study_id == study_id))

@@ -19,15 +19,17 @@ from sqlalchemy import (
     bindparam,
     delete,
     insert,
+    literal_column,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.storage.schema.attributes import DELETED_ATTR
 from lrtune.service.storage.sql.bulk import FEWEST_ROWS, BulkUpsert
 from lrtune.service.storage.sql.conflicts import Check, ConflictChecks, ReservedIds
-from lrtune.service.storage.sql.deleted import OF_STUDY, OF_TRIALS, deleted_name
+from lrtune.service.storage.sql.deleted import OF_STUDY, OF_TRIALS
 from lrtune.service.storage.sql.execution import Execute, statement_text
 
 
@@ -82,7 +84,8 @@ class Op(IntEnum):
     DELETE_STUDY = auto()
     """Removes the study `of_study` and all that belongs to it: a small one."""
     TAKE_STUDY_AWAY = auto()
-    """Gives the study `of_study` the name of a deleted one and removes what we keep of it; its trials are left."""
+    """Marks the study `of_study` as a deleted one, gives it the name `deleted_name` and removes what we keep of it; its
+    trials are left."""
     BARRIER = auto()
     """No statement: what comes before it runs before what comes after it."""
 
@@ -236,8 +239,11 @@ def _delete_study() -> Sequence[_Statement]:
 
 def _take_study_away() -> Sequence[_Statement]:
     of_study: BindParameter[int] = bindparam("of_study")
-    studies = optuna_tables.studies
+    studies, attrs = optuna_tables.studies, optuna_tables.study_system_attrs
+    mark = {"study_id": of_study, "key": literal_column(f"'{DELETED_ATTR}'"), "value_json": literal_column("'true'")}
     return [
-        update(studies).where(studies.c.study_id == of_study).values(study_name=deleted_name(studies.c.study_id)),
+        update(studies).where(studies.c.study_id == of_study).values(study_name=bindparam("deleted_name")),
+        delete(attrs).where(attrs.c.study_id == of_study, attrs.c.key == literal_column(f"'{DELETED_ATTR}'")),
+        insert(attrs).values(mark).inline(),
         *(delete(table).where(table.c.study_id == of_study) for table in (tables.history, tables.studies)),
     ]

@@ -6,9 +6,10 @@ from typing import Any
 
 def rate_in(params: Mapping[str, Any], name: str | None) -> float | None:
     """The parameter `name`, where it is a number > 0."""
-    rate = params.get(name) if name is not None else None
-    is_number = isinstance(rate, int | float) and not isinstance(rate, bool)
-    return rate if is_number and rate > 0 else None
+    rate: Any = params.get(name) if name is not None else None
+    if isinstance(rate, bool) or not isinstance(rate, int | float):
+        return None
+    return rate if rate > 0 else None
 
 
 def is_odd(params: Mapping[str, Any], name: str | None) -> bool:

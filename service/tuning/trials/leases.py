@@ -179,11 +179,12 @@ def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
     """End a lease that was not renewed in time."""
     work = trial.work
     assert work is not None
-    lose(change, trial, max_attempts, f"{work.worker} did not renew the lease of attempt {work.attempt} in time")
+    lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
+    lose(change, trial, max_attempts, lost, line="lease expired")
 
 
-def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str) -> None:
-    """End an attempt that was lost, as `lost` says.
+def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str, *, line: str = "attempt lost") -> None:
+    """End an attempt that was lost, as `lost` says, and log it with that line.
 
     A trial that had been told to stop is over, one that had been told to pause is paused; any other is trained again,
     up to `max_attempts` times.
@@ -195,7 +196,7 @@ def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str) -> No
     else:
         requeue(change, trial, lost=lost)
     seen = {"study": change.study.name, "trial": trial.number, "attempt": work.attempt, "worker": work.worker}
-    _log.info("lease expired", extra=seen | {"became": "paused" if trial.paused else trial.outcome})
+    _log.info(line, extra=seen | {"became": "paused" if trial.paused else trial.outcome})
 
 
 def leased_view(trial: TrialMirror, ttl_seconds: float) -> LeasedTrial:

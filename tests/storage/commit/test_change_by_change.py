@@ -88,6 +88,30 @@ def test_a_row_that_cannot_be_kept_is_told_once_to_its_sender_and_harms_nobody(e
     add_trial(engine, engine.load(bad.study_id)).wait()
 
 
+def test_nothing_is_built_on_a_refused_change_while_its_study_is_put_right(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report on a trial that the database refused, for its id is another study's, would be kept under that one."""
+    study = new_study(engine)
+    with engine.change(study) as change:
+        change.add_trial(running_trial(engine, study))
+        change.rows.append((Op.INSERT_STUDY, {"study_id": study.study_id, "study_name": "taken"}))
+        refused = study.trials[-1]
+        told: list[BaseException] = []
+
+        def in_between() -> None:
+            try:
+                with engine.change(study) as late:
+                    late.report(refused, 7, 0.1)
+            except StorageUnavailable as error:
+                told.append(error)
+
+        monkeypatch.setattr(engine.committer._singly, "_on_refused", in_between)
+    with pytest.raises(StorageUnavailable):
+        change.wait()
+    assert [type(error) for error in told] == [StorageUnavailable]
+
+
 def test_steps_and_sums_of_steps_beyond_32_bits_are_kept(engine: Engine, migrated_url: str) -> None:
     study = new_study(engine)
     add_trial(engine, study).wait()

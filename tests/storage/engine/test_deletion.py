@@ -5,18 +5,21 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
+from optuna.study import StudyDirection
 from sqlalchemy import Table, create_engine, func, insert, select, text
 
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine import purge
 from lrtune.service.storage.engine.engine import Engine, open_engine
-from lrtune.service.storage.errors import StudyMissing
+from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
 from lrtune.service.storage.maintenance.check import check
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql.deleted import remove_some
+from lrtune.service.storage.sql.statements import Op
 from lrtune.service.tuning.errors import StudyNotFound
+from lrtune.service.wire.studies import NewStudy, StudySpec
 from lrtune.service.wire.trials import Ask
 from tests.support.engines import add_trial, new_study, running_trial
 from tests.support.tuning import Tuning
@@ -195,8 +198,10 @@ def _interrupt(url: str) -> int:
     database = create_engine(url)
     try:
         with database.begin() as connection:
-            name = {"name": f"lrtune:deleted:{study.study_id}", "id": study.study_id}
+            name = {"name": f"lrtune:deleted:{study.study_id}:1a2b", "id": study.study_id}
             connection.execute(text("UPDATE studies SET study_name = :name WHERE study_id = :id"), name)
+            mark = {"study_id": study.study_id, "key": "lrtune:deleted", "value_json": "true"}
+            connection.execute(insert(optuna_tables.study_system_attrs), mark)
             assert not remove_some(connection, study.study_id, 10)
     finally:
         database.dispose()
@@ -221,18 +226,59 @@ def test_the_check_finds_nothing_wrong_with_an_interrupted_deletion(migrated_url
     assert check(migrated_url).findings == []
 
 
-def test_nothing_is_removed_of_a_study_that_only_looks_deleted(engine: Engine) -> None:
-    """A study of Optuna's may have any name; only with its own id is it that of a deleted one."""
-    url = engine.database.url
+def _neighbours_study(url: str, study_id: int, name: str) -> None:
     database = create_engine(url)
     try:
         with database.begin() as connection:
-            row = {"study_id": 7_000, "study_name": "lrtune:deleted:1"}
-            connection.execute(insert(optuna_tables.studies), row)
-            assert remove_some(connection, 7_000, 10)
-        assert _rows(url) == {"studies": 1}
+            connection.execute(insert(optuna_tables.studies), {"study_id": study_id, "study_name": name})
     finally:
         database.dispose()
+
+
+def test_another_process_study_that_is_called_like_a_deleted_one_is_kept(migrated_url: str) -> None:
+    name = "lrtune:deleted:7000"
+    _neighbours_study(migrated_url, 7_000, name)
+    engine = open_engine(migrated_url)
+    try:
+        assert engine.study_names() == {name: 7_000}
+        with engine.database.transaction() as connection:
+            assert remove_some(connection, 7_000, 10)
+        assert engine.purge.wait(_TIMEOUT_SECONDS)
+        assert _rows(migrated_url) == {"studies": 1}
+    finally:
+        engine.close()
+
+
+def test_a_large_study_is_deleted_whatever_others_are_called(engine: Engine) -> None:
+    study = new_study(engine)
+    _fill(engine, study, trials=1, steps=2 * purge.ROWS_AT_ONCE)
+    _neighbours_study(engine.database.url, 7_000, f"lrtune:deleted:{study.study_id}")
+    _delete(engine, study)
+    assert engine.purge.wait(_TIMEOUT_SECONDS)
+    assert _rows(engine.database.url) == {"studies": 1}
+
+
+def test_a_study_whose_deletion_is_refused_is_there_as_before(engine: Engine) -> None:
+    study = new_study(engine)
+    add_trial(engine, study).wait()
+    with engine.lock:
+        change = engine.delete(study)
+        direction = {"study_id": study.study_id, "objective": 0, "direction": "MINIMIZE"}
+        change.rows.insert(0, (Op.INSERT_DIRECTION, direction))  # The study has one already.
+    with pytest.raises(StorageUnavailable):
+        change.wait()
+    assert engine.study_names() == {"s": study.study_id}
+    assert len(engine.load_name("s").trials) == 1
+    _delete(engine, engine.load_name("s"))
+    assert _rows(engine.database.url) == {}
+
+
+def test_no_study_gets_a_name_that_is_kept_for_lrtune(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="take another name"):
+        OptunaStorage(engine).create_new_study([StudyDirection.MINIMIZE], "lrtune:deleted:1")
+    with pytest.raises(ValueError, match="take another name"):
+        NewStudy.model_validate({"name": "lrtune:deleted:1"})
+    assert StudySpec.model_validate({"name": "lrtune:old"}).name == "lrtune:old", "one that is stored stays readable"
 
 
 def test_optunas_list_of_studies_loads_none_of_them(migrated_url: str) -> None:
