@@ -74,7 +74,8 @@ STARTING_RATES: Mapping[str, StartingRate] = MappingProxyType(
 
 
 def starting_rate(optimizer: str | None) -> StartingRate:
-    """The entry whose name is the longest within that of the optimizer, however it is written; Adam's for others, which says so.
+    """The entry whose name is the longest within that of the optimizer, however it is written; for others
+    Adam's, which says so.
 
     `torch.optim.SGD` begins at 0.01, `AdamW8bit` at 0.001, `Schedule_Free` at 0.0025.
     """

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, LiteralString, Self, cast, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
@@ -146,7 +146,7 @@ def renamed(error: ValidationError, names: Mapping[str, str]) -> ValidationError
         kind: str | PydanticCustomError = one["type"]
         if kind not in _KINDS_OF_ERRORS:
             context = {"problem": one["msg"], **one.get("ctx", {})}
-            kind = PydanticCustomError(cast(LiteralString, one["type"]), "{problem}", context)
+            kind = PydanticCustomError(one["type"], "{problem}", context)
         loc = tuple(names.get(str(part), part) if place == 0 else part for place, part in enumerate(one["loc"]))
         details.append(InitErrorDetails(type=kind, loc=loc, input=one["input"], ctx=one.get("ctx", {})))
     return ValidationError.from_exception_data(error.title, details)
