@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 SPREAD = 10.0
 """The interval around a starting rate: a factor of ten to each side."""
+_LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class StartingRate:
     whose: str
     """In words. Optimizers with the same are of one family."""
     source: str
+    unknown: str | None = field(default=None, compare=False)
+    """The optimizer asked for, where it is not in the table."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -26,6 +29,11 @@ class StartingRate:
     @property
     def told(self) -> str:
         """The rate in words."""
+        if self.unknown is not None:
+            return (
+                f"the usual rate for {self.unknown[:_LONGEST_NAME]!r} is not known here, "
+                f"that for {self.whose} is {self.learning_rate:g}"
+            )
         return f"the usual rate for {self.whose} is {self.learning_rate:g}"
 
 
@@ -66,10 +74,13 @@ STARTING_RATES: Mapping[str, StartingRate] = MappingProxyType(
 
 
 def starting_rate(optimizer: str | None) -> StartingRate:
-    """The entry whose name is the longest within that of the optimizer, however it is written; Adam's for others.
+    """The entry whose name is the longest within that of the optimizer, however it is written; for others
+    Adam's, which says so.
 
     `torch.optim.SGD` begins at 0.01, `AdamW8bit` at 0.001, `Schedule_Free` at 0.0025.
     """
     name = re.sub(r"[^a-z]", "", (optimizer or "").lower())
     within = [key for key in STARTING_RATES if key in name]
-    return STARTING_RATES[max(within, key=len)] if within else _ADAM
+    if within:
+        return STARTING_RATES[max(within, key=len)]
+    return replace(_ADAM, unknown=optimizer or None)

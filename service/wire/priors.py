@@ -1,8 +1,9 @@
 """What a study takes to be known of its learning rate before its first trial, and what is asked for without a study."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 
 from lrtune.service.wire.base import WHOLE, Body, Storable
 
@@ -25,7 +26,16 @@ class GivenPrior(Body):
     learning_rate: RatePrior
 
 
-Prior = Literal["auto", "none"] | GivenPrior
+def _read(value: Any, _handler: ValidatorFunctionWrapHandler) -> Any:
+    """One of the two words, or what the user gives: an error is told of that alone."""
+    if value in ("auto", "none") or isinstance(value, GivenPrior):
+        return value
+    if isinstance(value, Mapping):
+        return GivenPrior.model_validate(value)
+    raise ValueError('must be "auto", "none" or {"learning_rate": {"median": …}}')
+
+
+Prior = Annotated[Literal["auto", "none"] | GivenPrior, WrapValidator(_read)]
 """`auto`: the best rates of past studies with the same optimizer, together with range tests. `none`: the search begins
 without either."""
 

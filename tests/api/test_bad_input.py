@@ -127,6 +127,19 @@ def test_a_bad_study_is_refused_by_field(client: TestClient, spec: Json, loc: li
     assert_problem(client.get("/v1/studies/bad"), 404)
 
 
+@pytest.mark.parametrize(
+    ("prior", "told"),
+    [
+        ({"lr": 1e-3}, {"learning_rate": "is missing", "lr": "there is no such field; check its spelling"}),
+        ("usual", {"prior": 'must be "auto", "none" or {"learning_rate": {"median": …}}'}),
+        ({"learning_rate": {"median": "x"}}, {"median": "must be a number"}),
+    ],
+)
+def test_a_bad_prior_is_refused_in_its_own_words_alone(client: TestClient, prior: Json | str, told: Json) -> None:
+    found = assert_problem(client.post("/v1/studies", json={"name": "bad", "prior": prior}), 422, "invalid-body")
+    assert {error["loc"][-1]: error["msg"] for error in found["errors"]} == told
+
+
 BAD_CALLS: list[tuple[str, Json, list[str | int]]] = [
     ("", {"worker": "", "request_id": "r"}, ["worker"]),
     ("", {"worker": "w\0", "request_id": "r"}, ["worker"]),

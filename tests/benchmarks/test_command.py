@@ -1,6 +1,7 @@
 """The benchmarks' command line."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,23 @@ def test_help_starts_without_anything_heavy() -> None:
     root = Path(__file__).parents[2]
     loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code], cwd=root)))
     assert not loaded & {"torch", "numpy", "sklearn", "fastapi", "sqlalchemy", "optuna", "matplotlib", "psycopg"}
+
+
+def test_a_benchmark_multiplies_matrices_in_one_thread_as_the_service_does() -> None:
+    pytest.importorskip("threadpoolctl")
+    code = (
+        "import runpy, sys, threadpoolctl\n"
+        "sys.argv = ['bench', 'asks', '--help']\n"
+        "try:\n"
+        "    runpy.run_module('tests.benchmarks', run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    pools = threadpoolctl.threadpool_info()\n"
+        "    print([pool['num_threads'] for pool in pools if pool['user_api'] == 'blas'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    root = Path(__file__).parents[2]
+    out = subprocess.check_output([sys.executable, "-c", code], cwd=root, env=environment, text=True)
+    assert set(json.loads(out.splitlines()[-1])) == {1}
 
 
 def test_help_of_storage_names_the_options(bench: Bench) -> None:

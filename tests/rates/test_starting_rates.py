@@ -39,6 +39,13 @@ def test_every_optimizer_has_its_own_starting_rate_however_it_is_written(name: s
     assert f"is {rate:g}" in found.told
 
 
+def test_the_rate_for_an_optimizer_that_is_not_known_says_so() -> None:
+    told = "the usual rate for 'LBFGS' is not known here, that for the Adam family is 0.001"
+    assert starting_rate("LBFGS").told == told
+    assert starting_rate("AdamW").told == starting_rate(None).told == "the usual rate for the Adam family is 0.001"
+    assert starting_rate("LBFGS") == starting_rate("Adam"), "a choice of Adam stands for it"
+
+
 def test_every_starting_rate_and_its_source_are_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "optimizers.md").read_text()
     rows = [line for line in page.splitlines() if line.startswith("| ")]

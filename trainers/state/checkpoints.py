@@ -43,15 +43,22 @@ def load(where: str | Path, device: torch.device = CPU) -> dict[str, Any]:
     All of its tensors are on `device`. Random states have to stay on the CPU, whatever is trained on; models and
     optimizers move what they load to their own device.
 
-    Raises TrainingError for a file that is missing or is no checkpoint.
+    Raises TrainingError for a file that is missing, cannot be read or is no checkpoint, and for a folder.
     """
     path = _path(where)
+    if path.is_dir():
+        raise TrainingError(f"{path} is a folder: give a checkpoint in it, the newest is latest({str(path)!r})")
     try:
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise TrainingError(f"there is no checkpoint {path}: it must lie where every worker can read it") from None
+    except OSError as error:
+        raise TrainingError(f"the checkpoint {path} cannot be read: {error.strerror or error}") from error
     except Exception as error:
-        raise TrainingError(f"{path} is no checkpoint of a training: {' '.join(str(error).split())[:200]}") from error
+        raise TrainingError(
+            f"{path} is no checkpoint of a training: it is cut short, was written by something else, or holds more "
+            "than tensors and plain values"
+        ) from error
     if not isinstance(state, dict) or "model" not in state:
         raise TrainingError(f"{path} is no checkpoint of lrtune.fit")
     return state

@@ -115,11 +115,12 @@ class ScheduledLR(LRScheduler):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from a `state_dict`: its schedule and rates replace those given here, and the rates of the optimizer
-        are set to those of its step. Its length does so too, unless the schedule given here is the same: then the
-        `total_steps` given here hold, and the rest of the training is that of a training of this length.
+        """Go on from a `state_dict` of the same schedule: its rates replace those given here, and the rates of the
+        optimizer are set to those of its step. The `total_steps` given here hold, and the rest of the training is that
+        of a training of this length; where none are given, its own do.
 
-        Raises ValueError where the optimizer has fewer parameter groups than it had, or for another number of plateaus.
+        Raises ValueError for the state of another schedule or of more parameter groups than the optimizer has, or for
+        another number of plateaus.
         """
         initial = state_dict["initial_rates"]
         groups = self.optimizer.param_groups
@@ -148,12 +149,17 @@ class ScheduledLR(LRScheduler):
         self._last_lr = rates
         self._mark()
 
-    def _schedule_from(self, schedule: Schedule, total_steps: int | None) -> tuple[Schedule, int | None]:
-        """The kept schedule and length; those given here where it is the same schedule, and a length is given."""
-        both_default = schedule == default_schedule(total_steps) and self.schedule == default_schedule(self.total_steps)
-        if self.total_steps is not None and (schedule == self.schedule or both_default):
-            return self.schedule, self.total_steps
-        return schedule, total_steps
+    def _schedule_from(self, kept: Schedule, total_steps: int | None) -> tuple[Schedule, int | None]:
+        """The schedule to go on with, and the length: the one given here, else the kept one."""
+        both_default = _is_default(kept, total_steps) and _is_default(self.schedule, self.total_steps)
+        if kept != self.schedule and not both_default:
+            raise ValueError(
+                f"the state is of the schedule {_shown(kept)}, and this one is {_shown(self.schedule)}: give the one "
+                "it was saved with to go on, or leave load_state_dict out to begin a new phase"
+            )
+        if self.total_steps is None:
+            return kept, total_steps
+        return (kept if kept == default_schedule(None) else self.schedule), self.total_steps
 
     def _mark(self) -> None:
         for group in self.optimizer.param_groups:
@@ -162,6 +168,14 @@ class ScheduledLR(LRScheduler):
     def _initial_rates(self) -> list[float]:
         """The initial rate of each group; a group added since the beginning joins with the rate it has."""
         return [float(group.setdefault("initial_lr", group["lr"])) for group in self.optimizer.param_groups]
+
+
+def _is_default(schedule: Schedule, total_steps: int | None) -> bool:
+    return schedule in (default_schedule(total_steps), default_schedule(None))
+
+
+def _shown(schedule: Schedule) -> dict[str, Any]:
+    return {"name": schedule.name, **schedule_adapter.dump_python(schedule, mode="json", exclude_none=True)}
 
 
 def set_rates(groups: Sequence[Mapping[str, Any]]) -> list[float]:

@@ -3,10 +3,10 @@
 import difflib
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from lrtune.service.wire.base import WHOLE, Body
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS, Bounded
@@ -45,6 +45,8 @@ _LEFT_OUT = {
 }
 
 
+_KINDS_OF_ERRORS = frozenset(get_args(core_schema.ErrorType))
+"""Those of pydantic's own."""
 LONGEST_NAME = 40
 """Of what was given as a name, so much is looked at and shown where there is none of that name."""
 
@@ -77,11 +79,20 @@ class ScheduleModel(Body):
             merged |= vars(kind).get("aliases", {})
         return {alias: name for alias, name in merged.items() if name in cls.model_fields}
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _read_names(cls, given: Any) -> Any:
+    def _in_their_words(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Errors are told of the names that were given."""
         if not isinstance(given, Mapping):
-            return given
+            return handler(given)
+        read = cls._read_names(given)
+        try:
+            return handler(read)
+        except ValidationError as error:
+            raise renamed(error, {own: name for name, own in cls.known_aliases().items() if name in given}) from None
+
+    @classmethod
+    def _read_names(cls, given: Mapping[Any, Any]) -> dict[Any, Any]:
         aliases = cls.known_aliases()
         read: dict[Any, Any] = {}
         problems: list[InitErrorDetails] = []
@@ -126,6 +137,19 @@ def problem(loc: tuple[str | int, ...], message: str, value: Any) -> InitErrorDe
     return InitErrorDetails(
         type=PydanticCustomError("schedule", "{problem}", {"problem": message}), loc=loc, input=value
     )
+
+
+def renamed(error: ValidationError, names: Mapping[str, str]) -> ValidationError:
+    """The same errors, at the fields that `names` says in place of ours."""
+    details: list[InitErrorDetails] = []
+    for one in error.errors(include_url=False):
+        kind: str | PydanticCustomError = one["type"]
+        if kind not in _KINDS_OF_ERRORS:
+            context = {"problem": one["msg"], **one.get("ctx", {})}
+            kind = PydanticCustomError(one["type"], "{problem}", context)
+        loc = tuple(names.get(str(part), part) if place == 0 else part for place, part in enumerate(one["loc"]))
+        details.append(InitErrorDetails(type=kind, loc=loc, input=one["input"], ctx=one.get("ctx", {})))
+    return ValidationError.from_exception_data(error.title, details)
 
 
 class WarmedSchedule(ScheduleModel):

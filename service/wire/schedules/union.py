@@ -127,6 +127,14 @@ Join.model_rebuild()
 schedule_adapter: TypeAdapter[Schedule] = TypeAdapter(Schedule)
 
 
+_WORDS = {
+    "finite_number": "must be a finite number",
+    "missing": "is missing",
+    **dict.fromkeys(("int_type", "int_from_float"), "must be a whole number (an integer)"),
+}
+"""By the kind of the error."""
+
+
 def read_schedule(value: Any) -> Schedule:
     """The schedule that a name, a mapping in the JSON form, or a schedule is.
 
@@ -136,8 +144,7 @@ def read_schedule(value: Any) -> Schedule:
         return schedule_adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        words = {"finite_number": "must be a finite number", "missing": "is missing"}
-        message = words.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
+        message = _WORDS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
         raise ScheduleError(("schedule", *first["loc"]), message) from None
 
 

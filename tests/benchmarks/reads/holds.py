@@ -42,7 +42,7 @@ class Answer:
 
 async def call(app: ASGIApp, method: str, path: str, query: str = "", body: bytes = b"") -> Answer:
     """Call an ASGI application in this loop, as a server would; the client takes what it is given."""
-    headers = [(b"host", b"bench"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     scope: Scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

@@ -1,13 +1,15 @@
 """The reads, one after the other, over a database with a long study, a long curve and many small studies."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import create_engine, insert, select
 
 from lrtune.service.app import create_app
+from lrtune.service.collector import Collector
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.schema import codecs, optuna_tables
@@ -69,10 +71,10 @@ def prepare(url: str, sizes: Sizes) -> None:
         engine.dispose()
 
 
-async def measure(url: str) -> AsyncIterator[Measured]:
-    """Read all there is to read, then delete the large study."""
+async def measure(url: str) -> AsyncGenerator[Measured, None]:
+    """Read all there is to read, then delete the large study; garbage is collected as `lrtune serve` does."""
     app = create_app(Settings(storage=url))
-    async with app.router.lifespan_context(app):
+    async with app.router.lifespan_context(app), _collecting_as_served():
         engine = app.state.container.engine
         heartbeat = await leased_heartbeat(app, SMALL)
 
@@ -110,6 +112,16 @@ async def measure(url: str) -> AsyncIterator[Measured]:
         yield await one("metrics", get("/metrics"))
         yield await one("deletion of the large study", lambda: call(app, "DELETE", study), (204,))
         yield await one("its rows' removal", lambda: _purged(engine.purge.wait))
+
+
+@contextlib.asynccontextmanager
+async def _collecting_as_served() -> AsyncIterator[None]:
+    collector = Collector()
+    collector.start(asyncio.get_running_loop())
+    try:
+        yield
+    finally:
+        collector.stop()
 
 
 async def _idle() -> Answer:

@@ -1,14 +1,19 @@
 """The benchmark of reads runs, and prints what it promises."""
 
 import asyncio
+import contextlib
+import gc
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from lrtune.service.collector import YOUNG_OBJECTS
 from tests.benchmarks.conftest import Bench
 from tests.benchmarks.reads.command import COLUMNS
 from tests.benchmarks.reads.holds import watching
+from tests.benchmarks.reads.run import Sizes, measure, prepare
 
 
 def test_the_quick_form_prints_a_line_for_each_read(bench: Bench) -> None:
@@ -39,6 +44,20 @@ def test_a_loop_that_is_held_is_seen() -> None:
     loop, lock, _ = asyncio.run(run())
     assert loop > 0.03
     assert lock > 0.03
+
+
+def test_garbage_is_collected_as_a_service_does(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/lrtune.db"
+    prepare(url, Sizes(trials=2, steps=11, studies=1))
+    before = gc.get_threshold()
+
+    async def thresholds() -> tuple[int, int, int]:
+        async with contextlib.aclosing(measure(url)) as reads:
+            await anext(reads)
+            return gc.get_threshold()
+
+    assert asyncio.run(thresholds())[0] == YOUNG_OBJECTS
+    assert gc.get_threshold() == before
 
 
 @pytest.mark.parametrize("option", ["--trials", "--steps"])

@@ -1,6 +1,5 @@
 """`bench search`: search methods compared on learning curves, bowls and real trainings."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -69,7 +68,6 @@ def search(
     and bowls-6. With --real, by how often they come within 1.1 and 2 times the best loss, and at what
     cost: docs/explanation/ladder.md.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # As for the service: see `lrtune serve`.
     if real:
         from tests.benchmarks.search.real import RealComparison
         from tests.benchmarks.search.real_command import results_file, search_real

@@ -19,7 +19,7 @@ from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.snapshots import snapshot_for
 from lrtune.service.tuning.state.distributions import study_distributions
 from lrtune.service.wire.studies import StudySpec
-from tests.benchmarks.command_line import Quick, markdown, measuring
+from tests.benchmarks.command_line import Quick, markdown, measuring, say
 
 SPACE = {
     "learning_rate": {"type": "float", "low": 1e-5, "high": 1.0, "log": True},
@@ -79,8 +79,8 @@ def asks(
 
     The table of docs/explanation/performance.md: eight parameters, by how many trials have ended.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # As for the service: see `lrtune serve`.
     with measuring():
+        say(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
         histories = HISTORIES[:2] if quick else HISTORIES
         rows = []
         for name in sampler or ("auto", "tpe"):

@@ -4,7 +4,6 @@ The tables of docs/explanation/divergence.md.
 """
 
 import math
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -192,7 +191,6 @@ def divergence(
 
     The tables of docs/explanation/divergence.md: edges along the rate, and walls in other parameters.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with measuring():
         for place, cases in enumerate((EDGES, WALLS)):
             shown = dict(list(cases.items())[:1]) if quick else cases

@@ -3,7 +3,6 @@
 The table of docs/explanation/pausing.md.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from multiprocessing import get_context
 from pathlib import Path
@@ -122,7 +121,6 @@ def pacing(
     Regret of the best loss seen after so many trials on two thirds of the tasks of each suite; in brackets, where it is
     less than the trials, how many full trainings' steps were trained. About an hour; --quick: one seed of 6 trials.
     """
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with measuring():
         budgets, suites = (BUDGETS[:1], SUITES[:1]) if quick else (BUDGETS, SUITES)
         columns = ("`max_trials`", "", "random, whole", "TPE, whole", "`auto`, whole", "raced", "paused")

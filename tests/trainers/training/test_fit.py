@@ -1,6 +1,7 @@
 import json
 import math
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -443,6 +444,27 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
     train(checkpoints=tmp_path)
     with pytest.raises(TrainingError, match="the checkpoint is of another model, optimizer or schedule"):
         train(resume=latest(tmp_path), model=lambda: nn.Linear(4, 1))
+
+
+@pytest.mark.parametrize("kind", ["pickle", "class", "cut short", "empty"])
+def test_a_file_that_is_no_checkpoint_is_refused_without_the_advice_to_run_what_is_in_it(
+    tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / "kept.pt"
+    torch.save({"model": {}, "more": Path}, path)
+    whole = path.read_bytes()
+    path.write_bytes(
+        {"pickle": pickle.dumps({"a": 1}, 2), "class": whole, "cut short": whole[:200], "empty": b""}[kind]
+    )
+    with pytest.raises(TrainingError, match="is no checkpoint of a training: it is cut short, ") as refused:
+        train(resume=path)
+    assert "weights_only" not in str(refused.value)
+
+
+def test_a_folder_in_place_of_a_checkpoint_is_refused_with_the_call_that_finds_one(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"is a folder: .* is latest\('") as refused:
+        train(resume=tmp_path)
+    assert f"latest({str(tmp_path)!r})" in str(refused.value)
 
 
 def test_the_example_of_the_docs_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:

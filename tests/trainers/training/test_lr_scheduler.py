@@ -85,7 +85,7 @@ def test_a_resumed_training_has_the_rates_of_the_one_that_was_not_interrupted(
     optimizer = optimizer_of(0.5, 0.02)
     if optimizer_first:
         optimizer.load_state_dict(kept["optimizer"])
-    resumed = ScheduledLR(optimizer, "constant", total_steps=1)
+    resumed = ScheduledLR(optimizer, form, total_steps=TOTAL)
     if not optimizer_first:
         optimizer.load_state_dict(kept["optimizer"])
     resumed.load_state_dict(kept["scheduler"])
@@ -297,6 +297,21 @@ def test_a_state_of_more_groups_is_refused() -> None:
     other = ScheduledLR(optimizer_of(0.1), "cosine", total_steps=9)
     with pytest.raises(ValueError, match="of 2 parameter groups, but the optimizer has 1"):
         other.load_state_dict(saved)
+
+
+@pytest.mark.parametrize("given", ["linear", "constant", {"name": "cosine", "warmup_steps": 2}])
+@pytest.mark.parametrize("at", [2, 4])
+def test_the_state_of_another_schedule_is_refused_naming_both(given: Any, at: int) -> None:
+    first = ScheduledLR(optimizer_of(0.1), "cosine", total_steps=4)
+    for _ in range(at):
+        first.step()
+    optimizer = optimizer_of(0.1)
+    second = ScheduledLR(optimizer, given, total_steps=8)
+    rate, name = rate_of(optimizer), given if isinstance(given, str) else "'warmup_steps': 2"
+    with pytest.raises(ValueError, match=r"of the schedule \{'name': 'cosine'.*\}, and this one is") as refused:
+        second.load_state_dict(first.state_dict())
+    assert name in str(refused.value)
+    assert (rate_of(optimizer), second.last_epoch, second.total_steps) == (rate, 0, 8)
 
 
 @pytest.mark.parametrize("steps", [0, 3, TOTAL, TOTAL + 5])

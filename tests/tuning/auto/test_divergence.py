@@ -66,9 +66,11 @@ def test_walls_in_other_columns_are_kept_off_whether_trainings_diverge_or_fail_t
     assert past < past_wall(RANDOM, seed, WALLS[wall])
 
 
-def test_a_wall_between_two_columns_is_kept_off() -> None:
-    """Random search goes past it 36 times in the same trials, and finds nothing near it."""
-    assert sum(past_wall("auto", seed, WALLS["rate over 1 - momentum"]) for seed in range(3)) <= 36
+def test_a_wall_between_two_columns_is_passed_no_more_often_than_by_random_search() -> None:
+    """No column shows it alone. In these three seeds 23 times, and random search 26 times."""
+    wall = WALLS["rate over 1 - momentum"]
+    by_auto, by_random = (sum(past_wall(name, seed, wall) for seed in range(3)) for name in ("auto", RANDOM))
+    assert by_auto <= by_random + 3
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
