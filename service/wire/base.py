@@ -119,6 +119,7 @@ def storable_part(text: Any) -> Any:
 
 
 StudyName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+\-]*$")]
+"""1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit."""
 
 RESERVED_NAME = "lrtune:"
 """How names begin that are lrtune's own."""
@@ -129,8 +130,6 @@ def check_study_name(name: str) -> None:
     if name.startswith(RESERVED_NAME):
         raise ValueError(f"names that begin with {RESERVED_NAME!r} are for lrtune's own use; take another name")
 
-
-"""1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit."""
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9._\-]*$")]
 
