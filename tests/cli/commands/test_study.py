@@ -219,6 +219,12 @@ def test_a_parameter_with_a_usual_name_is_the_learning_rate_and_none_is_added(na
     }
 
 
+def test_a_parameter_of_any_name_can_be_said_to_be_the_learning_rate() -> None:
+    rate = {"type": "float", "low": 1e-5, "high": 1.0, "log": True, "role": "learning_rate"}
+    assert search_space(None, ["step_size=float:1e-5:1:log:rate"], None, None) == {"step_size": rate}
+    assert "log" not in parse_param("step_size=float:0.1:1:rate")[1]
+
+
 def test_low_and_high_bound_the_parameter_of_a_spec_that_has_the_role() -> None:
     peak = {"type": "float", "low": 1e-5, "high": 0.1, "role": "learning_rate"}
     others = {"lr": {"type": "float", "low": 0, "high": 1}}

@@ -10,12 +10,13 @@ from lrtune.service.cli.commands.study.choices import read_values
 from lrtune.service.wire.learning_rates import is_learning_rate, main_learning_rate
 
 PARAM_HELP = (
-    "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or "
-    "NAME=choice:A,B,C; with @OTHER=VALUE[,VALUE] at the end it exists only there. Choices are numbers, true, false, "
+    "A parameter of the search space, repeatable: NAME=float:LOW:HIGH[:log][:rate], NAME=int:LOW:HIGH[:log] or "
+    "NAME=choice:A,B,C; ':rate' makes it the learning rate where its name does not (lr, eta0, …); "
+    "with @OTHER=VALUE[,VALUE] at the end it exists only there. Choices are numbers, true, false, "
     "null, or else words; quotes keep a comma, an @ or a number as text, and a JSON list does, too. "
     "Examples: --param momentum=float:0:0.99@optimizer=sgd, --param 'crop=choice:\"1,2\",none'"
 )
-FORMS = "write NAME=float:LOW:HIGH[:log], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
+FORMS = "write NAME=float:LOW:HIGH[:log][:rate], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
 
 
 def read_spec(where: str, standard_input: TextIO) -> dict[str, Any]:
@@ -115,9 +116,12 @@ def _range(text: str, kind: str, fields: Sequence[str]) -> dict[str, Any]:
     except ValueError:
         what = "two numbers" if kind == "float" else "two whole numbers"
         raise ValueError(f"--param {text!r}: its bounds must be {what}: {FORMS}") from None
-    if scale not in ([], ["log"]):
-        raise ValueError(f"--param {text!r}: after the bounds only ':log' may follow")
-    return {"type": kind, "low": low, "high": high} | ({"log": True} if scale else {})
+    if scale not in ([], ["log"], ["rate"], ["log", "rate"]):
+        raise ValueError(f"--param {text!r}: after the bounds only ':log' may follow, and then ':rate'")
+    said: dict[str, dict[str, Any]] = {"log": {"log": True}, "rate": {"role": "learning_rate"}}
+    return {"type": kind, "low": low, "high": high} | {
+        key: value for word in scale for key, value in said[word].items()
+    }
 
 
 def _whole(field: str) -> int:
