@@ -29,6 +29,9 @@ class Described(Protocol):
     @property
     def is_number(self) -> bool: ...
 
+    @property
+    def can_be_rate(self) -> bool: ...
+
 
 def is_learning_rate(name: str, parameter: Described) -> bool:
     """Whether the parameter of that name is a learning rate, by its role or else by its name.
@@ -40,7 +43,13 @@ def is_learning_rate(name: str, parameter: Described) -> bool:
 
 def main_learning_rate(space: Mapping[str, Described]) -> str | None:
     """The numeric parameter that is *the* learning rate: one with the role before those known by name, and of either
-    `learning_rate` before `lr` before others, and groups' last; None where there is none."""
+    `learning_rate` before `lr` before others, and groups' last; None where there is none. One whose values are not all
+    above 0 is none: no new study has such a rate, an old one may."""
+    return _meant({name: one for name, one in space.items() if one.can_be_rate})
+
+
+def _meant(space: Mapping[str, Described]) -> str | None:
+    """The numeric parameter that is meant to be the learning rate, whatever its bounds."""
     numbers = {name: one for name, one in space.items() if one.is_number and is_learning_rate(name, one)}
     with_role = [name for name, one in numbers.items() if one.role is not None]
     return best_name(with_role or numbers)
@@ -50,7 +59,7 @@ def must_be_rates(space: Mapping[str, Described]) -> list[str]:
     """The parameters whose values must all be learning rates: those with the role, the main learning rate and its
     groups, and choices of rates where no number is one. Another with a usual name may be anything."""
     named = [name for name, one in space.items() if is_learning_rate(name, one)]
-    main = main_learning_rate(space) or best_name(named)
+    main = _meant(space) or best_name(named)
     return [name for name in named if name == main or space[name].role is not None or _is_group_of(name, main)]
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeGuard
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from lrtune.service.wire.base import WHOLE, Body, Choice, Finite, ParameterName
 from lrtune.service.wire.bounded import Bounded
@@ -39,6 +39,11 @@ class _Parameter(Body):
         return False
 
     @property
+    def can_be_rate(self) -> bool:
+        """Whether it is a range of numbers above 0."""
+        return False
+
+    @property
     def is_flag(self) -> bool:
         """Whether any of its values is no number."""
         return False
@@ -56,6 +61,10 @@ class FloatParameter(_Parameter):
     @property
     def is_number(self) -> bool:
         return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -87,6 +96,10 @@ class IntParameter(_Parameter):
     @property
     def is_number(self) -> bool:
         return True
+
+    @property
+    def can_be_rate(self) -> bool:
+        return self.low > 0
 
     @model_validator(mode="after")
     def _bounds(self) -> Self:
@@ -146,18 +159,27 @@ def check_size(space: Mapping[str, Parameter]) -> None:
         )
 
 
-def _check_space(space: dict[str, Parameter]) -> dict[str, Parameter]:
+STORED = "stored"
+"""In the context of a validation: what is read was stored, maybe by a version that took other names for rates."""
+
+
+def _check_space(space: dict[str, Parameter], info: ValidationInfo) -> dict[str, Parameter]:
+    if not (info.context or {}).get(STORED):
+        _check_rates(space)
     known: dict[str, set[_Key]] = {}
-    first, *others = [name for name, parameter in space.items() if parameter.role is not None] or [""]
-    if others:
-        raise ValueError(f"{others[0]}: role is {first}'s already: leave it out of all but one")
-    for name in must_be_rates(space):
-        _check_learning_rate(name, space[name])
     for name, parameter in space.items():
         for parent, values in (parameter.when or {}).items():
             _check_condition(space, name, parent, values, known)
     sampling_order(space)
     return space
+
+
+def _check_rates(space: dict[str, Parameter]) -> None:
+    first, *others = [name for name, parameter in space.items() if parameter.role is not None] or [""]
+    if others:
+        raise ValueError(f"{others[0]}: role is {first}'s already: leave it out of all but one")
+    for name in must_be_rates(space):
+        _check_learning_rate(name, space[name])
 
 
 _REMEDY = 'try 1e-6, or say which parameter is the learning rate: "role": "learning_rate"'

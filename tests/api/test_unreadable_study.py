@@ -193,3 +193,23 @@ def test_a_prior_that_cannot_be_read_is_as_if_none_had_been_chosen(client: TestC
         change.wait()
         assert study.get()["prior"] == "auto"
         assert study.lease()["attempt"] == 1
+
+
+@pytest.mark.parametrize("name", ["eta0", "lr", "decay"])
+def test_a_stored_parameter_that_an_older_version_took_for_no_rate_is_none_still(
+    client: TestClient, rewrite: Callable[..., None], name: str
+) -> None:
+    study = create(
+        client, search_space={"x": {"type": "float", "low": 0, "high": 1, "step": 0.25}}, sampler={"name": "tpe"}
+    )
+    rewrite(study.name, lambda spec: spec.replace('"x"', f'"{name}"'))
+    found = study.get()
+    assert list(found["search_space"]) == [name]
+    assert study.get("/suggestion")["learning_rate"] is None
+    assert study.lease()["params"].keys() == {name}
+
+
+def test_a_nul_in_a_stored_text_is_read_as_u_fffd(client: TestClient, rewrite: Callable[..., None]) -> None:
+    study = create(client, tags={"family": "a?b", "path": "c:\\u0000"})
+    rewrite(study.name, lambda spec: spec.replace("a?b", "a\\u0000b"))
+    assert study.get()["tags"] == {"family": "a\ufffdb", "path": "c:\\u0000"}

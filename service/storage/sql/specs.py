@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from lrtune.service.storage.errors import StudyUnreadable
 from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.wire.search_space import STORED
 from lrtune.service.wire.studies import StudySpec
 
 _LONGEST = 200
@@ -22,11 +23,15 @@ def read_spec(text: str) -> StudySpec:
     """The spec of its stored form. Raises ValueError. A NUL in a text, which versions before this one took on SQLite,
     is read as U+FFFD."""
     try:
-        return StudySpec.model_validate_json(text, extra="ignore")
+        return _read(text)
     except ValueError:
         if "\\u0000" not in text:
             raise
-        return StudySpec.model_validate_json(_NUL.sub(r"\1\\ufffd", text), extra="ignore")
+        return _read(_NUL.sub(r"\1\\ufffd", text))
+
+
+def _read(text: str) -> StudySpec:
+    return StudySpec.model_validate_json(text, extra="ignore", context={STORED: True})
 
 
 def unreadable_specs(connection: Connection) -> dict[int, StudyUnreadable]:

@@ -81,6 +81,10 @@ class _Described:
         listed = choices if isinstance(choices, list) else []
         return any(isinstance(choice, bool) or not isinstance(choice, int | float) for choice in listed)
 
+    @property
+    def can_be_rate(self) -> bool:
+        return self.is_number
+
 
 def parse_param(text: str) -> tuple[str, dict[str, Any]]:
     """A name and a parameter of the wire format. Raises ValueError in one line.
