@@ -1,6 +1,7 @@
 """All studies of a database in memory: the names and ids there are, the mirrors, and the lock on all of it."""
 
 import contextlib
+import sys
 import threading
 import time
 from collections import deque
@@ -15,6 +16,8 @@ from lrtune.service.storage.memory.trial import TrialMirror
 
 FREED_AT_ONCE = 500
 """Trials, in a millisecond or two."""
+_READ_ON_SECONDS = 60.0
+"""How long who reads a mirror that was thrown away is waited for."""
 
 PAUSE_SECONDS = 0.0005
 """Between two holds of the lock by a thread that does long work: else it has the lock again before anybody who waits
@@ -40,7 +43,7 @@ class Mirrors:
         self._resident: dict[int, StudyMirror] = {}
         self._last_ids = (0, 0)
         self._unreadable: dict[int, str] = {}
-        self._leftovers: deque[list[TrialMirror]] = deque()
+        self._leftovers: deque[tuple[float, list[TrialMirror]]] = deque()
 
     def begin(self, names: Mapping[str, int], last_ids: tuple[int, int]) -> None:
         """What was known is void: there are these studies, and these are the last study and trial ids in use."""
@@ -119,7 +122,7 @@ class Mirrors:
         if self._resident.get(study.study_id) is study:
             del self._resident[study.study_id]
             if len(study.trials) > FREED_AT_ONCE:
-                self._leftovers.append(list(study.trials))
+                self._leftovers.append((self.elapsed() + _READ_ON_SECONDS, list(study.trials)))
 
     @property
     def has_leftovers(self) -> bool:
@@ -128,10 +131,15 @@ class Mirrors:
 
     def free_some(self) -> None:
         """Let go of the next few of them: the memory of 100,000 trials takes a third of a second to give back, in which
-        no other thread runs. Not under the lock."""
+        no other thread runs. Who still reads the mirror is waited for: it would free the rest in one go. Not under the
+        lock."""
         with contextlib.suppress(IndexError):
-            del self._leftovers[0][-FREED_AT_ONCE:]
-            if not self._leftovers[0]:
+            wait_until, trials = self._leftovers[0]
+            is_read = sys.getrefcount(trials[-1]) > 2  # By more than this list, and the call.
+            if is_read and self.elapsed() < wait_until:
+                return
+            del trials[-FREED_AT_ONCE:]
+            if not trials:
                 self._leftovers.popleft()
 
     def drop_all(self) -> None:
