@@ -194,7 +194,7 @@ class StudyMirror:
         for trial in trials:
             self.trials.append(trial)
             work = trial.work
-            if work is not None and work.request_id is not None:
+            if work is not None and work.request_id is not None and (work.leased or not self._is_leased_by(work)):
                 self.remember_request(work.request_id, trial.number)
             self.count_in(trial)
         sign = -1 if self.maximizes else 1
@@ -227,6 +227,12 @@ class StudyMirror:
             for trial in self.leased.values():
                 if trial.work is not None:
                     trial.work.expires_at = now + self.spec.lease_ttl_seconds
+
+    def _is_leased_by(self, work: Work) -> bool:
+        """Whether the request of this ended lease has got another trial since, which is on lease."""
+        known = self.requests.get(str(work.request_id))
+        later = None if known is None else self.trials[known].work
+        return later is not None and later.leased
 
     def remember_request(self, request_id: str, number: int) -> None:
         """Note which trial answered an ask."""

@@ -27,7 +27,7 @@ def set_default(admin_url: str, url: str, setting: str, value: str) -> None:
         ("extra_float_digits", "-10", "3"),
         ("client_encoding", "LATIN1", "UTF8"),
         ("synchronous_commit", "off", "on"),
-        ("statement_timeout", "1ms", "30s"),
+        ("statement_timeout", "300ms", "30s"),
         ("lock_timeout", "1ms", "5s"),
         ("idle_in_transaction_session_timeout", "1s", "0"),
         ("default_transaction_isolation", "serializable", "read committed"),
