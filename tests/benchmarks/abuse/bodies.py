@@ -64,7 +64,8 @@ def _long_record(stage: Stage) -> str:
     steps = 36_000 if stage.size.repeats > 1 else 1000
     reports = [{"step": step, "value": 1.5} for step in range(steps)]
     body = json.dumps({"params": {"learning_rate": 0.1}, "reports": reports}, separators=(",", ":")).encode()
-    return _send(stage, body, f"/v1/studies/{FILLED}/trials/record")
+    path = stage.study("recorded", sampler={"name": "random"}, pruner={"name": "none"})
+    return _send(stage, body, f"{path}/trials/record")
 
 
 def _wide_space(stage: Stage) -> str:
