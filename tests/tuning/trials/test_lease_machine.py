@@ -9,7 +9,11 @@ from hypothesis.stateful import invariant, precondition, rule
 from tests.tuning.trials.lease_machine import MAX_STEPS, NAME, LeaseMachine, Model
 
 LeaseMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 TestLeases = LeaseMachine.TestCase
 

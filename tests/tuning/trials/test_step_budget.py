@@ -24,7 +24,11 @@ class TightMachine(LeaseMachine):
 
 
 TightMachine.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=25,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
 TestTightBudget = TightMachine.TestCase
 
