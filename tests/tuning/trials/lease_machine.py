@@ -101,6 +101,9 @@ class LeaseMachine(RuleBasedStateMachine):
         self.stale: list[tuple[int, str]] = []
         self.requests = 0
         self.answered: set[str] = set()
+        self.overdrawn = False
+        """Whether a trainer began anew though it was given a checkpoint, and the steps for that were not left: it has
+        trained what it reports by the time it is stopped, and no promise of the budget's can hold any more."""
 
     def teardown(self) -> None:
         try:
@@ -185,6 +188,11 @@ class LeaseMachine(RuleBasedStateMachine):
         return self.fits(MAX_STEPS + sum(m.needs for m in self.models if m.state == "waiting"))
 
     @property
+    def used_up(self) -> bool:
+        """Whether the steps of the budget are all trained, so that nobody goes on."""
+        return self.total is not None and self.trained >= self.total
+
+    @property
     def trained(self) -> int:
         return sum(m.reached + m.lost_steps for m in self.models if m.budgeted)
 
@@ -228,17 +236,18 @@ class LeaseMachine(RuleBasedStateMachine):
             model.lost_steps, model.resumed, model.curve = model.lost_steps + model.reached, None, {}
             model.checkpoint = None
             overdrawn = not self.fits(0)
+            self.overdrawn |= overdrawn
         fresh = [s for s in dict.fromkeys(steps) if s not in model.curve]
         model.curve |= dict.fromkeys(fresh, value)
         model.expires_at = self.tuning.clock.now + TTL
         if kept is not None:
             model.checkpoint = kept.step
-        if model.told_to_stop is None and fresh:
+        if model.told_to_stop is None:
             last = max(model.curve)
-            if not math.isfinite(value):
+            if fresh and not math.isfinite(value):
                 model.told_to_stop = "diverged"
             elif last < model.max_steps:
-                model.told_to_stop = self.judged(model, last)
+                model.told_to_stop = "study_finished" if self.used_up else self.judged(model, last) if fresh else None
             if model.told_to_stop is None and overdrawn:
                 model.told_to_stop = "study_finished"
         assert verdict.reason == model.told_to_stop
@@ -258,6 +267,8 @@ class LeaseMachine(RuleBasedStateMachine):
         number, model = self.pick(data, "running")
         body = Heartbeat(lease=str(model.lease))
         verdict = self.tuning.run(self.tuning.trials.heartbeat(NAME, number, body))
+        if model.told_to_stop is None and max(model.curve, default=0) < model.max_steps and self.used_up:
+            model.told_to_stop = "study_finished"
         assert verdict.reason == model.told_to_stop
         model.expires_at = self.tuning.clock.now + TTL
 
@@ -381,7 +392,7 @@ class LeaseMachine(RuleBasedStateMachine):
         assert study.tally.trained == self.trained
         assert study.tally.reserved == sum(m.max_steps - m.reached for m in self.models if m.state == "running")
         assert study.tally.awaited == sum(m.needs for m in self.models if m.state == "waiting")
-        assert self.total is None or self.trained + study.tally.reserved <= self.total
+        assert self.total is None or self.overdrawn or self.trained + study.tally.reserved <= self.total
 
     def pick(self, data: st.DataObject, state: str) -> tuple[int, Model]:
         numbers = [n for n, model in enumerate(self.models) if model.state == state]

@@ -12,7 +12,6 @@ LeaseMachine.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
     deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 TestLeases = LeaseMachine.TestCase

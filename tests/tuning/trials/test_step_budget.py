@@ -27,7 +27,6 @@ TightMachine.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
     deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 TestTightBudget = TightMachine.TestCase
