@@ -13,9 +13,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from lrtune.service.api import (
-    dashboard,
     health,
-    problems,
     range_tests,
     replays,
     response,
@@ -26,13 +24,15 @@ from lrtune.service.api import (
     suggestions,
     trials,
 )
-from lrtune.service.api.bodies import BodyReader
 from lrtune.service.api.container import Container
-from lrtune.service.api.fast_lane import FastLane
-from lrtune.service.api.hosts import AllowedHosts, HostCheck, is_loopback
-from lrtune.service.api.limits import BodyLimit
+from lrtune.service.api.http import problems
+from lrtune.service.api.http.bodies import BodyReader
 from lrtune.service.api.metrics import Metrics, RequestMetrics
-from lrtune.service.api.optuna_proxy import optuna_served
+from lrtune.service.api.middleware.fast_lane import FastLane
+from lrtune.service.api.middleware.hosts import AllowedHosts, HostCheck, is_loopback
+from lrtune.service.api.middleware.limits import BodyLimit
+from lrtune.service.api.optuna import dashboard
+from lrtune.service.api.optuna.proxy import optuna_served
 from lrtune.service.environment import unknown_variables
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage

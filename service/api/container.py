@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from lrtune.service.api.http.slices import Slices
 from lrtune.service.api.metrics import Metrics
-from lrtune.service.api.slices import Slices
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.state.watchers import Watchers
 from lrtune.service.tuning.studies import Studies

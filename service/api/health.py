@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from lrtune.service.api.container import Parts
-from lrtune.service.api.problems import problem
+from lrtune.service.api.http.problems import problem
 from lrtune.service.storage.errors import StorageError, WriterBusy
 from lrtune.service.storage.maintenance.upgrade import is_current
 from lrtune.service.tuning.views.samplers import failing_samplers

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Response
 
-from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
-from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.api.http.bodies import JsonRoute
+from lrtune.service.api.http.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.suggesting.range_tests import analysed
 from lrtune.service.wire.range_tests import (
     KeptRangeTestWithCurve,

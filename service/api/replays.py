@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from lrtune.service.api.container import Parts
-from lrtune.service.api.paging import Cursor, Limit, read_cursor, show_cursor
+from lrtune.service.api.http.paging import Cursor, Limit, read_cursor, show_cursor
 from lrtune.service.tuning.views.replays import MOST, look
 from lrtune.service.tuning.views.trials import TrialPaging
 from lrtune.service.wire.replays import Replay, ReplayPage

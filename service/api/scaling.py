@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from lrtune.service.api.bodies import JsonRoute
+from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.rates.scaling import scale
 from lrtune.service.tuning.suggesting.range_tests import refusals
 from lrtune.service.wire.scaling import ScalingBody, ScalingReply

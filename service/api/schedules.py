@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from lrtune.service.api.bodies import JsonRoute
+from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.rates.schedules import ScheduleError, preview
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.wire.schedules.catalogue import Preview, PreviewRequest, ScheduleList, schedule_list

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
-from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts, client_of
-from lrtune.service.api.paging import Cursor, Limit, page_of, read_cursor
+from lrtune.service.api.http.bodies import JsonRoute
+from lrtune.service.api.http.paging import Cursor, Limit, page_of, read_cursor
 from lrtune.service.tuning.views.studies import study_slices, study_view
 from lrtune.service.wire.studies import NewStudy, Study, StudyPage, StudyPatch, UnreadableStudy
 

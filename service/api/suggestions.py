@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
+from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare
 from lrtune.service.tuning.suggesting.without_study import suggest_without_study
 from lrtune.service.wire.priors import SuggestionBody

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from lrtune.service.api.bodies import JsonRoute
 from lrtune.service.api.container import Parts
-from lrtune.service.api.paging import Cursor, Limit, page_of, read_cursor
+from lrtune.service.api.http.bodies import JsonRoute
+from lrtune.service.api.http.paging import Cursor, Limit, page_of, read_cursor
 from lrtune.service.rates.thinning import FEWEST_POINTS
 from lrtune.service.tuning.views.curves import look_at_trial
 from lrtune.service.tuning.views.trials import TrialPaging, csv_slices, trial_view

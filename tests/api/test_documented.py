@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from pydantic import ValidationError
 from starlette.testclient import TestClient
 
-from lrtune.service.api import bodies, problems
+from lrtune.service.api.http import bodies, problems
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
@@ -19,7 +19,7 @@ from lrtune.service.wire import base, range_tests, search_space
 from lrtune.service.wire.schedules import catalogue
 from lrtune.trainers.client.connection import READ_TIMEOUT_SECONDS
 
-SERVICE = Path(problems.__file__).parents[1]
+SERVICE = Path(problems.__file__).parents[2]
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 INSIDE = {"TuningError", "StorageError", "StudyNameTaken", "StudyMissing"}
 """The bases, and what `lrtune.service.tuning` turns into errors of its own."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from lrtune.service.api.hosts import AllowedHosts
+from lrtune.service.api.middleware.hosts import AllowedHosts
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from tests.api.calls import assert_problem

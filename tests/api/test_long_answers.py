@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from lrtune.service.api.dashboard import MOST_TRIALS, _dumps
-from lrtune.service.api.slices import Slices
+from lrtune.service.api.http.slices import Slices
+from lrtune.service.api.optuna.dashboard import MOST_TRIALS, _dumps
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror

@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from lrtune.service.api import problems
+from lrtune.service.api.http import problems
 from lrtune.service.storage.errors import NotStorable, StorageUnavailable, StorageUnsuitable, WriterBusy
 from lrtune.service.tuning.errors import LeaseLost
 

@@ -22,7 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lrtune.service.api.problems import problem
+from lrtune.service.api.http.problems import problem
 from lrtune.service.storage import OptunaStorage
 
 _PREFIXES = ("dashboard", "api", "static", "csv")

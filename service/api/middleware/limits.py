@@ -2,7 +2,7 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lrtune.service.api.problems import problem
+from lrtune.service.api.http.problems import problem
 
 
 class _TooLarge(BaseException):

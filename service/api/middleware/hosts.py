@@ -11,8 +11,8 @@ from ipaddress import ip_address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from lrtune.service.api.http.problems import problem
 from lrtune.service.api.metrics import Metrics
-from lrtune.service.api.problems import problem
 
 ANY = "*"
 _REMEMBERED = 256

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from lrtune.service.api.bodies import UnreadableBody
-from lrtune.service.api.readable import readable_errors, shortened
+from lrtune.service.api.http.bodies import UnreadableBody
+from lrtune.service.api.http.readable import readable_errors, shortened
 from lrtune.service.storage.errors import (
     NotStorable,
     SchemaMismatch,

@@ -3,7 +3,7 @@
 Validating a report, deciding on it and committing it take less time than FastAPI's handling of the request around
 them. These calls go straight from the bytes of the body to the endpoint's own function, and from its answer to bytes;
 a request that does not tell its length goes on to FastAPI, which documents these endpoints. Both read the body with
-`lrtune.service.api.bodies` and answer the same.
+`lrtune.service.api.http.bodies` and answer the same.
 """
 
 import re
@@ -15,9 +15,10 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lrtune.service.api import problems, trials
-from lrtune.service.api.bodies import BodyReader, Headers
+from lrtune.service.api import trials
 from lrtune.service.api.container import Container
+from lrtune.service.api.http import problems
+from lrtune.service.api.http.bodies import BodyReader, Headers
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.wire.trials import Ask, Heartbeat, LeasedTrial, Release, Reports, Result
 

@@ -1,0 +1,1 @@
+"""Optuna's own doors, over the same storage: its `dashboard`, and its gRPC `proxy` protocol."""
