@@ -2,14 +2,13 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 from starlette.testclient import TestClient
 
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from tests.api.calls import Json, StudyCalls
+from tests.conftest import new_postgres
 from tests.support.clock import Clock
 
 NewStudy = Callable[..., StudyCalls]
@@ -22,9 +21,12 @@ def serving(storage: str) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A service on SQLite that the tests share, each with studies of its own."""
+    """A service on SQLite that the tests of a file share, each with studies of its own.
+
+    Not those of all files: its threads would go on, and log, beside whatever else is tested in this process.
+    """
     with serving(f"sqlite:///{tmp_path_factory.mktemp('api')}/shared.db") as client:
         yield client
 
@@ -36,13 +38,10 @@ def own_client(tmp_path: object) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def postgres_client(postgres_admin_url: str) -> Iterator[TestClient]:
-    """A service on PostgreSQL that the tests share."""
-    with psycopg.connect(postgres_admin_url, autocommit=True) as admin:
-        admin.execute("CREATE DATABASE api")
-    url = make_url(postgres_admin_url).set(drivername="postgresql+psycopg", database="api")
-    with serving(url.render_as_string(hide_password=False)) as client:
+    """A service on PostgreSQL that the tests of a file share."""
+    with new_postgres(postgres_admin_url) as url, serving(url) as client:
         yield client
 
 

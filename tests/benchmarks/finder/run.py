@@ -6,9 +6,8 @@ that was stopped goes on where it was.
 
 import json
 import math
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +15,7 @@ from typing import Any, Literal
 
 from lrtune.service.rates.range_test import analyse
 from tests.benchmarks.finder.table import Cell, Grid
+from tests.benchmarks.pools import pool
 from tests.benchmarks.processes import BenchError
 
 TASKS = ("digits", "digits-cnn", "breast-cancer", "diabetes", "characters")
@@ -137,14 +137,10 @@ def _run(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, Record]]:
     if workers == 1:
         yield from ((job, do(job)) for job in jobs)
         return
-    context = multiprocessing.get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare) as pool:
-        under_way = {pool.submit(do, job): job for job in jobs}
-        try:
-            for future in as_completed(under_way):
-                yield under_way[future], future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    with pool(workers, _prepare) as executor:
+        under_way = {executor.submit(do, job): job for job in jobs}
+        for future in as_completed(under_way):
+            yield under_way[future], future.result()
 
 
 def _prepare() -> None:

@@ -3,12 +3,12 @@
 import json
 import os
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks.pools import pool
 from tests.benchmarks.search.problems import problem
 from tests.benchmarks.search.simulation import Simulation
 
@@ -81,16 +81,12 @@ def collect(jobs: Sequence[Job], folder: Path, processes: int, say: Any) -> list
 
 def _in_processes(missing: Sequence[Job], folder: Path, processes: int, say: Any) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(perform, job): job for job in missing}
-        try:
-            for count, future in enumerate(as_completed(waiting), 1):
-                _keep(waiting[future], future.result(), folder)
-                if count % 50 == 0:
-                    say(f"{count} of {len(missing)} done")
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    with pool(processes) as executor:
+        waiting = {executor.submit(perform, job): job for job in missing}
+        for count, future in enumerate(as_completed(waiting), 1):
+            _keep(waiting[future], future.result(), folder)
+            if count % 50 == 0:
+                say(f"{count} of {len(missing)} done")
 
 
 def _keep(job: Job, result: Result, folder: Path) -> None:

@@ -6,7 +6,6 @@ DIR. Every third task is kept aside for judging.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from lrtune.service.tuning.suggesting.compute import Seen, work_out
 from lrtune.service.tuning.trials.replicates import Finalist
 from lrtune.service.wire.search_space import FloatParameter, Parameter
 from lrtune.service.wire.studies import StudySpec, Suggestion
+from tests.benchmarks.pools import pool
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.search.suites import Task, kept_aside, read_suite
 
@@ -182,8 +182,8 @@ def _measure(case: Case, sampler: str, seed: int) -> list[_Measured]:
 def measure(cases: Sequence[Case], *, seeds: int, processes: int) -> list[Row]:
     """The table: by sampler, then by suite, over all tasks, those looked at in development and those kept aside."""
     jobs = [(case, sampler, seed) for case in cases for sampler in _SAMPLERS for seed in range(seeds)]
-    with ProcessPoolExecutor(processes) as pool:
-        results = list(pool.map(partial(_apply, _measure), jobs, chunksize=8))
+    with pool(processes) as executor:
+        results = list(executor.map(partial(_apply, _measure), jobs, chunksize=8))
     groups: dict[tuple[str, str, int], list[_Measured]] = defaultdict(list)
     for (case, sampler, _), measured in zip(jobs, results, strict=True):
         for mark, one in zip(MARKS, measured, strict=True):

@@ -4,7 +4,6 @@ The table of docs/explanation/pausing.md.
 """
 
 from collections.abc import Iterator, Sequence
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 from tests.benchmarks.command_line import Data, Jobs, Quick, markdown, measuring, short
+from tests.benchmarks.pools import pool
 from tests.benchmarks.search.resuming import evidence_of
 from tests.benchmarks.search.simulation import Simulation
 from tests.benchmarks.search.suites import SUITES, Task, read_suite, read_task
@@ -96,14 +96,14 @@ def lines(
     data: Path, budgets: Sequence[int], suites: Sequence[str], seeds: int, processes: int
 ) -> Iterator[tuple[str, ...]]:
     """A line for each budget and suite: the budget, the suite, and each way's regret (with the steps it trained)."""
-    with get_context("spawn").Pool(processes) as pool:
+    with pool(processes) as executor:
         for trials in budgets:
             for suite in suites:
                 names = [task.name for task in read_suite(data, suite, "dev")]
                 cells = []
                 for way in WAYS:
                     jobs = [(str(data), suite, name, way, trials, seed) for name in names for seed in range(seeds)]
-                    regret, spent = np.mean(pool.map(perform, jobs), axis=0)
+                    regret, spent = np.mean(list(executor.map(perform, jobs)), axis=0)
                     cells.append(short(regret) + (f" ({spent:.1f})" if spent < trials - 0.05 else ""))
                 yield (str(trials), suite, *cells)
 
