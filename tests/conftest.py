@@ -5,7 +5,14 @@ making them anew. Tests of making, upgrading or taking over tables begin with an
 """
 
 import os
+
+# Before numpy and torch are imported, here and by what tests start: matrices are small, and threads that wait for each
+# other cost three times as much as one.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import shutil
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +33,15 @@ settings.register_profile("lrtune", deadline=None)  # How long an example takes 
 settings.load_profile("lrtune")
 
 KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(autouse=True)
+def _modules_are_looked_for_where_they_were() -> Iterator[None]:
+    """A task that is loaded puts its folder in front of `sys.path`; a later test, or a process that it starts, would
+    import from there what only happens to have the name."""
+    before = list(sys.path)
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session")
