@@ -9,9 +9,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-# Tests run in this many processes, one more than two cores since many of them wait for programs they started. Those of one
-# file run in the same process, and share what it sets up. ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
-WORKERS ?= 3
+# Tests run in this many processes, two more than two cores since many of them wait for programs they started. Those of one
+# file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last. ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
+WORKERS ?= 4
 ARGS ?=
 
 help: ## list the targets
@@ -23,7 +23,7 @@ demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in
 
 test: lint ## lint, then run every test
 	@echo "pytest, $(WORKERS) processes"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

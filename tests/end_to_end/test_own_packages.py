@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,8 @@ def train(trial):
     assert service.own.OWN and migrations.own.OWN and trainers.own.OWN
 """
 SCRIPT = """
+import sys
+
 import trainers.mine
 import service.own, trainers.own
 from lrtune import Client, run
@@ -30,7 +33,7 @@ def train(trial):
 
 if __name__ == "__main__":
     with Client() as client:
-        run(client.create_study("script", max_trials=2, max_steps=2), train)
+        run(client.create_study(sys.argv[1], max_trials=2, max_steps=2), train)
 """
 LRTUNE = [sys.executable, "-P", "-c", "from lrtune.service.cli.main import main; main()"]
 """What the installed command does, without a checkout's folder on the path."""
@@ -50,40 +53,55 @@ def repository(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("served")
+    with Programs(folder / "programs") as programs:
+        yield Service(programs, f"sqlite:///{folder}/lrtune.db")
+
+
 @pytest.fixture
-def environment(tmp_path: Path, service: Service) -> dict[str, str]:
+def site(tmp_path: Path) -> Path:
     """Where `lrtune` is installed, and no other package of ours."""
-    site = tmp_path / "site"
-    site.mkdir()
-    (site / "lrtune").symlink_to(ROOT / "lrtune")
-    return environ(LRTUNE_SERVER=service.address) | {"PYTHONPATH": str(site)}
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "lrtune").symlink_to(ROOT / "lrtune")
+    return folder
+
+
+def seeing(site: Path, **variables: str) -> dict[str, str]:
+    return environ(**variables) | {"PYTHONPATH": str(site)}
 
 
 def test_a_script_imports_its_own_packages_and_lrtune(
-    repository: Path, environment: dict[str, str], programs: Programs, client: Client
+    repository: Path, site: Path, served: Service, programs: Programs
 ) -> None:
-    script = programs.start([sys.executable, str(repository / "script.py")], environment, cwd=repository)
+    environment = seeing(site, LRTUNE_SERVER=served.address)
+    script = programs.start(
+        [sys.executable, str(repository / "script.py"), site.parent.name], environment, cwd=repository
+    )
     assert script.wait(60) == 0, script
-    assert client.status("script").trials.complete == 2
+    with Client(served.address) as client:
+        assert client.status(site.parent.name).trials.complete == 2
 
 
 @pytest.mark.parametrize("task", ["trainers.mine:train", "script.py:train"])
 def test_a_worker_trains_what_lies_in_them(
-    repository: Path, environment: dict[str, str], programs: Programs, client: Client, task: str
+    repository: Path, site: Path, served: Service, programs: Programs, task: str
 ) -> None:
-    client.create_study("worker", max_trials=2, max_steps=2)
-    command = [*LRTUNE, "worker", "--study", "worker", "--task", task]
-    worker = programs.start(command, environment, cwd=repository)
-    assert worker.wait(60) == 0, worker
-    assert client.status("worker").trials.complete == 2
+    name = site.parent.name
+    with Client(served.address) as client:
+        client.create_study(name, max_trials=2, max_steps=2)
+        command = [*LRTUNE, "worker", "--study", name, "--task", task]
+        worker = programs.start(command, seeing(site, LRTUNE_SERVER=served.address), cwd=repository)
+        assert worker.wait(60) == 0, worker
+        assert client.status(name).trials.complete == 2
 
 
-def test_a_database_is_upgraded_by_our_migrations(
-    repository: Path, environment: dict[str, str], programs: Programs
-) -> None:
+def test_a_database_is_upgraded_by_our_migrations(repository: Path, site: Path, programs: Programs) -> None:
     database = repository / "lrtune.db"
     command = [*LRTUNE, "db", "upgrade", "--storage", f"sqlite:///{database}"]
-    upgrade = programs.start(command, environment, cwd=repository)
+    upgrade = programs.start(command, seeing(site), cwd=repository)
     assert upgrade.wait(60) == 0, upgrade
     with sqlite3.connect(database) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,11 @@ from tests.end_to_end.conftest import ROOT, Service, environ
 
 README = (ROOT / "README.md").read_text()
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture
+def storage_url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/lrtune.db"
 
 
 def train_one_epoch(learning_rate: float, epoch: int) -> float:

@@ -5,6 +5,7 @@ service run code. Here it is in memory, one for each study, and after a restart 
 trials it was told is a number on each of them, its generation, under the name that Optuna gives it.
 """
 
+import importlib
 import math
 import threading
 import time
@@ -13,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import cmaes
 import numpy as np
 from optuna._transform import _SearchSpaceTransform
 from optuna.distributions import BaseDistribution, CategoricalDistribution
@@ -115,7 +115,7 @@ class _Run:
 
     def _begin(self) -> None:
         bounds = self._transform.bounds
-        self._optimizer = cmaes.CMA(
+        self._optimizer = importlib.import_module("cmaes").CMA(  # Late: with it comes scipy.stats, a second to import.
             mean=bounds.mean(axis=1),
             sigma=max(1 / 6 if self._sigma is None else self._sigma, 1e-10),
             bounds=bounds,
