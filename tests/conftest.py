@@ -24,6 +24,7 @@ from hypothesis import settings
 from sqlalchemy import make_url
 
 from lrtune.service.storage.engine.engine import open_engine
+from tests.support import migrated
 from tests.support.filled import fill
 from tests.support.postgres import postgres_server
 
@@ -85,7 +86,7 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "lrtune.db"
-    open_engine(f"sqlite:///{path}").close()
+    migrated.make(f"sqlite:///{path}")
     return path
 
 

@@ -9,6 +9,7 @@ from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from tests.api.calls import Json, StudyCalls
 from tests.conftest import new_postgres
+from tests.support import migrated
 from tests.support.clock import Clock
 
 NewStudy = Callable[..., StudyCalls]
@@ -17,6 +18,7 @@ NewStudy = Callable[..., StudyCalls]
 @contextmanager
 def serving(storage: str) -> Iterator[TestClient]:
     """The service over `storage`; what fails inside it is answered as it would be on the network."""
+    migrated.make(storage)
     with TestClient(create_app(Settings(storage=storage)), raise_server_exceptions=False) as client:
         yield client
 

@@ -11,6 +11,7 @@ from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
 from lrtune.service.wire.studies import NewStudy
+from tests.support import migrated
 from tests.support.clock import Clock
 
 Result = TypeVar("Result")
@@ -20,6 +21,7 @@ class Tuning:
     """Studies and trials over one database. Use it in a `with`."""
 
     def __init__(self, url: str, drawers: Drawers | None = None) -> None:
+        migrated.make(url)
         self.url = url
         self.clock = Clock()
         self.wall_offset = 0.0

@@ -1,5 +1,6 @@
 """Creating and upgrading the schema: Optuna's tables by Optuna, ours by Alembic with a version table of its own."""
 
+import functools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +58,10 @@ def versions(connection: Connection) -> Versions:
     )
 
 
-def revisions() -> list[str]:
+@functools.cache
+def revisions() -> tuple[str, ...]:
     """Our revisions, oldest first."""
-    return [script.revision for script in _scripts().walk_revisions()][::-1]
+    return tuple(script.revision for script in _scripts().walk_revisions())[::-1]
 
 
 def differences(connection: Connection) -> list[str]:
@@ -89,7 +91,10 @@ def upgrade(database: Database) -> None:
     """
     refuse_foreign(database)
     try:
-        optuna_tables.create(database.url)
+        with database.read() as connection:
+            there = optuna_tables.are_there(connection)
+        if not there:
+            optuna_tables.create(database.url)
         if is_current(database):
             return
         with database.transaction() as connection:

@@ -3,6 +3,7 @@
 No other module may touch Optuna's tables; a change in Optuna's schema is met here.
 """
 
+import functools
 import logging
 import warnings
 from pathlib import Path
@@ -45,11 +46,18 @@ def create(url: str) -> None:
     storage.engine.dispose()
 
 
+def are_there(connection: Connection) -> bool:
+    """Whether all of Optuna's tables are there, at the revision that the installed Optuna works with; look only."""
+    names = set(inspect(connection).get_table_names())
+    return names.issuperset(table.name for table in all_tables) and revision(connection) == head()
+
+
 def revision(connection: Connection) -> str | None:
     """The revision that Optuna's tables are at; None where there are none, or none that Optuna stamped."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
+@functools.cache  # To find it, Optuna's migrations are all imported.
 def head() -> str:
     """The revision that the installed Optuna works with."""
     found = _scripts().get_current_head()

@@ -7,7 +7,7 @@ no row must be deleted before another of the same batch is written; where one mu
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum, auto
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -104,10 +104,7 @@ class Statements:
     def __init__(self, dialect: str) -> None:
         self.reserved = ReservedIds(dialect)
         self._conflicts = ConflictChecks(dialect)
-        self._texts = {
-            op: [statement_text(statement, dialect) for statement in statements]
-            for op, statements in _by_op(dialect).items()
-        }
+        self._texts = _texts(dialect)
         self._bulk = _bulk() if dialect == "postgresql" else {}
 
     def run(self, execute: Execute, rows: Iterable[Row]) -> list[Check]:
@@ -146,6 +143,11 @@ class Statements:
 
 
 # The SQL
+
+
+@cache
+def _texts(dialect: str) -> dict[Op, list[str]]:
+    return {op: [statement_text(one, dialect) for one in statements] for op, statements in _by_op(dialect).items()}
 
 
 def _by_op(dialect: str) -> dict[Op, Sequence[_Statement]]:
