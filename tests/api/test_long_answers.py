@@ -324,7 +324,8 @@ def test_studies_are_listed_alike_in_memory_and_from_the_database(
         with engine.lock:
             engine.mirrors.drop_all()
         assert _listed(client) == in_memory
-        assert engine.residents() == [], "no study is loaded for a list"
+        # The one with a lease is loaded to watch that, now or in a second.
+        assert {study.name for study in engine.residents()} <= {"held"}, "no study is loaded for a list"
 
 
 def test_a_list_does_not_count_as_use(own_client: TestClient) -> None:
