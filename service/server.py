@@ -26,13 +26,15 @@ from lrtune.service.uvicorn_options import uvicorn_options
 
 _log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread that computes keeps the interpreter while the event loop waits for it. With Python's own 5 ms it
+may keep it for as long as it runs: each time it lets go for a moment, in numpy say, that time begins anew."""
+
 _DRAIN_SECONDS = 10
 _DEPOSED_DRAIN_SECONDS = 1
 _OTHER_DESCRIPTORS = 128
 """Kept for the database, files and Optuna's connections."""
 _FEWEST_CONNECTIONS = 16
-_SWITCH_SECONDS = 0.0005
-"""How long a thread that draws keeps the interpreter while the event loop waits for it; Python's own is 5 ms."""
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
@@ -62,7 +64,7 @@ def run(settings: Settings) -> None:
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server.address = f"http://{shown}:{port}"
-    sys.setswitchinterval(_SWITCH_SECONDS)
+    sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.closing(bound):
         server.run(sockets=[bound])
     if server.deposed:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from sqlalchemy import create_engine, insert, select
 
 from lrtune.service.app import create_app
 from lrtune.service.collector import Collector
+from lrtune.service.server import SWITCH_SECONDS
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.schema import codecs, optuna_tables
@@ -72,9 +74,9 @@ def prepare(url: str, sizes: Sizes) -> None:
 
 
 async def measure(url: str) -> AsyncGenerator[Measured, None]:
-    """Read all there is to read, then delete the large study; garbage is collected as `lrtune serve` does."""
+    """Read all there is to read, then delete the large study."""
     app = create_app(Settings(storage=url))
-    async with app.router.lifespan_context(app), _collecting_as_served():
+    async with app.router.lifespan_context(app), _as_served():
         engine = app.state.container.engine
         heartbeat = await leased_heartbeat(app, SMALL)
 
@@ -115,12 +117,15 @@ async def measure(url: str) -> AsyncGenerator[Measured, None]:
 
 
 @contextlib.asynccontextmanager
-async def _collecting_as_served() -> AsyncIterator[None]:
-    collector = Collector()
+async def _as_served() -> AsyncIterator[None]:
+    """Garbage is collected, and threads take turns, as in `lrtune serve`."""
+    collector, before = Collector(), sys.getswitchinterval()
     collector.start(asyncio.get_running_loop())
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
+        sys.setswitchinterval(before)
         collector.stop()
 
 
