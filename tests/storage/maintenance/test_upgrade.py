@@ -167,6 +167,17 @@ def test_autogenerate_finds_nothing_to_change(migrated_url: str) -> None:
     reader.dispose()
 
 
+def test_a_table_of_optunas_that_was_lost_is_made_again(migrated_url: str) -> None:
+    engine = create_engine(migrated_url)
+    lost = optuna_tables.heartbeats
+    with engine.begin() as connection:
+        lost.drop(connection)
+    open_engine(migrated_url).close()
+    with engine.connect() as connection:
+        assert inspect(connection).has_table(lost.name)
+    engine.dispose()
+
+
 def test_a_database_of_a_newer_lrtune_is_refused_in_clear_words(migrated_url: str) -> None:
     open_engine(migrated_url).close()
     writer = create_engine(migrated_url)
