@@ -10,7 +10,8 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 # Tests run in this many processes, two more than two cores since many of them wait for programs they started. Those of one
-# file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last. ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
+# file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last.
+# ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
 WORKERS ?= 4
 ARGS ?=
 

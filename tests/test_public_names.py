@@ -73,5 +73,4 @@ def test_what_a_client_needs_is_imported_without_torch_or_the_service() -> None:
 
 
 def test_the_service_starts_without_what_only_some_studies_need() -> None:
-    """`cmaes` brings scipy.stats with it: together a third of the time to start."""
     assert not loaded_by("import lrtune.service.app") & {"torch", "sklearn", "cmaes", "matplotlib", "optuna_dashboard"}

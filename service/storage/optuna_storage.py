@@ -23,7 +23,7 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.sql.studies import study_of_trial
+from lrtune.service.storage.sql.reading.studies import study_of_trial
 from lrtune.service.wire.base import check_study_name, unstorable
 
 _log = logging.getLogger(__name__)

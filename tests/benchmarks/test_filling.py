@@ -5,7 +5,7 @@ import pytest
 from optuna.storages import RDBStorage
 
 from lrtune.service.storage.database.database import Database
-from lrtune.service.storage.sql.studies import load_study
+from lrtune.service.storage.sql.reading.studies import load_study
 from tests.benchmarks.filling import HIGH, LOW, PARAMETER, STEPS, fill, spec_of
 
 COUNT = 25

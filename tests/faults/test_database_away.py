@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 import lrtune.service.storage.database.database as database_module
 from lrtune.service.storage.database.driver_errors import RowsRefused
 from lrtune.service.storage.engine.engine import open_engine
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.writing.statements import Op
 from tests.api.conftest import serving
 from tests.faults.conftest import until
 

@@ -18,7 +18,7 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.errors import StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance.upgrade import upgrade
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.writing.statements import Op
 from tests.end_to_end.conftest import Service
 from tests.faults.conftest import until
 from tests.support.clock import Clock

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.commit.completion import Completion
-from lrtune.service.storage.sql.statements import Op, Row
+from lrtune.service.storage.sql.writing.statements import Op, Row
 
 
 class Batch(Completion):

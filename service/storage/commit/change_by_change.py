@@ -13,9 +13,9 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.database.driver_errors import DatabaseBusy, RowsRefused, RowsUnstorable
 from lrtune.service.storage.errors import NotStorable, StorageError, StorageUnavailable
-from lrtune.service.storage.sql import studies
-from lrtune.service.storage.sql.statements import Op
-from lrtune.service.storage.sql.unstorable import unstorable_value
+from lrtune.service.storage.sql.reading import studies
+from lrtune.service.storage.sql.writing.statements import Op
+from lrtune.service.storage.sql.writing.unstorable import unstorable_value
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
 from lrtune.service.storage.schema import codecs
-from lrtune.service.storage.sql import rows
 from lrtune.service.storage.sql.deleted import deleted_name
-from lrtune.service.storage.sql.past_rates import PastRate
-from lrtune.service.storage.sql.statements import Op, Row
+from lrtune.service.storage.sql.reading.past_rates import PastRate
+from lrtune.service.storage.sql.writing import rows
+from lrtune.service.storage.sql.writing.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
 
 _SMALL_TRIALS, _SMALL_ROWS, _SMALL_RANGE_TESTS = 100, 1_000, 10

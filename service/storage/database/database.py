@@ -19,7 +19,7 @@ from lrtune.service.storage.database.postgres_transaction import PostgresTransac
 from lrtune.service.storage.errors import StorageError, StorageUnavailable
 from lrtune.service.storage.sql.execution import execute_on
 from lrtune.service.storage.sql.probe import write_and_remove
-from lrtune.service.storage.sql.statements import Row, Statements
+from lrtune.service.storage.sql.writing.statements import Row, Statements
 
 
 class Database(LockedDatabase):

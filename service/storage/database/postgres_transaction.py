@@ -8,8 +8,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
 
 from lrtune.service.storage.database.postgres_pipeline import Pipeline
-from lrtune.service.storage.sql.conflicts import Check, NeighbourWrote
-from lrtune.service.storage.sql.statements import Row, Statements
+from lrtune.service.storage.sql.writing.conflicts import Check, NeighbourWrote
+from lrtune.service.storage.sql.writing.statements import Row, Statements
 
 _LIMIT_SECONDS = 60.0
 _COMMIT, _ROLLBACK = b"COMMIT", b"ROLLBACK"

@@ -23,8 +23,8 @@ from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql import specs, studies, summaries
-from lrtune.service.storage.sql.summaries import StudyHead
+from lrtune.service.storage.sql.reading import specs, studies, summaries
+from lrtune.service.storage.sql.reading.summaries import StudyHead
 
 
 class Engine:

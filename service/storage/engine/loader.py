@@ -8,7 +8,7 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql.reading import studies
 
 _log = logging.getLogger(__name__)
 

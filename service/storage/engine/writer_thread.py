@@ -13,8 +13,8 @@ from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
-from lrtune.service.storage.sql import studies
 from lrtune.service.storage.sql.deleted import deleted_studies
+from lrtune.service.storage.sql.reading import studies
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, func, inspect, or_, select
 from lrtune.service.storage.database.read_only import read_only, shown
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
-from lrtune.service.storage.sql.specs import read_spec, why_unreadable
+from lrtune.service.storage.sql.reading.specs import read_spec, why_unreadable
 
 _RESTORE = "restore the latest backup whose check was well (`lrtune db restore`), and report it as a bug"
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Table, func, select
 
 from lrtune.service.storage.memory.study import TrialMirror
 from lrtune.service.storage.schema import optuna_tables
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql.reading import studies
 
 _CHUNK = 500
 MAX_NEW = 1000
@@ -28,7 +28,7 @@ def newest_trials(connection: Connection, since: int, largest: int) -> dict[int,
 def ids_after(connection: Connection, study_id: int, trial_id: int) -> list[int]:
     """The ids of the study's trials past `trial_id`, the first MAX_NEW of them."""
     columns = optuna_tables.trials.c
-    # + 0: by the primary key from the newest known on; see lrtune.service.storage.sql.conflicts.
+    # + 0: by the primary key from the newest known on; see lrtune.service.storage.sql.writing.conflicts.
     query = select(columns.trial_id).where(columns.study_id + 0 == study_id, columns.trial_id > trial_id)
     return list(connection.execute(query.order_by(columns.trial_id).limit(MAX_NEW)).scalars())
 

@@ -41,7 +41,7 @@ from lrtune.service.storage.neighbours.queries import (
     trial_states,
 )
 from lrtune.service.storage.schema import optuna_tables
-from lrtune.service.storage.sql import studies
+from lrtune.service.storage.sql.reading import studies
 
 _log = logging.getLogger(__name__)
 

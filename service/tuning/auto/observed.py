@@ -1,10 +1,9 @@
 """Optuna's trials as evidence."""
 
 import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, dropwhile
+from itertools import dropwhile
 
 import numpy as np
 from optuna.study import StudyDirection
@@ -127,13 +126,15 @@ def curve_of(reported: Mapping[int, float], sign: float, needed: Sequence[int], 
     steps = sorted(reported)
     if not steps:
         return values
-    lowest = list(accumulate((sign * reported[step] for step in steps), min, initial=math.inf))
-    for place, count in enumerate(needed):
-        until = count + first - 1
-        if until > steps[-1]:
-            break
-        best = lowest[bisect_right(steps, until)]
-        values[place] = best if math.isfinite(best) else math.nan
+    lowest, place = math.inf, 0
+    for step in steps:
+        while place < len(needed) and needed[place] + first - 1 < step:
+            values[place] = lowest if math.isfinite(lowest) else math.nan
+            place += 1
+        lowest = min(lowest, sign * reported[step])
+    for late in range(place, len(needed)):
+        if needed[late] + first - 1 == steps[-1] and math.isfinite(lowest):
+            values[late] = lowest
     return _filled(values)
 
 

@@ -1,7 +1,6 @@
 """`AutoSampler`: the default sampler, as Optuna's."""
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -58,12 +57,7 @@ class AutoSampler(BaseSampler):
         self._rate_quantiles = rate_quantiles
         self._failed_counts = failed_counts
         self._learning_rate = learning_rate
-        self._several_seed = seed
-
-    @cached_property
-    def _several(self) -> TPESampler:
-        """For several objectives. Made when there are: it costs as much as a twentieth of an ask."""
-        return TPESampler(seed=self._several_seed)
+        self._several = TPESampler(seed=seed)
 
     def reseed_rng(self) -> None:
         self._seed = _draw_seed()

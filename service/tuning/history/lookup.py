@@ -14,7 +14,7 @@ from typing import Any
 from lrtune.service.rates.checks import Refused
 from lrtune.service.rates.scaling import scale
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.sql.past_rates import PastRate, read_past
+from lrtune.service.storage.sql.reading.past_rates import PastRate, read_past
 from lrtune.service.tuning.history.recording import ENOUGH_TRIALS, plain_name, whole_number
 from lrtune.service.tuning.state.rate_prior import RatePrior
 from lrtune.service.wire.learning_rates import main_learning_rate

@@ -12,7 +12,7 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.sql.past_rates import PastRate, studies_without
+from lrtune.service.storage.sql.reading.past_rates import PastRate, studies_without
 from lrtune.service.tuning.fidelity.ladder import conclude, next_step, snapshot_for_ladder
 from lrtune.service.tuning.fidelity.short_trainings import is_ladder, ladder_of
 from lrtune.service.tuning.history.plateau import NEAR_BEST

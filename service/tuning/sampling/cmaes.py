@@ -115,7 +115,7 @@ class _Run:
 
     def _begin(self) -> None:
         bounds = self._transform.bounds
-        self._optimizer = importlib.import_module("cmaes").CMA(  # Late: with it comes scipy.stats, a second to import.
+        self._optimizer = importlib.import_module("cmaes").CMA(  # Late: samplers.make_ready.
             mean=bounds.mean(axis=1),
             sigma=max(1 / 6 if self._sigma is None else self._sigma, 1e-10),
             bounds=bounds,

@@ -7,7 +7,6 @@ it in `build_sampler`; refuse in `check_sampler` the search spaces that it canno
 
 import importlib
 import importlib.util
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -108,18 +107,21 @@ def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.Ba
 
 def is_ready(spec: StudySpec) -> bool:
     """Whether what the study's sampler imports late has been imported."""
-    return not isinstance(spec.sampler, methods.GpSampler) or _gp_imported.is_set()
+    return _imported.issuperset(_IMPORTED_LATE.get(type(spec.sampler), ()))
 
 
 def make_ready(spec: StudySpec) -> None:
-    """Import it, which takes seconds the first time."""
-    if not is_ready(spec):
-        importlib.import_module("torch")
-        importlib.import_module("optuna._gp.gp")
-        _gp_imported.set()
+    """Import it, which may take seconds the first time."""
+    for name in _IMPORTED_LATE.get(type(spec.sampler), ()):
+        importlib.import_module(name)
+        _imported.add(name)
 
 
-_gp_imported = threading.Event()
+_IMPORTED_LATE: dict[type, tuple[str, ...]] = {
+    methods.GpSampler: ("torch", "optuna._gp.gp"),
+    methods.CmaesSampler: ("cmaes",),  # With it comes scipy.stats, as long to import as a fifth of the service.
+}
+_imported: set[str] = set()
 
 
 class _QmcSampler(optuna.QMCSampler):

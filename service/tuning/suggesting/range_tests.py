@@ -13,7 +13,7 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema.attributes import RANGE_TEST_ATTR
-from lrtune.service.storage.sql.range_tests import read_curve
+from lrtune.service.storage.sql.reading.range_tests import read_curve
 from lrtune.service.tuning.errors import InvalidField, RangeTestNotFound, RequestIdTaken
 from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.suggesting.range_test_prior import optimizer_tested, prior

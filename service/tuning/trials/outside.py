@@ -14,8 +14,8 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import MAX_REQUEST_IDS, StudyMirror, TrialMirror, Work
 from lrtune.service.storage.schema.attributes import FIXED_ATTR, REQUEST_ATTR
-from lrtune.service.storage.sql.rows import curve_rows
-from lrtune.service.storage.sql.statements import Row
+from lrtune.service.storage.sql.writing.rows import curve_rows
+from lrtune.service.storage.sql.writing.statements import Row
 from lrtune.service.tuning.errors import BudgetSpent, RequestIdTaken
 from lrtune.service.tuning.state.budget import spent
 from lrtune.service.tuning.state.distributions import study_distributions

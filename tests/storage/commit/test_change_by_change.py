@@ -12,8 +12,8 @@ from lrtune.service.storage.commit.locked_studies import LockedStudies
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import NotStorable, StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.storage.sql.past_rates import PastRate, read_past
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.reading.past_rates import PastRate, read_past
+from lrtune.service.storage.sql.writing.statements import Op
 from tests.faults.conftest import until
 from tests.support.clock import Clock
 from tests.support.engines import add_trial, new_study, running_trial

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StorageUnavailable
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.writing.statements import Op
 from tests.support.engines import new_study, running_trial
 
 

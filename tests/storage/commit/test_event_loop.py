@@ -14,7 +14,7 @@ from lrtune.service.storage.database import postgres_transaction
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import NotStorable, StorageUnavailable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.sql.statements import Row
+from lrtune.service.storage.sql.writing.statements import Row
 from tests.support.engines import add_trial, new_study
 
 

@@ -20,7 +20,7 @@ from lrtune.service.storage.errors import (
     WriterBusy,
 )
 from lrtune.service.storage.maintenance.upgrade import check_can_open
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.writing.statements import Op
 from tests.faults.conftest import until
 from tests.support.engines import add_trial, new_study
 

@@ -17,7 +17,7 @@ from lrtune.service.storage.maintenance.check import check
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.sql.deleted import remove_some
-from lrtune.service.storage.sql.statements import Op
+from lrtune.service.storage.sql.writing.statements import Op
 from lrtune.service.tuning.errors import StudyNotFound
 from lrtune.service.wire.studies import NewStudy, StudySpec
 from lrtune.service.wire.trials import Ask

@@ -138,4 +138,4 @@ def left_out(process: gp.Process, shown: Floats) -> Floats:
 
 
 def _apart(points: Floats, known: Floats) -> Bools:
-    return np.asarray(gp.nearest(points, known) > _APART**2 * points.shape[1])
+    return np.asarray(gp.squared_distances(points, known).min(axis=1) > _APART**2 * points.shape[1])

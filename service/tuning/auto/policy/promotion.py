@@ -45,7 +45,7 @@ def decide(
     promises most goes on then; in many parameters that one or a new one, whichever promises more, trains to its end.
     Without `fresh` no new one may be begun: one that comes back says that no paused one earned more steps; with
     `insists` the best of them goes on.
-    Costs what an ask costs, some 15 ms.
+    Costs what an ask costs, some 20 ms.
     """
     few = space.columns == 1
     probes = _probes_few(max_trials) if few else _PROBES_MANY

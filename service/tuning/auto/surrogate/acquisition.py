@@ -154,7 +154,7 @@ def _apart(points: Floats, evidence: Evidence) -> Bools:
         least = np.where(evidence.pending, _LEAST_FROM_PENDING, 0.5 / (_GRID - 1))
         return np.asarray((away > least).all(axis=1))
     least_distance = _LEAST_DISTANCE * float(np.sqrt(d)) * min(1.0, _FEW / max(len(known), 1))
-    return np.asarray(gp.nearest(points, known) > least_distance**2)
+    return np.asarray(gp.squared_distances(points, known).min(axis=1) > least_distance**2)
 
 
 def _log_prior(rates: Floats, quantiles: Floats) -> Floats:

@@ -14,7 +14,7 @@ mistake in a script, no point is preferred to any other.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import lapack
+from scipy.linalg import cho_factor, cho_solve
 from scipy.special import expit, log_expit
 
 from lrtune.service.tuning.auto.evidence import Bools, Floats
@@ -85,15 +85,11 @@ def _most_probable(features: Floats, through: Bools, precision: Floats, start: F
     weights = start
     for _ in range(_NEWTON_STEPS):
         probability = expit(features @ weights)
-        hessian = (features.T * (probability * (1.0 - probability))) @ features
-        hessian.flat[:: len(weights) + 1] += precision
-        slope = features.T @ (through - probability) - precision * weights
-        factor, step, failed = lapack.dposv(hessian, slope, lower=1)
-        if failed:
-            raise np.linalg.LinAlgError(f"the leading minor of order {failed} is not positive definite")
+        hessian = (features.T * (probability * (1.0 - probability))) @ features + np.diag(precision)
+        factor = cho_factor(hessian, lower=True, check_finite=False)
+        step = cho_solve(factor, features.T @ (through - probability) - precision * weights, check_finite=False)
         weights = weights + step * min(1.0, _LARGEST_STEP / max(float(np.abs(features @ step).max()), 1e-12))
-    inverse, _ = lapack.dpotri(factor, lower=1)
-    return weights, np.diag(inverse)
+    return weights, np.diag(cho_solve(factor, np.eye(len(weights)), check_finite=False))
 
 
 def _believed(odds: Floats, through: Bools, weights: float) -> float:

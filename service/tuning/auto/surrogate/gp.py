@@ -4,7 +4,6 @@ Rasmussen and Williams 2006, chapters 4 and 5. The mean is constant (generalised
 integrated out, length-scales and noise have log-normal priors.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,6 @@ _NOISE_LOG = np.log(1e-3)
 _NOISE_SD = 1.5
 _LENGTH_SD = 1.0
 _BOUNDS_SDS = 3.5
-_BLOCK = 128
 _MOST_FITTED = 50
 """The length-scales are fitted to so many points: the best and an even pick of the others. Predictions use all."""
 
@@ -37,13 +35,11 @@ class Process:
 
     def predict(self, x: Floats) -> tuple[Floats, Floats]:
         """Mean and standard deviation of the noiseless value at `x` (m, d), each (m,)."""
-        mean, explained = np.empty(len(x)), np.empty(len(x))
-        for some in _blocks(len(x)):
-            k = _correlation(_distances(self.x, x[some], self.theta))
-            mean[some] = self.mean + self.weights @ k
-            half = solve_triangular(self.factor, k, lower=True, check_finite=False)
-            explained[some] = np.einsum("nm,nm->m", half, half)
-        return mean, np.sqrt(np.maximum(1.0 - explained, 1e-10) * self.amplitude)
+        k = _correlation(_distances(self.x, x, self.theta))
+        mean = self.mean + self.weights @ k
+        half = solve_triangular(self.factor, k, lower=True, check_finite=False)
+        variance = np.maximum(1.0 - np.einsum("nm,nm->m", half, half), 1e-10) * self.amplitude
+        return mean, np.sqrt(variance)
 
     def covariance(self, x: Floats) -> tuple[Floats, Floats]:
         """Mean (m,) and covariance (m, m) of the noiseless values at `x` (m, d)."""
@@ -145,41 +141,19 @@ def _solve(theta: Floats, squares: Floats, y: Floats, noise: Floats) -> tuple[Fl
     return factor, weights, mean, amplitude
 
 
-def nearest(points: Floats, known: Floats) -> Floats:
-    """The squared distance of each of the points (m, d) from the nearest of those `known` (n, d), shape (m,)."""
-    found = np.empty(len(points))
-    for some in _blocks(len(points)):
-        found[some] = squared_distances(points[some], known).min(axis=1, initial=np.inf)
-    return found
-
-
-def _blocks(count: int) -> Iterator[slice]:
-    """Of so many points: what is worked out for a block of them stays in the processor's cache, at a third of the
-    time."""
-    return (slice(first, first + _BLOCK) for first in range(0, count, _BLOCK))
-
-
 def squared_distances(a: Floats, b: Floats) -> Floats:
     """Of points (n, d) from points (m, d), shape (n, m), by the expanded square: a little below 0 where they agree."""
-    found: Floats = a @ (-2 * b.T)
-    found += (a**2).sum(axis=1)[:, None]
-    found += (b**2).sum(axis=1)
+    found: Floats = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return found
 
 
 def _distances(a: Floats, b: Floats, theta: Floats) -> Floats:
     """Scaled distances (n, m)."""
     inverse = np.exp(-theta[:-1])
-    found = squared_distances(a * inverse, b * inverse)
-    np.maximum(found, 0.0, out=found)
-    return np.sqrt(found, out=found)
+    root: Floats = np.sqrt(np.maximum(squared_distances(a * inverse, b * inverse), 0.0))
+    return root
 
 
 def _correlation(r: Floats) -> Floats:
-    scaled = _SQRT5 * r
-    k: Floats = scaled**2
-    k /= 3
-    k += scaled
-    k += 1
-    k *= np.exp(-scaled)
+    k: Floats = (1 + _SQRT5 * r + (5 / 3) * r**2) * np.exp(-_SQRT5 * r)
     return k

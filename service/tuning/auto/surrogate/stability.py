@@ -10,7 +10,6 @@ depend on one categorical parameter (the optimizer, say): which one, if any, the
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -96,43 +95,34 @@ def learn(places: Floats, diverged: Bools, categories: Mapping[Any, Sequence[Has
     parameters had in each of them, of n values."""
     if not diverged.any():
         return Stability({None: _UNKNOWN}, None)
-    orders = {name: _order(values) for name, values in categories.items()}
-    groupings = [np.zeros(len(places), dtype=np.int64)]
-    groupings += [np.array([order[one] for one in categories[name]], dtype=np.int64) for name, order in orders.items()]
-    (pooled,), *split = _fit(places, diverged, groupings)
+    (pooled,) = _fit(places, diverged, np.zeros(len(places), dtype=np.int64), 1)
     best = Stability({None: pooled}, None)
     evidence = pooled.log_evidence
-    for (name, order), boundaries in zip(orders.items(), split, strict=True):
+    for name, values in categories.items():
+        order = {value: group for group, value in enumerate(dict.fromkeys(values))}
+        groups = np.array([order[value] for value in values], dtype=np.int64)
+        boundaries = _fit(places, diverged, groups, len(order))
         gained = sum(boundary.log_evidence for boundary in boundaries) - _SPLIT_PENALTY
         if gained > evidence:
             evidence, best = gained, Stability(dict(zip(order, boundaries, strict=True)), name)
     return best
 
 
-def _order(values: Sequence[Hashable]) -> dict[Hashable, int]:
-    return {value: group for group, value in enumerate(dict.fromkeys(values))}
-
-
-def _fit(places: Floats, diverged: Bools, groupings: Sequence[Ints]) -> list[list[Boundary]]:
-    """For each way to group the runs, the group of each (n,), the posteriors of its groups; all are worked out at once.
-    A run counts for the two of `_PLACES` beside it."""
-    counts = [int(groups.max()) + 1 for groups in groupings]
-    firsts = np.cumsum([0, *counts])
-    groups = np.concatenate([one + first for one, first in zip(groupings, firsts, strict=False)])
-    share, below = np.modf(np.tile(np.clip(places, 0.0, 1.0), len(groupings)) * (len(_PLACES) - 1))
-    ended, at = np.tile(diverged, len(groupings)).astype(np.int64), below.astype(np.int64)
-    runs = np.zeros((int(firsts[-1]), 2, len(_PLACES) + 1))
-    np.add.at(runs, (groups, ended, at), 1.0 - share)
-    np.add.at(runs, (groups, ended, at + 1), share)
+def _fit(places: Floats, diverged: Bools, groups: Ints, count: int) -> list[Boundary]:
+    """The posterior of each of so many groups of runs. A run counts for the two of `_PLACES` beside it."""
+    share, below = np.modf(np.clip(places, 0.0, 1.0) * (len(_PLACES) - 1))
+    runs = np.zeros((count, 2, len(_PLACES) + 1))
+    at = below.astype(np.int64)
+    np.add.at(runs, (groups, diverged.astype(np.int64), at), 1.0 - share)
+    np.add.at(runs, (groups, diverged.astype(np.int64), at + 1), share)
     log_joint = runs[:, 0, :-1] @ _LOG_STABLE.T + runs[:, 1, :-1] @ _LOG_DIVERGED.T + _LOG_PRIOR
     peaks = log_joint.max(axis=1, keepdims=True)
     weights = np.exp(log_joint - peaks)
     log_evidence = peaks[:, 0] + np.log(weights.sum(axis=1))
     weights /= weights.sum(axis=1, keepdims=True)
     stable, sharp = weights @ _STABLE, weights @ _IS_SHARP
-    many = np.bincount(groups[ended == 1], minlength=len(runs))
-    found = [Boundary(stable[g], float(log_evidence[g]), int(many[g]), float(sharp[g])) for g in range(len(runs))]
-    return [found[first:end] for first, end in pairwise(firsts.tolist())]
+    many = np.bincount(groups[diverged], minlength=count)
+    return [Boundary(stable[g], float(log_evidence[g]), int(many[g]), float(sharp[g])) for g in range(count)]
 
 
 # Points of the cube

@@ -10,11 +10,11 @@ from lrtune.service.collector import loading
 from lrtune.service.storage.errors import StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema import optuna_tables, tables
-from lrtune.service.storage.sql import conflicts
 from lrtune.service.storage.sql.deleted import is_deleted
-from lrtune.service.storage.sql.range_tests import read_range_tests
-from lrtune.service.storage.sql.specs import read_spec, why_unreadable
-from lrtune.service.storage.sql.trials import read_trials
+from lrtune.service.storage.sql.reading.range_tests import read_range_tests
+from lrtune.service.storage.sql.reading.sequences import last_of_sequence
+from lrtune.service.storage.sql.reading.specs import read_spec, why_unreadable
+from lrtune.service.storage.sql.reading.trials import read_trials
 
 
 def study_names(connection: Connection) -> dict[int, str]:
@@ -29,8 +29,8 @@ def largest_ids(connection: Connection) -> tuple[int, int]:
     study = connection.execute(select(func.max(optuna_tables.studies.c.study_id))).scalar() or 0
     trial = connection.execute(select(func.max(optuna_tables.trials.c.trial_id))).scalar() or 0
     if connection.dialect.name == "postgresql":
-        study = max(study, conflicts.last_of_sequence(connection, "studies"))
-        trial = max(trial, conflicts.last_of_sequence(connection, "trials"))
+        study = max(study, last_of_sequence(connection, "studies"))
+        trial = max(trial, last_of_sequence(connection, "trials"))
     return study, trial
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lrtune.service.storage.sql import execution
-from lrtune.service.storage.sql.statements import Op, Statements
+from lrtune.service.storage.sql.writing.statements import Op, Statements
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])

@@ -13,10 +13,10 @@ from sqlalchemy import make_url
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.storage.sql.bulk import FEWEST_ROWS
 from lrtune.service.storage.sql.execution import Answer, Rows
-from lrtune.service.storage.sql.rows import report_row
-from lrtune.service.storage.sql.statements import Statements
+from lrtune.service.storage.sql.writing.bulk import FEWEST_ROWS
+from lrtune.service.storage.sql.writing.rows import report_row
+from lrtune.service.storage.sql.writing.statements import Statements
 from tests.support.engines import add_trial, new_study
 
 MANY = 3 * FEWEST_ROWS

@@ -9,8 +9,8 @@ from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.memory.trial import WORK_COLUMNS
 from lrtune.service.storage.schema import codecs
-from lrtune.service.storage.sql.past_rates import PastRate
-from lrtune.service.storage.sql.statements import Op, Row
+from lrtune.service.storage.sql.reading.past_rates import PastRate
+from lrtune.service.storage.sql.writing.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
 
 # Studies

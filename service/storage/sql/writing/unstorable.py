@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from lrtune.service.storage.sql.statements import Row
+from lrtune.service.storage.sql.writing.statements import Row
 
 _LARGEST = 2**63 - 1
 _LARGEST_OF_OPTUNA = 2**31 - 1

@@ -27,10 +27,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.schema.attributes import DELETED_ATTR
-from lrtune.service.storage.sql.bulk import FEWEST_ROWS, BulkUpsert
-from lrtune.service.storage.sql.conflicts import Check, ConflictChecks, ReservedIds
 from lrtune.service.storage.sql.deleted import OF_STUDY, OF_TRIALS
 from lrtune.service.storage.sql.execution import Execute, statement_text
+from lrtune.service.storage.sql.writing.bulk import FEWEST_ROWS, BulkUpsert
+from lrtune.service.storage.sql.writing.conflicts import Check, ConflictChecks, ReservedIds
 
 
 class Op(IntEnum):

@@ -13,8 +13,8 @@ from lrtune.service.storage.memory.study import Tally
 from lrtune.service.storage.memory.summary import StudySummary
 from lrtune.service.storage.schema import optuna_tables, tables
 from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR
-from lrtune.service.storage.sql.specs import read_spec
-from lrtune.service.storage.sql.studies import study_attrs
+from lrtune.service.storage.sql.reading.specs import read_spec
+from lrtune.service.storage.sql.reading.studies import study_attrs
 
 MOST = 500
 """Studies that are read at once."""

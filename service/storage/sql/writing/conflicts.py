@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any
 
 from optuna.trial import TrialState
-from sqlalchemy import Connection, bindparam, literal_column, select, text, update
+from sqlalchemy import Connection, bindparam, literal_column, select, update
 
 from lrtune.service.storage.schema import optuna_tables
 from lrtune.service.storage.sql.execution import Answer, Execute, statement_text
+from lrtune.service.storage.sql.reading.sequences import KEYS, last_of_sequence
 
 _MAX_OWNED = 20_000
 
@@ -50,7 +51,7 @@ class ReservedIds:
 
     def look(self, connection: Connection) -> None:
         """Find out where the sequences stand."""
-        self._position = {table: last_of_sequence(connection, table) for table in _KEYS}
+        self._position = {table: last_of_sequence(connection, table) for table in KEYS}
 
     def forget(self) -> None:
         """A transaction failed: whether it drew from the sequences is not known."""
@@ -79,22 +80,14 @@ class ReservedIds:
         yield note
 
 
-def last_of_sequence(connection: Connection, table: str) -> int:
-    """The latest id that a table's sequence gave out, whether or not it was used."""
-    value, is_called = connection.execute(_LAST[table]).one()
-    return int(value) if is_called else 0
-
-
-_KEYS = {"studies": "study_id", "trials": "trial_id"}
 _DRAW = {
     table: f"""
 WITH drawn AS MATERIALIZED (SELECT nextval('{table}_{key}_seq') AS id FROM generate_series(1, %(steps)s::integer)),
 proof AS (
     SELECT 1 / (count(*) FILTER (WHERE id = ANY(%(chosen)s::bigint[])) = %(count)s::bigint)::integer AS held FROM drawn)
 SELECT id FROM drawn, proof WHERE held = 1"""
-    for table, key in _KEYS.items()
+    for table, key in KEYS.items()
 }
-_LAST = {table: text(f"SELECT last_value, is_called FROM {table}_{key}_seq") for table, key in _KEYS.items()}
 
 # study_id + 0: not by the index on study_id, which leads through all trials of the study and which PostgreSQL takes for
 # the shorter way as long as it has not analysed a table that grows.
