@@ -50,10 +50,12 @@ FROM base AS service
 COPY --from=build-service /opt/lrtune /opt/lrtune
 USER 10001:10001
 WORKDIR /data
+# Others reach it, so it wants a token and does not start without one: name a file with an admin's, mounted as a secret,
+# by LRTUNE_ADMIN_TOKEN_FILE; docker-compose.yml shows how. LRTUNE_INSECURE=true serves everybody.
 # It answers to IP addresses; names that it is to be called by are given from outside: LRTUNE_ALLOWED_HOSTS. Its dashboard
 # is read-only unless LRTUNE_DASHBOARD_WRITES is true.
 ENV LRTUNE_HOST=0.0.0.0 LRTUNE_PORT=8080 LRTUNE_STORAGE=sqlite:////data/lrtune.db
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['LRTUNE_PORT']), timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
+    CMD ["python", "-c", "import http.client as h, os, ssl, sys; at = ('127.0.0.1', int(os.environ['LRTUNE_PORT'])); c = h.HTTPSConnection(*at, timeout=4, context=ssl._create_unverified_context()) if os.environ.get('LRTUNE_CERTIFICATE') else h.HTTPConnection(*at, timeout=4); c.request('GET', '/healthz'); sys.exit(c.getresponse().status != 200)"]
 CMD ["lrtune", "serve"]

@@ -11,6 +11,7 @@ INSTALLED := $(VENV)/.installed
 
 # Tests run in this many processes, two more than two cores since many of them wait for programs they started. Those of one
 # file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last.
+# Browsers come last: each takes a core for itself, and other tests wait for programs that would starve beside it.
 # ARGS goes to the command: make test ARGS="-k leases", make serve ARGS="--port 9000".
 WORKERS ?= 4
 ARGS ?=
@@ -24,7 +25,9 @@ demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in
 
 test: lint ## lint, then run every test
 	@echo "pytest, $(WORKERS) processes"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS) || [ $$? -eq 5 ]
+	@echo "pytest, the pages in a browser"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(or $(ARGS),tests/browser tests/benchmarks/pages) || [ $$? -eq 5 ]
 
 bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

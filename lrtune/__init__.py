@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lrtune.service.wire.events import StudyChange, StudyGone
     from lrtune.service.wire.range_tests import KeptRangeTestWithCurve
     from lrtune.service.wire.replays import Replay
     from lrtune.service.wire.responses import LearningRateResponse
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
     from lrtune.service.wire.trials import Checkpoint, Problem, Report, Trial, TrialWithCurve, Verdict
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.leased_trial import LeasedTrial
+    from lrtune.trainers.client.pictures.schedules import plot_schedule, schedule_picture
     from lrtune.trainers.client.study import StudyHandle
     from lrtune.trainers.errors import (
         InvalidReport,
         LeaseLost,
         LrtuneError,
+        LrtuneWarning,
         NotFound,
         NothingReported,
         ServiceError,
         ServiceUnreachable,
+        StudyHalted,
         TaskError,
         TaskKeepsFailing,
         TokenRefused,
@@ -55,6 +59,7 @@ if TYPE_CHECKING:
     from lrtune.trainers.worker.loop import run
 
 _NAMES = {
+    "lrtune.service.wire.events": ("StudyChange", "StudyGone"),
     "lrtune.service.wire.range_tests": ("KeptRangeTestWithCurve",),
     "lrtune.service.wire.replays": ("Replay",),
     "lrtune.service.wire.responses": ("LearningRateResponse",),
@@ -64,11 +69,12 @@ _NAMES = {
     "lrtune.service.wire.trials": ("Checkpoint", "Problem", "Report", "Trial", "TrialWithCurve", "Verdict"),
     "lrtune.trainers.client.client": ("Client",),
     "lrtune.trainers.client.leased_trial": ("LeasedTrial",),
+    "lrtune.trainers.client.pictures.schedules": ("plot_schedule", "schedule_picture"),
     "lrtune.trainers.client.study": ("StudyHandle",),
     "lrtune.trainers.errors": (
         *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ServiceError"),
-        *("ServiceUnreachable", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError", "TrialNotOpen"),
-        *("TrialPaused", "TrialStopped"),
+        *("ServiceUnreachable", "StudyHalted", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError"),
+        *("TrialNotOpen", "TrialPaused", "TrialStopped", "LrtuneWarning"),
     ),
     "lrtune.trainers.optimizers.build": ("build_optimizer",),
     "lrtune.trainers.optimizers.clipping": ("Clipper",),
@@ -96,6 +102,7 @@ __all__ = [
     "LeaseLost",
     "LeasedTrial",
     "LrtuneError",
+    "LrtuneWarning",
     "NotFound",
     "NothingReported",
     "Problem",
@@ -108,6 +115,9 @@ __all__ = [
     "ServiceError",
     "ServiceUnreachable",
     "Study",
+    "StudyChange",
+    "StudyGone",
+    "StudyHalted",
     "StudyHandle",
     "StudySpec",
     "StudyStatus",
@@ -125,8 +135,10 @@ __all__ = [
     "build_optimizer",
     "fit",
     "parameter_groups",
+    "plot_schedule",
     "range_test",
     "run",
+    "schedule_picture",
     "task",
 ]
 

@@ -11,8 +11,14 @@ from importlib.metadata import PackageNotFoundError, version
 import optuna
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from starlette.types import ASGIApp
 
+from lrtune.service.access.audit.retention import Retention
+from lrtune.service.access.files.scraping import ScrapingSecret
+from lrtune.service.access.files.tokens import keep_ensuring, wanted_tokens
+from lrtune.service.access.limits import Limiter
 from lrtune.service.api import (
+    events,
     health,
     range_tests,
     replays,
@@ -21,19 +27,29 @@ from lrtune.service.api import (
     schedules,
     status,
     studies,
+    study_health,
     suggestions,
     trials,
 )
+from lrtune.service.api.access import audit, tokens
 from lrtune.service.api.container import Container
-from lrtune.service.api.http import problems
+from lrtune.service.api.http import openapi, problems
 from lrtune.service.api.http.bodies import BodyReader
 from lrtune.service.api.metrics import Metrics, RequestMetrics
+from lrtune.service.api.middleware.access import AccessCheck
 from lrtune.service.api.middleware.fast_lane import FastLane
+from lrtune.service.api.middleware.headers import SecurityHeaders
+from lrtune.service.api.middleware.heads import HeadOfPages
 from lrtune.service.api.middleware.hosts import AllowedHosts, HostCheck, is_loopback
+from lrtune.service.api.middleware.limiting import Limiting
 from lrtune.service.api.middleware.limits import BodyLimit
+from lrtune.service.api.middleware.proxies import Forwarded, WithoutPrefix, WithPrefix
 from lrtune.service.api.optuna import dashboard
 from lrtune.service.api.optuna.proxy import optuna_served
+from lrtune.service.api.optuna.shown import ShownStorage
+from lrtune.service.connections.certificates import Certificates
 from lrtune.service.environment import unknown_variables
+from lrtune.service.limit_settings import service_limits
 from lrtune.service.settings import Settings
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
@@ -41,21 +57,37 @@ from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.sweeper import Sweeper
-from lrtune.service.wire.trials import Problem
+from lrtune.service.web import assets
+from lrtune.service.web.errors import error_page, is_page
+from lrtune.service.web.pages import read_templates
+from lrtune.service.web.refused import refused_page
+from lrtune.service.web.routers import ROUTERS
 
 _log = logging.getLogger(__name__)
 
+_TOKEN_FILES_SECONDS = 2.0
+"""Whoever has the secret in a file may come as soon as the service listens, unless it stands by or waits."""
 
-def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None = None) -> FastAPI:
+
+def create_app(
+    settings: Settings,
+    *,
+    on_deposed: Callable[[str], None] | None = None,
+    certificates: Certificates | None = None,
+    always_asks: bool = False,
+) -> FastAPI:
     """The service for `settings`. Its storage is opened when it starts, and closed when it ends.
 
-    `on_deposed` is told, from another thread, when another process has become the writer in place of this one.
-    Raises StorageUrlInvalid where the storage URL cannot be right.
+    `on_deposed` is told, from another thread, when another process has become the writer in place of this one. With
+    `certificates`, Optuna's port is served by TLS. A service that `always_asks` wants a token though there is none.
+    Raises StorageUrlInvalid where the storage URL cannot be right, TokenFileInvalid where a file with a token is not.
     """
+    wanted = wanted_tokens(settings.admin_token_file, settings.worker_token_file)
     database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
     engine = Engine(database, on_deposed=on_deposed)
     metrics = Metrics()
     bodies = BodyReader()
+    gate = Limiter(service_limits(settings, settings.max_connections), on_wrong=metrics.token_refused)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,23 +97,41 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
             _log.warning(told)
         engine.start()
         with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
-            parts = app.state.container = Container.over(engine, drawers, metrics)
+            parts = app.state.container = Container.over(engine, drawers, metrics, gate)
             rounds = Sweeper(engine, parts.trials, on_expired=metrics.leases_expired.inc)
             sweeper = asyncio.create_task(rounds.run(), name="lrtune-sweeper")
+            reading = asyncio.create_task(asyncio.to_thread(read_templates), name="lrtune-templates")
+            retention = asyncio.create_task(Retention(engine, settings.audit_days).run(), name="lrtune-audit")
+            parts.access.registry.always_asks = always_asks
+            keeper: asyncio.Task[None] | None = None
+            ensuring: asyncio.Task[None] | None = None
             try:
                 with contextlib.suppress(StorageError):
                     await asyncio.to_thread(engine.wait_started)
+                await parts.access.keeper.try_to_look()
+                if wanted:
+                    ensuring = asyncio.create_task(
+                        keep_ensuring(engine, parts.access, wanted), name="lrtune-token-files"
+                    )
+                    await asyncio.wait([ensuring], timeout=_TOKEN_FILES_SECONDS)
+                keeper = asyncio.create_task(parts.access.keeper.run(), name="lrtune-tokens")
                 proxy = optuna_served(
-                    OptunaStorage(engine), settings.host, settings.optuna_port, max_bytes=settings.max_body_bytes
+                    ShownStorage(engine),
+                    settings.host,
+                    settings.optuna_port,
+                    max_bytes=settings.max_body_bytes,
+                    certificates=certificates,
+                    registry=parts.access.registry,
+                    gate=gate,
                 )
                 async with proxy as address:
                     app.state.optuna_address = address
                     yield
             finally:
                 parts.watchers.close()
-                sweeper.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await sweeper
+                gate.close()
+                await _ended(sweeper, ensuring, keeper, retention, reading)
+                parts.access.close()
                 engine.committer.detach()
                 await asyncio.to_thread(engine.close)
                 bodies.close()
@@ -95,12 +145,33 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         responses=problems.DOCUMENTED,
     )
     app.state.metrics, app.state.version, app.state.bodies = metrics, app.version, bodies
-    for noun in (studies, status, suggestions, range_tests, response, scaling, schedules, trials, replays, health):
+    app.state.insecure = settings.insecure
+    for noun in (
+        studies,
+        status,
+        events,
+        study_health,
+        suggestions,
+        range_tests,
+        response,
+        scaling,
+        schedules,
+        trials,
+        replays,
+        tokens,
+        audit,
+        health,
+    ):
         app.include_router(noun.router)
+    for router in ROUTERS:
+        app.include_router(router)
+    assets.mount(app)
     if settings.dashboard:
         dashboard.mount(app, OptunaStorage(engine), writes=settings.dashboard_writes or is_loopback(settings.host))
-    problems.install(app)
-    _document_problems(app)
+    problems.install(app, error_page)
+    openapi.complete(app)
+    if settings.root_path:
+        app.add_middleware(WithPrefix, prefix=settings.root_path)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestMetrics, metrics=metrics)
     app.add_middleware(
@@ -110,20 +181,52 @@ def create_app(settings: Settings, *, on_deposed: Callable[[str], None] | None =
         metrics=metrics,
         max_bytes=settings.max_body_bytes,
     )
+    app.add_middleware(Limiting, gate=gate, metrics=metrics)
+    app.add_middleware(
+        AccessCheck,
+        access=lambda: app.state.container.access,
+        scraping=_scraping_secret(settings),
+        gate=gate,
+        metrics=metrics,
+        refused_page=refused_page,
+    )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
+    app.add_middleware(HeadOfPages, is_page=is_page)
+    _go_before_all(app, settings)
     return app
 
 
-def _document_problems(app: FastAPI) -> None:
-    """Put the problem schema, which no endpoint returns by itself, into the OpenAPI page."""
-    plain = app.openapi
+def _scraping_secret(settings: Settings) -> ScrapingSecret:
+    """By which Prometheus comes in."""
+    given = settings.metrics_token
+    return ScrapingSecret(None if given is None else given.get_secret_value(), settings.metrics_token_file)
 
-    def with_problem() -> dict[str, object]:
-        page = plain()
-        page["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
-        return page
 
-    app.openapi = with_problem  # type: ignore[method-assign]
+async def _ended(*tasks: asyncio.Task[None] | None) -> None:
+    """Cancel tasks, and wait for their end. What one died of is told, and keeps nothing from being closed."""
+    for task in tasks:
+        if task is None:
+            continue
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        except Exception:
+            _log.exception("%s had failed", task.get_name())
+
+
+def _go_before_all(app: FastAPI, settings: Settings) -> None:
+    """Put before the app what every request and every answer passes, those to errors that nobody foresaw as well."""
+    plain = app.build_middleware_stack
+
+    def whole() -> ASGIApp:
+        stack: ASGIApp = SecurityHeaders(plain())
+        if settings.root_path:
+            stack = WithoutPrefix(stack, settings.root_path)
+        return Forwarded(stack, settings.proxies) if settings.proxies else stack
+
+    app.build_middleware_stack = whole  # type: ignore[method-assign]
 
 
 def _version() -> str:

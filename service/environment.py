@@ -8,6 +8,7 @@ from lrtune.service.settings import PREFIX, Settings
 OTHERS = frozenset(
     PREFIX + name
     for name in (
+        "CA_FILE",
         "CHECKPOINTS",
         "CONCURRENCY",
         "FOLDS",
@@ -15,9 +16,11 @@ OTHERS = frozenset(
         "PUBLISH",
         "RETRY_SECONDS",
         "SERVER",
+        "SHOWN_BY_OWNER",
         "STUDY",
         "TASK",
         "TOKEN",
+        "TOKEN_FILE",
         "WAIT_SECONDS",
         "WORKER",
     )

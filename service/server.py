@@ -2,10 +2,10 @@
 
 import asyncio
 import contextlib
-import errno
 import logging
 import signal
 import socket
+import ssl
 import sys
 import time
 from collections.abc import Iterator
@@ -18,8 +18,11 @@ from lrtune.service import log_lines
 from lrtune.service.app import create_app
 from lrtune.service.collector import Collector
 from lrtune.service.connections import descriptors
+from lrtune.service.connections.certificates import Certificates
+from lrtune.service.connections.pairs import CertificateUnusable
 from lrtune.service.connections.refusals import SHUTTING_DOWN
 from lrtune.service.connections.registry import Connections, HttpLimits
+from lrtune.service.listening import CannotServe, always_asks, checked, listen, warnings
 from lrtune.service.settings import Settings
 from lrtune.service.storage.maintenance.upgrade import check_can_open
 from lrtune.service.uvicorn_options import uvicorn_options
@@ -32,18 +35,12 @@ may keep it for as long as it runs: each time it lets go for a moment, in numpy 
 
 _DRAIN_SECONDS = 10
 _DEPOSED_DRAIN_SECONDS = 1
+_TLS_END_SECONDS = 2
+"""How long one who is told that a connection ends may take to say so, too."""
 _OTHER_DESCRIPTORS = 128
 """Kept for the database, files and Optuna's connections."""
 _FEWEST_CONNECTIONS = 16
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
-
-
-class CannotServe(Exception):
-    """Why the service does not start, or does not go on; `exit_code` is the process's."""
-
-    def __init__(self, reason: str, exit_code: int = 1) -> None:
-        super().__init__(reason)
-        self.exit_code = exit_code
 
 
 def run(settings: Settings) -> None:
@@ -55,20 +52,41 @@ def run(settings: Settings) -> None:
     if settings.log_level not in log_lines.LEVELS:
         raise CannotServe(f"log level {settings.log_level!r}: use one of {', '.join(log_lines.LEVELS)}", 2)
     check_can_open(settings.storage)
-    app = create_app(settings, on_deposed=lambda reason: server.end_deposed(reason))
-    bound = _bind(settings.host, settings.port)
+    asked, settings = settings, checked(settings)
+    certificates = _certificates(settings)
+    app = create_app(
+        settings,
+        on_deposed=lambda reason: server.end_deposed(reason),
+        certificates=certificates,
+        always_asks=always_asks(settings),
+    )
+    bound = listen(settings.host, settings.port)
     if settings.optuna_port:
-        _bind(settings.host, settings.optuna_port, option="--optuna-port").close()
+        listen(settings.host, settings.optuna_port, option="--optuna-port").close()
     log_lines.configure(settings.log_level)
-    server = _Server(app, _connections(settings, app))
+    server = _Server(app, _connections(settings, app), certificates)
+    server.warnings += warnings(asked, settings.insecure)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    server.address = f"http://{shown}:{port}"
+    server.address = f"{'https' if certificates else 'http'}://{shown}:{port}"
     sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.closing(bound):
         server.run(sockets=[bound])
     if server.deposed:
         raise CannotServe(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    if settings.certificate is None:
+        if settings.key is not None:
+            raise CannotServe(
+                "--key (LRTUNE_KEY) is of no use without --certificate (LRTUNE_CERTIFICATE): give both", 2
+            )
+        return None
+    try:
+        return Certificates(settings.certificate, settings.key)
+    except CertificateUnusable as error:
+        raise CannotServe(str(error), 2) from error
 
 
 def _connections(settings: Settings, app: FastAPI) -> Connections:
@@ -119,12 +137,15 @@ class _Server(uvicorn.Server):
     address = ""
     deposed = ""
 
-    def __init__(self, app: FastAPI, connections: Connections) -> None:
+    def __init__(self, app: FastAPI, connections: Connections, certificates: Certificates | None) -> None:
         options = uvicorn_options(connections)
         super().__init__(
             uvicorn.Config(_UntilCancelled(app), timeout_graceful_shutdown=_DRAIN_SECONDS, **options),
         )
         self._state = app.state
+        self._certificates = certificates
+        self._renewal: asyncio.Task[None] | None = None
+        self.warnings = [] if certificates is None else certificates.concerns()
         self._connections = connections
         self._collector = Collector(app.state.metrics.collected)
 
@@ -135,10 +156,13 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        loop = asyncio.get_running_loop()
+        await super().startup(sockets if self._certificates is None else [])
         if not self.started:
             return
-        loop = asyncio.get_running_loop()
+        if self._certificates is not None:
+            self.servers += [await self._listen(loop, one, self._certificates.context) for one in sockets or []]
+            self._renewal = loop.create_task(self._certificates.keep_looking(), name="lrtune-certificates")
         self._collector.start(loop)
         self._connections.start(loop)
         optuna_address = getattr(self._state, "optuna_address", None)
@@ -146,14 +170,35 @@ class _Server(uvicorn.Server):
         print(f"lrtune serving on {self.address}", flush=True)
         if optuna_address is not None:
             print(f"lrtune serving Optuna's gRPC protocol on {optuna_address}", flush=True)
+        for warning in self.warnings:
+            _log.warning(warning)
+            print(f"lrtune: {warning}", flush=True)
+
+    async def _listen(
+        self, loop: asyncio.AbstractEventLoop, one: socket.socket, context: ssl.SSLContext
+    ) -> asyncio.Server:
+        """uvicorn does not say how long a handshake may take, and that is a minute then."""
+        return await loop.create_server(
+            lambda: self.config.http_protocol_class(  # type: ignore[call-arg]
+                config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
+            ),
+            sock=one,
+            ssl=context,
+            ssl_handshake_timeout=self._connections.limits.head_seconds,
+            ssl_shutdown_timeout=_TLS_END_SECONDS,
+            backlog=self.config.backlog,
+        )
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         begun = time.monotonic()
         _log.info("shutting down", extra={"why": self._why, "connections": len(self._connections)})
         self._connections.ending = True
         self._state.container.watchers.close()
+        self._state.container.gate.close()
         await super().shutdown(sockets)
         self._connections.stop()
+        if self._renewal is not None:
+            self._renewal.cancel()
         self._collector.stop()
         _log.info("ended", extra={"seconds": round(time.monotonic() - begun, 2)})
 
@@ -168,22 +213,3 @@ class _Server(uvicorn.Server):
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
-
-
-def _bind(host: str, port: int, *, option: str = "--port") -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        if error.errno == errno.EADDRINUSE:
-            raise CannotServe(
-                f"port {port} on {host} is in use: stop what listens there, or take another with {option}"
-            ) from error
-        raise CannotServe(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; check --host and {option}"
-        ) from error
-    bound.set_inheritable(False)
-    return bound

@@ -1,14 +1,20 @@
 """Settings of the service, read once, from the command line or `LRTUNE_*` environment variables."""
 
 import re
+from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from lrtune.service.access.files.scraping import checked, read_secret
+from lrtune.service.limit_settings import LimitSettings
 
 PREFIX = "LRTUNE_"
 MOST_SAMPLER_SECONDS = 8.0
 """An ask may wait for a thread and for its draw, so long each, after its turn: before a client gives up."""
+_PATH = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9\-._~]+)+", re.ASCII)
 _HOST = re.compile(r"\*|(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._\-]+)(:[0-9]{1,5})?")
 
 
@@ -22,7 +28,40 @@ def _read_hosts(given: Any) -> Any:
     return hosts
 
 
-class Settings(BaseSettings):
+def _read_proxies(given: Any) -> Any:
+    """Networks and addresses, separated by commas where they are one text."""
+    proxies = given.split(",") if isinstance(given, str) else given
+    proxies = tuple(proxy.strip() for proxy in proxies if proxy.strip())
+    for proxy in proxies:
+        try:
+            ip_network(proxy)
+        except ValueError:
+            raise ValueError(
+                f"{proxy!r} is no network: write the addresses of your proxies as 10.0.0.7 or 10.0.0.0/8, separated "
+                "by commas"
+            ) from None
+    return proxies
+
+
+def _read_path(given: Any) -> Any:
+    """A path without a slash at its end; empty where it is the root."""
+    path = given.strip().rstrip("/") if isinstance(given, str) else given
+    if isinstance(path, str) and path and not _PATH.fullmatch(path):
+        raise ValueError(f"{given!r} is no path: write it as /lrtune, of letters, digits and -._~")
+    return path
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    checked(secret.get_secret_value())
+    return secret
+
+
+def _check_secret_file(file: Path) -> Path:
+    read_secret(file)
+    return file
+
+
+class Settings(LimitSettings):
     """What a service instance is told. Every field is also an environment variable, `LRTUNE_` and its name."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
@@ -49,15 +88,36 @@ class Settings(BaseSettings):
     """A connection without a request is closed after so long."""
     log_level: str = "info"
     """debug, info, warning or error."""
-    dashboard: bool = True
-    """Whether to serve optuna-dashboard under /optuna/. It can change studies where the service listens on loopback."""
+    dashboard: bool = False
+    """Whether to serve optuna-dashboard under /optuna/, too. An admin for all studies changes them there. Without
+    tokens, whoever reaches it does, where the service listens on loopback."""
     dashboard_writes: bool = False
-    """Whether the dashboard can change studies beyond loopback, too: whoever reaches it may then."""
+    """Whether, without tokens, whoever reaches the dashboard changes studies beyond loopback, too."""
+    insecure: bool = False
+    """Whether to serve everybody where others reach the service and there is no token; else it does not start."""
+    admin_token_file: Path | None = None
+    """A file with the secret of a token that is to be there: an admin's, of all studies."""
+    worker_token_file: Path | None = None
+    """The same for workers: a token that leases and reports in all studies, and can do no more."""
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_hosts)] = ()
     """The names under which the service may be asked for, beside loopback names and the address that it listens on."""
+    root_path: Annotated[str, BeforeValidator(_read_path)] = ""
+    """The path under which a proxy shows the service, /lrtune say, whether it takes it off or not."""
+    proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_proxies)] = ()
+    """Proxies before the service, by address or network: they alone are believed whom they forward for."""
+    certificate: Path | None = None
+    """The certificate to serve https with, in PEM, the chain behind it. Read again when it changes."""
+    key: Path | None = None
+    """The certificate's private key, in PEM; where it is left out, it stands in the certificate's file."""
     optuna_port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     """The port to serve Optuna's gRPC proxy protocol on, on the same address; 0 takes a free one. Not served where
-    left out. Whoever reaches it may change studies."""
+    left out. Where there are tokens, it asks for them, too."""
+    metrics_token: Annotated[SecretStr, AfterValidator(_check_secret)] | None = None
+    """A secret that opens /metrics and nothing else, for Prometheus: where there are tokens, it needs none of them."""
+    metrics_token_file: Annotated[Path, AfterValidator(_check_secret_file)] | None = None
+    """The same from a file, which is read anew where it was changed."""
+    audit_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 365
+    """What was done to studies and tokens is kept so many days; 0: for ever."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
     """On PostgreSQL a standby takes over from a writer that was stopped or hangs, having heard nothing for so long."""
     drawers: Annotated[int, Field(ge=1, le=64)] = 2

@@ -16,5 +16,7 @@ def uvicorn_options(connections: Connections) -> dict[str, Any]:
         "lifespan": "on",
         "log_config": None,
         "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
         "backlog": 2048,
     }

@@ -132,10 +132,14 @@ class FakeService:
                 return httpx2.Response(200, json={"items": [STUDY], "next_cursor": None})
             case "GET", ["s", "status"]:
                 return httpx2.Response(200, json=STATUS)
+            case "GET", ["s", "trials"]:
+                return httpx2.Response(200, json={"items": [], "next_cursor": None})
             case "GET", ["s", "trials", number]:
                 return httpx2.Response(200, json={**TRIAL, "number": int(number), "curve": [], "diagnosis": DIAGNOSIS})
             case "GET", ["s", "response"]:
                 return httpx2.Response(200, json=RESPONSE)
+            case "GET", ["s", "range-tests"]:
+                return httpx2.Response(200, json={"items": [], "next_cursor": None})
             case "GET", ["s", "suggestion"]:
                 return httpx2.Response(200, json=SUGGESTION)
             case "POST", ["v1", "suggestions"]:
@@ -180,7 +184,10 @@ def listening(service: Callable[[httpx2.Request], httpx2.Response]) -> Iterator[
 
         def answer(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            response = service(httpx2.Request(self.command, f"http://service{self.path}", content=content))
+            sent = [(name, value) for name, value in self.headers.items() if name.lower() == "authorization"]
+            response = service(
+                httpx2.Request(self.command, f"http://service{self.path}", headers=sent, content=content)
+            )
             self.send_response(response.status_code)
             self.send_header("Content-Type", response.headers.get("Content-Type", "application/json"))
             self.send_header("Content-Length", str(len(response.content)))

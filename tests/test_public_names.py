@@ -11,14 +11,23 @@ import pytest
 import lrtune
 
 PUBLIC = {
-    *("Client", "LeasedTrial", "StudyHandle", "run", "task"),
+    *("Client", "LeasedTrial", "StudyHandle", "plot_schedule", "run", "schedule_picture", "task"),
     *("Clipper", "FitResult", "RangeTest", "ScheduledLR", "build_optimizer", "fit", "parameter_groups", "range_test"),
     *("CategoricalParameter", "Checkpoint", "FloatParameter", "IntParameter", "Schedule", "Study", "StudySpec"),
     *("StudyStatus", "Suggestion", "Trial", "TrialWithCurve"),
-    *("KeptRangeTestWithCurve", "LearningRateResponse", "Problem", "Replay", "Report", "Verdict"),
+    *(
+        "StudyChange",
+        "StudyGone",
+        "KeptRangeTestWithCurve",
+        "LearningRateResponse",
+        "Problem",
+        "Replay",
+        "Report",
+        "Verdict",
+    ),
     *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ScheduleError", "ServiceError"),
-    *("ServiceUnreachable", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError", "TrialNotOpen"),
-    *("TrialPaused", "TrialStopped"),
+    *("ServiceUnreachable", "StudyHalted", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError"),
+    *("TrialNotOpen", "TrialPaused", "TrialStopped", "LrtuneWarning"),
 }
 
 

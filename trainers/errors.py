@@ -15,7 +15,8 @@
     ├── TrialNotOpen            a leased trial was used outside its `with` block
     ├── TaskError               a task cannot be loaded
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
-    └── TaskKeepsFailing        the worker gave up
+    ├── TaskKeepsFailing        the worker gave up
+    └── StudyHalted             the service hands out no trial: the last ones all failed
 
 `Shutdown` is no LrtuneError, and no Exception: the process was told to end.
 
@@ -24,7 +25,9 @@
 
 import signal
 from collections.abc import Sequence
+from traceback import format_exception_only
 
+from lrtune.service.sentences.failures import error_line
 from lrtune.service.wire.trials import Problem, Verdict
 
 _OF_THE_BODY = (400, 413, 422)
@@ -32,6 +35,10 @@ _OF_THE_BODY = (400, 413, 422)
 
 class LrtuneError(Exception):
     """The root of everything this package raises on purpose."""
+
+
+class LrtuneWarning(UserWarning):
+    """What a script may want to mend, and is not stopped for."""
 
 
 class Shutdown(BaseException):
@@ -88,7 +95,11 @@ class NotFound(ServiceError):
 
 
 class TokenRefused(ServiceError):
-    """The token is missing, unknown, or does not reach this far."""
+    """The token is missing, unknown, expired or revoked (401), or does not reach this far (403)."""
+
+    def advise(self, advice: str) -> None:
+        """Adds what else there is to know of it."""
+        self.args = (f"{self}; {advice}",)
 
 
 class LeaseLost(ServiceError):
@@ -151,13 +162,16 @@ class TrainingError(LrtuneError, ValueError):
 
 
 class TaskKeepsFailing(LrtuneError):
-    """The task failed several times in a row; more trials would only be wasted."""
+    """The task failed several times in a row, or in all that it trained; more trials would only be wasted."""
 
     def __init__(self, failures: int, last: BaseException) -> None:
-        cause = " ".join(f"{type(last).__name__}: {last}".split())
-        super().__init__(
-            f"the task failed {failures} times in a row, the last time with {cause}: fix it and start again"
-        )
+        cause = error_line("".join(format_exception_only(last)))
+        often = f"{failures} times in a row, the last time with" if failures > 1 else "in the only trial it had, with"
+        super().__init__(f"the task failed {often} {cause}: fix it and start again")
+
+
+class StudyHalted(LrtuneError):
+    """The study hands out no trial until somebody has mended why its trials fail; the message is the service's."""
 
 
 def is_of_the_service(error: BaseException) -> bool:

@@ -6,14 +6,23 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from lrtune.service.access.access import Access
+from lrtune.service.access.limits import Limiter
+from lrtune.service.access.metered import MeteredStudies, MeteredTrials
+from lrtune.service.access.principal import STRANGER, Principal
 from lrtune.service.api.http.slices import Slices
+from lrtune.service.api.http.streams import Turns, encoded
 from lrtune.service.api.metrics import Metrics
+from lrtune.service.api.storage_look import StorageLook
 from lrtune.service.storage.engine.engine import Engine
+from lrtune.service.tuning.listing.listing import Listing
 from lrtune.service.tuning.state.watchers import Watchers
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.range_tests import RangeTests
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
+from lrtune.service.tuning.views.live.studies import StudiesEvents
+from lrtune.service.tuning.views.live.study import StudyEvents
 
 
 @dataclass(frozen=True)
@@ -21,29 +30,43 @@ class Container:
     """The parts of a running service."""
 
     engine: Engine
+    access: Access
+    gate: Limiter
     studies: Studies
     trials: Trials
     range_tests: RangeTests
     watchers: Watchers
     metrics: Metrics
     slices: Slices
+    look: StorageLook
+    listing: Listing
+    events: StudyEvents
+    all_events: StudiesEvents
+    turns: Turns
 
     @classmethod
-    def over(cls, engine: Engine, drawers: Drawers, metrics: Metrics) -> "Container":
+    def over(cls, engine: Engine, drawers: Drawers, metrics: Metrics, gate: Limiter) -> "Container":
         """Wire the parts together. Call it in the event loop that will serve."""
-        studies = Studies(engine)
+        studies = MeteredStudies(engine, gate)
         watchers = Watchers(asyncio.get_running_loop())
         engine.committer.attach(asyncio.get_running_loop())
         engine.committer.on_commit.append(watchers.notify)
         engine.committer.on_batch.append(metrics.committed)
         return cls(
             engine,
+            Access(engine),
+            gate,
             studies,
-            Trials(engine, studies, drawers),
+            MeteredTrials(engine, studies, drawers, gate),
             RangeTests(engine, studies),
             watchers,
             metrics,
             Slices(engine.lock),
+            StorageLook(engine.database),
+            Listing(engine),
+            StudyEvents(engine, studies, watchers, encoded),
+            StudiesEvents(engine, studies, watchers, encoded),
+            Turns(),
         )
 
 
@@ -53,9 +76,13 @@ async def _container(request: Request) -> Container:
     return container
 
 
-def client_of(request: Request) -> str | None:
-    """The address that a request came from, for the log; None where it came from none."""
-    return request.client.host if request.client is not None else None
+async def _caller(request: Request) -> Principal:
+    principal: Principal = request.scope.get(PRINCIPAL, STRANGER)
+    return principal
 
 
+PRINCIPAL = "lrtune.principal"
+"""Where in a request's scope stands who it comes from."""
+
+Caller = Annotated[Principal, Depends(_caller)]
 Parts = Annotated[Container, Depends(_container)]

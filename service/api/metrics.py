@@ -77,6 +77,18 @@ class Metrics:
             "Seconds in which the process had no file descriptor left.",
             registry=self.registry,
         )
+        self.tokens_refused = Counter(
+            "lrtune_tokens_refused_total",
+            "Requests refused that showed no token, or none that holds.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.requests_limited = Counter(
+            "lrtune_requests_limited_total",
+            "Requests refused since somebody had taken as much as is allowed.",
+            ["limit"],
+            registry=self.registry,
+        )
         self.writer = Gauge(
             "lrtune_writer", "1 while this process writes the database, else 0.", registry=self.registry
         )
@@ -118,6 +130,14 @@ class Metrics:
             self.without_descriptors.inc()
         else:
             self.connections_timed_out.labels(cause).inc()
+
+    def token_refused(self, reason: str) -> None:
+        """Count one request without a token that holds."""
+        self.tokens_refused.labels(reason).inc()
+
+    def limited(self, limit: str) -> None:
+        """Count one request that a limit turned away."""
+        self.requests_limited.labels(limit).inc()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from lrtune.service.api.container import Parts
+from lrtune.service.api.container import Caller, Parts
 from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.tuning.suggesting.suggestion import latest, prepare
 from lrtune.service.tuning.suggesting.without_study import suggest_without_study
@@ -25,6 +25,6 @@ async def get_suggestion(study: str, parts: Parts) -> Suggestion:
 
 
 @router.post("/v1/suggestions")
-async def suggest_from_history(body: Annotated[SuggestionBody, Body()], parts: Parts) -> Suggestion:
-    """What to train with where there is no study yet: from the history of past studies, else what is usual."""
-    return await suggest_without_study(parts.engine, body)
+async def suggest_from_history(body: Annotated[SuggestionBody, Body()], parts: Parts, caller: Caller) -> Suggestion:
+    """What to train with where there is no study yet: from past studies that you may see, else what is usual."""
+    return await suggest_without_study(parts.engine, body, caller.sees)

@@ -10,10 +10,12 @@ from fastapi.responses import StreamingResponse
 from lrtune.service.api.container import Parts
 from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.api.http.paging import Cursor, Limit, page_of, read_cursor
-from lrtune.service.rates.thinning import FEWEST_POINTS
+from lrtune.service.tuning.suggesting.peers import peers_slices
+from lrtune.service.tuning.suggesting.suggestion import prepare
 from lrtune.service.tuning.views.curves import look_at_trial
 from lrtune.service.tuning.views.trials import TrialPaging, csv_slices, trial_view
 from lrtune.service.wire.trials import (
+    FEWEST_POINTS,
     Ask,
     Enqueue,
     Heartbeat,
@@ -32,6 +34,9 @@ from lrtune.service.wire.trials import (
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["trials"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
+
+_BEHIND = 0.2
+"""The suggestion that a diagnosis knows may lack this share of the finished trials: a worker asks after each."""
 
 MaxPoints = Annotated[
     int | None,
@@ -105,13 +110,16 @@ async def list_trials(
     study: str,
     parts: Parts,
     state: Annotated[TrialState | None, Query(description="Only trials in this state.")] = None,
+    newest: Annotated[bool, Query(description="The latest number first.")] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
     """The trials, by number, without their curves."""
     found = await parts.studies.get(study)
     await parts.studies.settled(found)
-    page = TrialPaging(found, read_cursor(cursor), limit, lambda trial: state is None or trial.outcome == state)
+    page = TrialPaging(
+        found, read_cursor(cursor), limit, lambda trial: state is None or trial.outcome == state, newest=newest
+    )
     shown = await parts.slices.all([trial_view(trial).model_dump_json().encode() for trial in some] for some in page)
     return page_of(chain.from_iterable(shown), page.next)
 
@@ -130,7 +138,9 @@ async def trials_csv(study: str, parts: Parts) -> StreamingResponse:
 async def get_trial(study: str, number: Number, parts: Parts, max_points: MaxPoints = None) -> Response:
     """One trial with its curve: all of it, or at most `max_points` points."""
     found = await parts.studies.get(study)
+    await prepare(parts.engine, found, behind=_BEHIND)
     await parts.studies.settled(found)
+    await parts.slices.all(peers_slices(found))
     with parts.engine.lock:
         seen = look_at_trial(found, number)
     shown = await parts.slices.in_thread(partial(seen.work_out, max_points))

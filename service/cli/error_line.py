@@ -2,7 +2,9 @@
 
 import sys
 
+from lrtune.service.sentences.words import plain
+
 
 def print_error(message: str) -> None:
     """`lrtune: ` and the message, as one line."""
-    print(f"lrtune: {' '.join(message.split())}", file=sys.stderr)
+    print(f"lrtune: {' '.join(plain(message).split())}", file=sys.stderr)

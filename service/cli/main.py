@@ -1,13 +1,15 @@
 """The `lrtune` command: its subcommands, and how their errors are shown."""
 
 import sys
+import warnings
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.lazy import lazy_group
+from lrtune.service.cli.progress import SAID_EVERY_SECONDS, alive
 
 COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
@@ -16,12 +18,14 @@ COMMANDS = {
     "study": (
         "lrtune.service.cli.commands.study.commands",
         "app",
-        "Create, show, change, draw and delete studies.",
+        "Create, show, follow, change, draw and delete studies.",
     ),
     "suggest": ("lrtune.service.cli.commands.suggest", "suggest", "What learning rate to train with."),
     "find": ("lrtune.service.cli.commands.find", "find", "Find a learning rate with a range test."),
     "schedule": ("lrtune.service.cli.commands.schedule", "schedule", "Show and draw learning-rate schedules."),
     "scale": ("lrtune.service.cli.commands.scale", "scale", "Move a learning rate to another batch size."),
+    "token": ("lrtune.service.cli.commands.access.tokens", "app", "Make, list, revoke and rotate tokens."),
+    "audit": ("lrtune.service.cli.commands.access.audit", "audit", "Say who did what to studies and tokens."),
     "db": ("lrtune.service.cli.commands.db.commands", "app", "Look after the database."),
 }
 """Name: module, function or Typer app, help."""
@@ -65,9 +69,11 @@ def options(
 
 
 def main() -> None:
-    """Runs the command line; an error is one line on stderr and an exit code that is not 0."""
+    """Runs the command line; an error is one line on stderr and an exit code that is not 0, a warning one line."""
+    usual, warnings.showwarning = warnings.showwarning, _show_warning
     try:
-        app(prog_name="lrtune")
+        with alive("still working", said_after_seconds=SAID_EVERY_SECONDS):
+            app(prog_name="lrtune")
     except ModuleNotFoundError as error:
         remedy = remedy_for(error)
         if remedy is None:
@@ -79,6 +85,23 @@ def main() -> None:
             raise
         print_error(str(error))
         sys.exit(1)
+    finally:
+        warnings.showwarning = usual
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Ours as one line, any other as ever."""
+    if category.__name__ == "LrtuneWarning":
+        print_error(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
 def remedy_for(error: ModuleNotFoundError) -> str | None:

@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lrtune.service.cli.error_line import print_error
+from lrtune.service.sentences import suggestion as sentences
+from lrtune.service.sentences.words import between, plain
 from lrtune.service.wire.studies import Suggestion
 
 
@@ -40,18 +42,30 @@ def _plain(value: BaseModel | Mapping[str, Any]) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> None:
-    """A table on stdout; numbers are given as text by the caller."""
-    Console().print(make_table(columns, rows, title=title))
+def print_table(
+    columns: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    title: str | None = None,
+    whole: Collection[str] = (),
+) -> None:
+    """A table on stdout; numbers are given as text by the caller. `whole`: the columns that are never folded."""
+    Console().print(make_table(columns, rows, title=title, whole=whole))
 
 
-def make_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, title: str | None = None) -> Table:
+def make_table(
+    columns: Iterable[str],
+    rows: Iterable[Iterable[object]],
+    *,
+    title: str | None = None,
+    whole: Collection[str] = (),
+) -> Table:
     """A plain table; text is shown as it is, markup included."""
     table = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in whole)
     for row in rows:
-        table.add_row(*(escape(str(cell)) for cell in row))
+        table.add_row(*(escape(plain(str(cell))) for cell in row))
     return table
 
 
@@ -72,21 +86,17 @@ def params_text(params: Mapping[str, object]) -> str:
 def suggestion_line(suggestion: Suggestion) -> str:
     """`suggested learning_rate=0.0031 interval=[0.0018, 0.0052] after 24 trials`; of a study without a learning rate,
     `suggested max_depth=16 after 6 trials`."""
-    after = f"after {suggestion.trials} trial{'' if suggestion.trials == 1 else 's'}"
     if suggestion.learning_rate is None and suggestion.params:
-        return f"suggested {params_text(suggestion.params)} {after}"
-    interval = suggestion.interval
-    bounds = ", ".join(number(bound) for bound in interval) if interval else "–"
-    return f"suggested learning_rate={number(suggestion.learning_rate)} interval=[{bounds}] {after}"
+        return sentences.line_without_rate(params_text(suggestion.params), suggestion.trials)
+    ends = None if suggestion.interval is None else between(*suggestion.interval)
+    return sentences.line(number(suggestion.learning_rate), ends, suggestion.trials)
 
 
 def suggestion_reasons(suggestion: Suggestion) -> list[str]:
-    """The suggestion's background, one fact a line."""
+    """The suggestion's background: why, what to train with, and what to expect; a line each."""
     lines = [suggestion.explanation] if suggestion.explanation else []
     if suggestion.params:
-        lines.append(f"train with {params_text(suggestion.params)}")
+        lines.append(sentences.train_with(params_text(suggestion.params)))
     if suggestion.expected_value is not None:
-        lines.append(f"expected value {number(suggestion.expected_value)} (basis: {suggestion.basis})")
-    if suggestion.max_stable_learning_rate is not None:
-        lines.append(f"trainings diverge above about {number(suggestion.max_stable_learning_rate)}")
+        lines.append(sentences.expect(number(suggestion.expected_value, 4), suggestion.basis))
     return lines

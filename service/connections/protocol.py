@@ -238,7 +238,8 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._registry.leave(self):
             # Closed now, with bytes unread, the system would throw away what was just written.
             self.flow.resume_reading()
-            self.transport.write_eof()
+            if self.transport.can_write_eof():  # Not over TLS: there the peer closes, or the registry does.
+                self.transport.write_eof()
         else:
             self.transport.close()
 

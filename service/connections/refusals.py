@@ -6,6 +6,14 @@ from http import HTTPStatus
 
 from starlette.types import Send
 
+ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+]
+"""Headers of every answer, for browsers. Not `no-referrer`: with it a form's `Origin` is null, and refused."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -30,6 +38,7 @@ class Refusal:
             (b"content-type", b"application/problem+json"),
             (b"content-length", b"%d" % len(self.body)),
             (b"connection", b"close"),
+            *ALWAYS,
         ]
         if self.retry_after_seconds is not None:
             headers.append((b"retry-after", b"%d" % self.retry_after_seconds))

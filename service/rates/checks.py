@@ -1,6 +1,8 @@
 """Checks of numbers that enter from outside. What is wrong is named, with what would be right."""
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 
 
 class Refused(ValueError):
@@ -30,3 +32,27 @@ def count(field: str, value: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise Refused(field, f"must be a whole number ≥ 1, not {value!r}")
     return value
+
+
+def rate_or_none(field: str, rate: float | None) -> float | None:
+    """The rate, where there is one; it has to be finite and above 0."""
+    return None if rate is None else positive(field, rate)
+
+
+def range_or_none(field: str, rates: tuple[float, float] | None) -> tuple[float, float] | None:
+    """The lowest and the highest of some rates, where there are any."""
+    if rates is None:
+        return None
+    low, high = positive(f"{field}[0]", rates[0]), positive(f"{field}[1]", rates[1])
+    if low > high:
+        raise Refused(field, f"must be the lowest and the highest, not {low:g} and {high:g}")
+    return low, high
+
+
+def check_curve(steps: Sequence[int], values: Sequence[float]) -> None:
+    """Refuse a curve whose values are not one a step, or whose steps do not rise."""
+    if len(steps) != len(values):
+        raise Refused("values", f"must be one for each step: {len(values)} values, {len(steps)} steps")
+    for index, (step, following) in enumerate(pairwise(steps)):
+        if following <= step:
+            raise Refused(f"steps[{index + 1}]", f"must be above the step before it, {step}, not {following}")

@@ -4,9 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lrtune.service.rates.checks import Refused
-
-FEWEST_POINTS = 5
-"""The first and the last point, and of one bucket the least, the greatest and one that is not finite."""
+from lrtune.service.wire.trials import FEWEST_POINTS
 
 
 def thin(values: NDArray[np.float64], max_points: int) -> NDArray[np.intp]:

@@ -1,11 +1,10 @@
 """The engine as an Optuna storage: every Optuna sampler, visualisation and dashboard works on it unchanged."""
 
 import copy
-import logging
 import time
 from bisect import bisect_left
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
@@ -18,15 +17,16 @@ from optuna.study import StudyDirection
 from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
+from lrtune.service.storage.commit import optuna_deeds
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
+from lrtune.service.storage.memory.actor import ACTING, SERVICE, Actor, acting, whoever_typed
 from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.reading.studies import study_of_trial
 from lrtune.service.wire.base import check_study_name, unstorable
 
-_log = logging.getLogger(__name__)
 _LARGEST_ID = 2**31 - 1
 """What the ids' columns hold."""
 _MOST_OBJECTIVES = 100
@@ -52,10 +52,14 @@ class _Distributions:
 
 
 class OptunaStorage(BaseStorage):
-    """Optuna's storage contract over an engine. Each write returns once it is on disk; any thread may call."""
+    """Optuna's storage contract over an engine. Each write returns once it is on disk; any thread may call.
 
-    def __init__(self, engine: Engine) -> None:
+    What is done is noted as done by whom the current request comes from; outside of a request, `by` whom it says here.
+    """
+
+    def __init__(self, engine: Engine, *, by: Actor = SERVICE) -> None:
         self.engine = engine
+        self._by = by
         self._study_of_trial: dict[int, int] = {}
 
     def close(self) -> None:
@@ -92,10 +96,13 @@ class OptunaStorage(BaseStorage):
                 raise KeyError(f"there is no trial with trial_id {trial_id}")
             return study, study.trials[index]
 
+    def _acting(self) -> AbstractContextManager[None]:
+        return acting(self._by) if ACTING.get() is SERVICE else nullcontext()
+
     @contextmanager
     def _changed(self, study: StudyMirror) -> Iterator[Change]:
         try:
-            with self.engine.change(study) as change:
+            with self._acting(), self.engine.change(study) as change:
                 yield change
         except StudyMissing:
             raise KeyError(f"there is no study with study_id {study.study_id}") from None
@@ -114,7 +121,7 @@ class OptunaStorage(BaseStorage):
         name = f"no-name-{uuid4()}" if study_name is None else study_name
         _check_new_study(name, directions)
         try:
-            with self.engine.lock:
+            with self._acting(), self.engine.lock:
                 study = self.engine.new_study(name, directions)
                 with self.engine.change(study) as change:
                     change.create_study(None)
@@ -126,19 +133,19 @@ class OptunaStorage(BaseStorage):
     def delete_study(self, study_id: int) -> None:
         study = self._study(study_id)
         try:
-            change = self.engine.delete(study)
+            with self._acting():
+                change = self.engine.delete(study)
         except StudyMissing:
             raise KeyError(f"there is no study with study_id {study_id}") from None
         change.wait()
-        _log.info("study deleted", extra={"study": study.name, "trials": len(study.trials), "by": "Optuna's interface"})
 
     def set_study_user_attr(self, study_id: int, key: str, value: Any) -> None:
         with self._changed(self._study(study_id)) as change:
-            change.set_study_attr(key, value, system=False)
+            optuna_deeds.set_study_attr(change, key, value, system=False)
 
     def set_study_system_attr(self, study_id: int, key: str, value: Any) -> None:
         with self._changed(self._study(study_id)) as change:
-            change.set_study_attr(key, value, system=True)
+            optuna_deeds.set_study_attr(change, key, value, system=True)
 
     def get_study_id_from_name(self, study_name: str) -> int:
         try:
@@ -148,6 +155,10 @@ class OptunaStorage(BaseStorage):
 
     def get_study_name_from_id(self, study_id: int) -> str:
         return self._study(study_id).name
+
+    def study_name_of_trial(self, trial_id: int) -> str:
+        """The name of the study that a trial is of. Raises KeyError where there is no such trial."""
+        return self._find(trial_id)[0].name
 
     def get_study_directions(self, study_id: int) -> list[StudyDirection]:
         return list(self._study(study_id).directions)
@@ -183,8 +194,9 @@ class OptunaStorage(BaseStorage):
                 started_at=change.now,
             )
             if template_trial is not None:
-                _fill(trial, copy.deepcopy(template_trial))
+                trial.take_over(copy.deepcopy(template_trial))
             change.add_trial(trial)
+            optuna_deeds.note_added(change, trial, template_trial)
         self._study_of_trial[trial.trial_id] = study_id
         return trial.trial_id
 
@@ -204,10 +216,11 @@ class OptunaStorage(BaseStorage):
         with self._changed_trial(trial_id) as (change, trial):
             if state is TrialState.RUNNING and trial.state is not TrialState.WAITING:
                 return False
-            work = None
+            work, before = None, trial.outcome
             if trial.work is not None and state.is_finished():
                 work = replace(trial.work, leased=False)
             change.set_state(trial, state, values=values, work=work)
+            optuna_deeds.note_state(change, trial, before, values)
         return True
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
@@ -216,11 +229,11 @@ class OptunaStorage(BaseStorage):
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         with self._changed_trial(trial_id) as (change, trial):
-            change.set_trial_attr(trial, key, value, system=False)
+            optuna_deeds.set_trial_attr(change, trial, key, value, system=False)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         with self._changed_trial(trial_id) as (change, trial):
-            change.set_trial_attr(trial, key, value, system=True)
+            optuna_deeds.set_trial_attr(change, trial, key, value, system=True)
 
     def get_trial_id_from_study_id_trial_number(self, study_id: int, trial_number: int) -> int:
         trials = self._study(study_id).trials
@@ -231,7 +244,7 @@ class OptunaStorage(BaseStorage):
     def get_trial(self, trial_id: int) -> FrozenTrial:
         _, trial = self._find(trial_id)
         with self.engine.lock:
-            return trial.freeze()
+            return self._shown(trial)
 
     def get_all_trials(
         self, study_id: int, deepcopy: bool = True, states: Container[TrialState] | None = None
@@ -243,36 +256,27 @@ class OptunaStorage(BaseStorage):
             if number:
                 time.sleep(PAUSE_SECONDS)
             with self.engine.lock:
-                number = _freeze_some(study, number, states, found)
+                number = self._freeze_some(study, number, states, found)
         return [copy.deepcopy(trial) for trial in found] if deepcopy else found
 
+    def _freeze_some(
+        self, study: StudyMirror, number: int, states: Container[TrialState] | None, found: list[FrozenTrial]
+    ) -> int:
+        """Freeze trials from `number` on, so many that it takes some milliseconds; the number to go on with. A trial
+        that has not changed since it was last frozen costs next to nothing."""
+        effort = 0
+        while number < len(study.trials) and effort < _EFFORT_AT_ONCE:
+            trial = study.trials[number]
+            if states is None or trial.state in states:
+                effort += 1 if trial.is_frozen else _FREEZING
+                found.append(self._shown(trial))
+            number += 1
+            effort += 1
+        return number
 
-def _freeze_some(
-    study: StudyMirror, number: int, states: Container[TrialState] | None, found: list[FrozenTrial]
-) -> int:
-    """Freeze trials from `number` on, so many that it takes some milliseconds; the number to go on with. A trial that
-    has not changed since it was last frozen costs next to nothing."""
-    effort = 0
-    while number < len(study.trials) and effort < _EFFORT_AT_ONCE:
-        trial = study.trials[number]
-        if states is None or trial.state in states:
-            effort += 1 if trial.is_frozen else _FREEZING
-            found.append(trial.freeze())
-        number += 1
-        effort += 1
-    return number
-
-
-def _fill(trial: TrialMirror, template: FrozenTrial) -> None:
-    trial.state = template.state
-    trial.params, trial.distributions = template.params, template.distributions
-    trial.values = None if template.values is None else list(template.values)
-    trial.intermediate = template.intermediate_values
-    trial.measure_curve()
-    trial.user_attrs, trial.system_attrs = template.user_attrs, template.system_attrs
-    started, completed = template.datetime_start, template.datetime_complete
-    trial.started_at = None if started is None else started.timestamp()
-    trial.finished_at = None if completed is None else completed.timestamp()
+    def _shown(self, trial: TrialMirror) -> FrozenTrial:
+        """The trial as readers get it. Under the engine's lock."""
+        return trial.freeze()
 
 
 def open_storage(url: str) -> OptunaStorage:
@@ -280,7 +284,7 @@ def open_storage(url: str) -> OptunaStorage:
 
     Raises StorageError where `url` cannot be opened, WriterBusy where another process writes that database.
     """
-    storage = OptunaStorage(open_engine(url))
+    storage = OptunaStorage(open_engine(url), by=whoever_typed())
     _open_here[storage.engine.database.url] = storage.engine
     return storage
 
@@ -290,4 +294,6 @@ _open_here: WeakValueDictionary[str, Engine] = WeakValueDictionary()
 
 def _reopen(url: str) -> OptunaStorage:
     engine = _open_here.get(url)
-    return open_storage(url) if engine is None or engine.state == "closed" else OptunaStorage(engine)
+    return (
+        open_storage(url) if engine is None or engine.state == "closed" else OptunaStorage(engine, by=whoever_typed())
+    )

@@ -1,27 +1,32 @@
 """Studies: creating, finding, changing, listing and deleting them."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from optuna.study import StudyDirection
 
+from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
-from lrtune.service.storage.schema.attributes import CHOSEN_PRIOR_ATTR, CHOSEN_SHORT_TRAININGS_ATTR, PRIOR_ATTR
+from lrtune.service.storage.schema.attributes import (
+    CHOSEN_PRIOR_ATTR,
+    CHOSEN_SHORT_TRAININGS_ATTR,
+    METRIC_NAMES_ATTR,
+    PRIOR_ATTR,
+)
+from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
 from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
 from lrtune.service.tuning.fidelity.short_trainings import short_trainings_of
 from lrtune.service.tuning.history.lookup import remember
 from lrtune.service.tuning.sampling.samplers import check_sampler
+from lrtune.service.tuning.state.failing import forgive, halt_of
 from lrtune.service.tuning.state.rate_prior import prior_of
 from lrtune.service.tuning.state.spec_differences import differences_text
 from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
-
-_log = logging.getLogger(__name__)
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
 _NOT_COMPARED = {"name", "description", "if_exists"}
@@ -72,25 +77,30 @@ class Studies:
             self._engine.check_active()
             study.check_kept()
 
-    async def create(self, body: NewStudy, *, by: str | None = None) -> tuple[StudyMirror, bool]:
-        """Create a study; return it and whether it is new. The log tells who it was `by`.
+    async def create(
+        self, body: NewStudy, *, shown: Shown = every_study, may_create: bool = True
+    ) -> tuple[StudyMirror, bool]:
+        """Create a study, or load it where it exists and `body` says so; return it and whether it is new. Of past
+        studies it knows those that are to be `shown`.
 
-        Raises StudyExists, InvalidField.
+        Raises StudyExists, InvalidField; StudyNotFound where it is not there and the caller may not create one.
         """
+        if not may_create:
+            return await self._existing(body), False
         spec = StudySpec.model_construct(**{field: getattr(body, field) for field in StudySpec.model_fields})
         check_sampler(spec)
-        remembered = await asyncio.to_thread(remember, self._engine, spec)
+        remembered = await asyncio.to_thread(remember, self._engine, spec, shown=shown)
         try:
             with self._engine.lock:
                 study = self._engine.new_study(spec.name, [_DIRECTIONS[spec.direction]])
                 with self._engine.change(study) as change:
                     change.create_study(spec)
+                    change.set_study_attr(METRIC_NAMES_ATTR, [spec.metric], system=True)
                     if remembered:
                         change.set_study_attr(PRIOR_ATTR, remembered, system=True)
         except StudyNameTaken:
             return await self._existing(body), False
         await change.on_disk()
-        _log.info("study created", extra={"study": study.name, "by": by})
         return study, True
 
     async def _existing(self, body: NewStudy) -> StudyMirror:
@@ -101,6 +111,8 @@ class Studies:
         try:
             study = await self.get(body.name)
         except StudyNotFound:
+            if body.name not in self._engine.study_names():
+                raise
             raise StudyExists(
                 f"study {body.name!r} exists, but was not created through lrtune; take another name"
             ) from None
@@ -111,37 +123,37 @@ class Studies:
         return study
 
     @of_a_study
-    async def patch(self, name: str, body: StudyPatch, *, by: str | None = None) -> StudyMirror:
-        """Change what is given of budget, pause, stop, prior, short trainings and description. The log tells who it
-        was `by`. Raises InvalidField."""
+    async def patch(self, name: str, body: StudyPatch, *, shown: Shown = every_study) -> StudyMirror:
+        """Change what is given of budget, pause, stop, prior, short trainings and description. Raises InvalidField."""
         study = await self.get(name)
         settings: dict[str, Any] = {field: getattr(body, field) for field in body.model_fields_set}
         spec = study.spec
         assert spec is not None
-        total = settings.get("max_total_steps")
-        if total is not None and spec.max_steps is None:
-            raise InvalidField(("max_total_steps",), "needs a study with max_steps; this one has none")
+        _check_total(settings.get("max_total_steps"), spec.max_steps)
         prior = settings.pop("prior", None)
         short_trainings = settings.pop("short_trainings", None)
-        remembered = {} if prior != "auto" else await asyncio.to_thread(remember, self._engine, spec, chosen=True)
+        remembered = (
+            {} if prior != "auto" else await asyncio.to_thread(remember, self._engine, spec, chosen=True, shown=shown)
+        )
         with self._engine.change(study) as change:
+            before = _settings_of(study)
             change.update_study(**settings)
+            if settings.get("paused") is False:
+                forgive(change)
             if prior is not None:
-                shown = prior if isinstance(prior, str) else prior.model_dump()
-                change.set_study_attr(CHOSEN_PRIOR_ATTR, shown, system=True)
+                told = prior if isinstance(prior, str) else prior.model_dump()
+                change.set_study_attr(CHOSEN_PRIOR_ATTR, told, system=True)
                 if remembered and PRIOR_ATTR not in study.system_attrs:
                     change.set_study_attr(PRIOR_ATTR, remembered, system=True)
             if short_trainings is not None:
                 change.set_study_attr(CHOSEN_SHORT_TRAININGS_ATTR, short_trainings, system=True)
+            _note_differences(change, before)
         await change.on_disk()
-        changed = body.model_dump(mode="json", exclude_unset=True, exclude={"description"})
-        described = {"description": "…"} if "description" in body.model_fields_set else {}
-        _log.info("study changed", extra={"study": name, "changed": changed | described, "by": by})
         return study
 
     @of_a_study
-    async def delete(self, name: str, *, by: str | None = None) -> None:
-        """Delete a study with its trials. Workers that hold one get 404 from then on. The log tells who it was `by`."""
+    async def delete(self, name: str) -> None:
+        """Delete a study with its trials. Workers that hold one get 404 from then on."""
         try:
             study = await self.get(name)
         except StudyUnreadable:
@@ -149,11 +161,13 @@ class Studies:
         else:
             change = self._engine.delete(study)
         await change.on_disk()
-        _log.info("study deleted", extra={"study": name, "trials": len(change.study.trials), "by": by})
 
-    async def page(self, after: str | None, limit: int) -> tuple[list[StudyFacts], str | None]:
-        """Up to `limit` studies by name, those after `after`, and the name to go on after. No study is loaded."""
-        names = sorted(name for name in self._engine.study_names() if after is None or name > after)
+    async def page(
+        self, after: str | None, limit: int, shown: Callable[[str], bool] = lambda _name: True
+    ) -> tuple[list[StudyFacts], str | None]:
+        """Up to `limit` studies by name, those after `after` that are to be `shown`, and the name to go on after. No
+        study is loaded."""
+        names = sorted(n for n in self._engine.study_names() if (after is None or n > after) and shown(n))
         items: list[StudyFacts] = []
         for start in range(0, len(names), limit):
             some = names[start : start + limit]
@@ -177,11 +191,43 @@ def _differences(study: StudyMirror, body: NewStudy) -> str | None:
     spec = study.spec
     assert spec is not None
     created, asked = (one.model_dump(mode="json", exclude=_NOT_COMPARED) for one in (spec, body))
-    prior = prior_of(spec, study.system_attrs)
-    now = created | {
+    settings = _settings_of(study)
+    now = created | {name: settings[name] for name in created.keys() & settings.keys()}
+    return differences_text(study.name, asked, created, now)
+
+
+def _check_total(total: int | None, full: int | None) -> None:
+    """Whether a budget of `total` steps fits trainings of `full` steps, as at creation. Raises InvalidField."""
+    if total is None:
+        return
+    if full is None:
+        raise InvalidField(("max_total_steps",), "needs a study with max_steps; this one has none")
+    if total < full:
+        raise InvalidField(("max_total_steps",), f"must be at least max_steps ({full}), or no trial can start")
+
+
+def _settings_of(study: StudyMirror) -> dict[str, Any]:
+    """What a PATCH changes, as it is now; and why a study is halted, which a PATCH may end."""
+    spec = study.spec
+    assert spec is not None
+    prior, halt = prior_of(spec, study.system_attrs), halt_of(study)
+    return {
         "max_trials": study.max_trials,
         "max_total_steps": study.max_total_steps,
+        "paused": study.paused,
+        "stopped": study.stopped,
+        "description": study.description,
         "prior": prior if isinstance(prior, str) else prior.model_dump(mode="json"),
         "short_trainings": short_trainings_of(spec, study.system_attrs),
+        "halted": None if halt is None else halt.error,
     }
-    return differences_text(study.name, asked, created, now)
+
+
+def _note_differences(change: Change, before: dict[str, Any]) -> None:
+    """Note what of the settings is not as it was `before`; nothing where all is."""
+    after = _settings_of(change.study)
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        old, new = ({name: settings[name] for name in changed} for settings in (before, after))
+        told = {name: "…" if name == "description" else value for name, value in new.items()}
+        change.audit("study.change", before=old, after=new, changed=told)

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, Reply, Storable, Time
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.cards import range_test_card
 
 MOST_POINTS = 10_000
 MOST_SEEDS = 20
@@ -28,7 +29,8 @@ class RangeTestBody(Body):
     """One for each rate, non-finite where the test diverged."""
     other_seeds: Annotated[list[Losses], Bounded(MOST_SEEDS - 1)] = Field(default_factory=list)
     """The losses of further seeds at the same rates, each as long as its test went."""
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.98
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Of the moving average over the running median of the losses."""
     batch_size: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
 
     @field_validator("learning_rates")
@@ -99,7 +101,17 @@ class RangeTestFindings(Reply):
     """Null where the test ended before it diverged."""
     signal: bool
     reason: str
-    """Why there is a signal or none, with the numbers."""
+    """Why there is a signal or none, with the numbers, in whole sentences."""
+    still_falling_at: Finite | None = None
+    """The last rate, where the loss still falls there: better rates may lie above."""
+    rising_from: Finite | None = None
+    """The first rate, where the loss rises or diverges from there: better rates lie below."""
+    warnings: list[str] = Field(default_factory=list)
+    """What to do about the two, in whole sentences."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks; asks nobody."""
+        return range_test_card(self, self.suggestions.model_dump())
 
 
 class RangeTest(RangeTestFindings):

@@ -2,17 +2,26 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from lrtune.service.wire.base import Finite, Loss, ParameterValue, Reply
+
+PointState = Literal["complete", "short", "pruned", "diverged", "failed", "running", "paused", "waiting"]
+"""What a trial came to: `short` is a complete training of less than the study's length; `waiting` was begun and waits
+for its next attempt."""
 
 
 class ResponsePoint(Reply):
-    """A finished trial on the axis of the learning rate."""
+    """A trial on the axis of the learning rate."""
 
     trial: int
     learning_rate: Finite
     value: Loss | None
-    """Null where it diverged."""
-    state: Literal["complete", "diverged"]
+    """The final value of what is complete; else the last one reported; null where there is none, and where the
+    trial diverged."""
+    state: PointState
+    categories: dict[str, ParameterValue] = Field(default_factory=dict)
+    """The trial's own choices (the optimizer, say)."""
 
 
 class ResponseFit(Reply):
@@ -36,9 +45,10 @@ class LearningRateResponse(Reply):
     metric: str
     direction: Literal["minimize", "maximize"]
     categories: dict[str, ParameterValue]
-    """The choices (the optimizer, say) of the best trial: the points and the fit are of trials with the same."""
+    """The choices (the optimizer, say) that are suggested: fit, interval, `stable` and `max_stable_learning_rate` are
+    theirs. Points are of all choices, and tell their own."""
     points: list[ResponsePoint]
-    """At most 400: complete trials evenly over the ranking, and the latest that diverged."""
+    """By learning rate; at most 300 of a state: complete trials evenly over the ranking, of others the latest."""
     fit: ResponseFit | None
     """Null with fewer than three complete trials."""
     max_stable_learning_rate: Finite | None
@@ -48,4 +58,11 @@ class LearningRateResponse(Reply):
     suggested: Finite | None
     interval: tuple[Finite, Finite] | None
     trials: int
-    """Finished trials of the study, without short trainings, which are no points either."""
+    """Finished trials of the study that tell of full trainings: complete, pruned and diverged ones, no short ones."""
+    counts: dict[str, int] = Field(default_factory=dict)
+    """The begun trials of the study by the `state` of their points, whether or not all are among `points`."""
+    without_rate: int = 0
+    """Trials that are no points since their parameters have no learning rate, as one that exists only `when` another
+    parameter has some value; of a long history, those among its latest."""
+    bounds: tuple[Finite, Finite] | None = None
+    """Between which the learning rate is searched."""

@@ -20,6 +20,7 @@ from lrtune.service.wire.base import (
     check_study_name,
 )
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.cards import suggestion_card
 from lrtune.service.wire.methods import AutoPruner, AutoSampler, Pruner, Sampler
 from lrtune.service.wire.priors import Prior
 from lrtune.service.wire.search_space import Parameter, SearchSpace, check_size, default_search_space
@@ -56,6 +57,8 @@ class StudySpec(Body):
     searched."""
     replicates: Annotated[int, Field(ge=0, le=20), WHOLE] = 0
     """How often each of the best configurations is trained again at the end, within `max_trials`; 0: not at all."""
+    failed_counts: bool = False
+    """Whether a trial that failed has spent its place of `max_trials`; else another takes it. Its steps are spent."""
     description: Text = ""
 
     @model_validator(mode="after")
@@ -134,12 +137,15 @@ class Study(Reply):
     prior: Prior = "auto"
     short_trainings: ShortTrainings = "auto"
     replicates: int = 0
+    failed_counts: bool = False
     description: str
     paused: bool
     stopped: bool
     state: StudyState
     trials: int
     created_at: Time
+    warnings: list[str] = Field(default_factory=list)
+    """What is said against the search space, with the remedy: a learning rate on a linear scale, say."""
 
 
 class UnreadableStudy(Reply):
@@ -193,16 +199,26 @@ class Suggestion(Reply):
     learning_rate: Finite | None
     """Null only where the search space has no learning rate."""
     interval: tuple[Finite, Finite] | None
+    best_learning_rate: Finite | None = None
+    """Of the best complete trial, whose luck the suggested one does not rest on; null without one."""
     max_stable_learning_rate: Finite | None
-    """Null until a trial has diverged."""
+    """Where trainings begin to diverge, for choices like those of `params`; while none has trained, the lowest rate
+    that diverged. Null until one has, and where others trained beyond it."""
     params: dict[str, ParameterValue]
+    intervals: dict[str, tuple[int | Finite, int | Finite] | None] = Field(default_factory=dict)
+    """Where no learning rate is searched: near-best values of each number, at 80 %, the others as in `params`; null
+    where they are not clear."""
     expected_value: Loss | None
-    basis: Literal["posterior", "best_trial", "range_test", "prior"]
+    basis: Literal["posterior", "best_trial", "unfinished", "range_test", "prior"]
     trials: int
     """Finished trials the answer rests on."""
     explanation: str
     warnings: list[str] = Field(default_factory=list)
-    """What to do about it: widen a bound at which the best lies, say."""
+    """What to do about it, in sentences: widen a bound at which the best lies, say."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks; asks nobody."""
+        return suggestion_card(self)
 
 
 class StudyStatus(Reply):
@@ -212,6 +228,11 @@ class StudyStatus(Reply):
     version: int
     """Grows with every change of the study; `?after=` takes it."""
     state: StudyState
+    explanation: str = ""
+    """What state that is, and why no trial is handed out, in a sentence or two."""
+    halted: str | None = None
+    """Why no trial is handed out, where that is since trials keep failing alike; `paused: false` lets them be tried
+    again."""
     trials: TrialCounts
     best: BestTrial | None
     suggestion: Suggestion

@@ -19,6 +19,7 @@ from lrtune.service.wire.base import (
     storable_part,
 )
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.cards import trial_card
 
 Outcome = Literal["complete", "pruned", "diverged", "failed"]
 TrialState = Literal["running", "waiting", "complete", "pruned", "diverged", "failed"]
@@ -68,7 +69,15 @@ class NoTrial(Reply):
 
     done: bool
     reason: Literal["max_trials", "max_total_steps", "search_space_exhausted", "stopped"] | None = None
+    explanation: str = ""
+    """Why, in a sentence or two, where it is done."""
+    halted: bool = False
+    """With `stopped`: by the service, since the study's last trials all failed."""
     retry_after_seconds: float | None = None
+
+
+FEWEST_POINTS = 5
+"""Of a thinned curve: the first and the last point, and of one bucket the least, the greatest and one not finite."""
 
 
 class Report(Body):
@@ -193,6 +202,10 @@ class Trial(Reply):
     finished_at: Time | None
     duration_seconds: float | None
 
+    def _repr_html_(self) -> str:
+        """For notebooks; asks nobody."""
+        return trial_card(self)
+
 
 class Diagnosis(Reply):
     """What a trial's curve says about its learning rate."""
@@ -208,6 +221,10 @@ class TrialWithCurve(Trial):
     curve: list[Report]
     diagnosis: Diagnosis | None = None
     """Null from a service that is older than this."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks; asks nobody."""
+        return trial_card(self, self.curve)
 
 
 class TrialPage(Page[Trial]):

@@ -53,6 +53,14 @@ class StudyCalls:
         body = {"worker": worker, "request_id": request_id or uuid.uuid4().hex, **flags}
         return self.post("/trials", body)
 
+    def done_reason(self, request_id: str | None = None, **flags: Any) -> str:
+        """Why there is nothing more to train; there has to be nothing."""
+        answer: Json = self.ask(request_id, **flags).json()
+        assert answer["done"], answer
+        assert answer["explanation"], answer
+        reason: str = answer["reason"]
+        return reason
+
     def lease(self, request_id: str | None = None, worker: str = "host:1", **flags: Any) -> Json:
         """A trial; the study has to have one."""
         response = self.ask(request_id, worker, **flags)

@@ -19,7 +19,7 @@ NewStudy = Callable[..., StudyCalls]
 def serving(storage: str) -> Iterator[TestClient]:
     """The service over `storage`; what fails inside it is answered as it would be on the network."""
     migrated.make(storage)
-    with TestClient(create_app(Settings(storage=storage)), raise_server_exceptions=False) as client:
+    with TestClient(create_app(Settings(storage=storage, dashboard=True)), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -13,11 +13,12 @@ from lrtune.service.api.http import bodies, problems
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
+from lrtune.service.storage.commit.deeds import EVENTS
 from lrtune.service.tuning import errors as tuning_errors
 from lrtune.service.tuning.trials import trials
 from lrtune.service.wire import base, range_tests, search_space
 from lrtune.service.wire.schedules import catalogue
-from lrtune.trainers.client.connection import READ_TIMEOUT_SECONDS
+from lrtune.trainers.client.http.connection import READ_TIMEOUT_SECONDS
 
 SERVICE = Path(problems.__file__).parents[2]
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -51,6 +52,21 @@ def test_every_error_type_is_a_problem_that_the_openapi_page_names(client: TestC
             if path == "/readyz" and status == 503:
                 continue
             assert name in re.split(r"[,\s]+", described), (path, method)
+
+
+def test_the_openapi_page_says_of_every_endpoint_whether_it_wants_a_token(client: TestClient) -> None:
+    page = client.get("/openapi.json").json()
+    scheme = page["components"]["securitySchemes"]["token"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    wants = {
+        (method.upper(), path): operation["security"] == [{"token": []}]
+        for path, methods in page["paths"].items()
+        for method, operation in methods.items()
+    }
+    open_to_all = {door for door, asks in wants.items() if not asks}
+    assert open_to_all == {("GET", "/healthz"), ("GET", "/readyz")}
+    assert page["paths"]["/v1/studies/{study}/trials"]["post"]["x-token"] == "role worker or admin"
+    assert page["paths"]["/v1/tokens"]["get"]["x-token"] == "role admin, for all studies"
 
 
 @pytest.mark.parametrize("name", sorted(INSIDE))
@@ -117,6 +133,13 @@ def test_every_problem_that_the_service_answers_is_documented() -> None:
     assert {(404, "study-not-found"), (413, "body-too-large"), (400, "bad-request"), (500, "internal-error")} <= found
     described = {status: str(page["description"]).split(", ") for status, page in problems.DOCUMENTED.items()}
     assert [(status, name) for status, name in sorted(found) if name not in described.get(status, [])] == []
+
+
+def test_every_action_of_the_audit_is_documented_and_no_other() -> None:
+    kinds = r'"((?:study|trial|range_test|token|session)\.(?!html")[a-z]+)"'
+    known = {action for path in SERVICE.rglob("*.py") for action in re.findall(kinds, path.read_text())}
+    assert EVENTS.keys() <= known
+    assert {name for name in _rows("audit.md") if "." in name} == known
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from lrtune.service.tuning.sampling.grid import Grid, GridWalk
 from lrtune.service.tuning.sampling.snapshots import snapshot_for
 from lrtune.service.wire.studies import NewStudy as Spec
-from lrtune.service.wire.trials import Ask, LeasedTrial, Result
+from lrtune.service.wire.trials import Ask, LeasedTrial, NoTrial, Result
 from tests.api.calls import Json, StudyCalls, train_all
 from tests.api.conftest import NewStudy
 from tests.support.clock import Clock
@@ -78,7 +78,7 @@ def test_workers_that_fail_release_and_vanish_leave_each_point_with_one_trial(
     leased = train_all(study, 6, train)
     assert len(leased) > POINTS, "some were leased again"
     assert distinct(study) == {1: POINTS}
-    assert study.ask().json() == {"done": True, "reason": "search_space_exhausted", "retry_after_seconds": None}
+    assert study.done_reason() == "search_space_exhausted"
     status = study.get("/status")
     assert (status["state"], sum(status["trials"].values())) == ("finished", POINTS)
 
@@ -127,7 +127,8 @@ def test_a_service_that_forgot_the_study_goes_on_where_it_was(storage_url: str) 
             tuning.run(tuning.trials.result("s", trial.number, Result(lease=trial.lease, state="pruned")))
         assert set(params) == expected()
         done = tuning.run(tuning.trials.ask("s", Ask(worker="w", request_id="last")))
-        assert done.model_dump() == {"done": True, "reason": "search_space_exhausted", "retry_after_seconds": None}
+        assert isinstance(done, NoTrial)
+        assert (done.done, done.reason) == (True, "search_space_exhausted")
 
 
 @pytest.mark.parametrize("sampler", [{"name": "grid", "points": 20}, {"name": "bruteforce"}])

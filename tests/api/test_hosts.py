@@ -20,7 +20,12 @@ def at(tmp_path: Path) -> Iterator[At]:
     clients: list[TestClient] = []
 
     def start(**settings: object) -> TestClient:
-        given = {"storage": f"sqlite:///{tmp_path}/{len(clients)}.db", "allowed_hosts": (), **settings}
+        given = {
+            "storage": f"sqlite:///{tmp_path}/{len(clients)}.db",
+            "allowed_hosts": (),
+            "dashboard": True,
+            **settings,
+        }
         client = TestClient(create_app(Settings.model_validate(given)), base_url="http://127.0.0.1:8080")
         clients.append(client)
         return client.__enter__()
@@ -101,8 +106,8 @@ def test_a_service_answers_to_the_names_that_it_was_given(host: str, taken: bool
 )
 def test_a_page_may_use_the_service_that_served_it(origin: str, host: str, taken: bool) -> None:
     allowed = AllowedHosts("127.0.0.1", ["lab.example", "gpu-box:9000"])
-    assert allowed.takes_origin(origin.encode(), host.encode()) is taken
-    assert not AllowedHosts("127.0.0.1", ["*"]).takes_origin(b"http://evil.example", host.encode())
+    assert allowed.takes_origin(origin.encode(), host.encode(), "http") is taken
+    assert not AllowedHosts("127.0.0.1", ["*"]).takes_origin(b"http://evil.example", host.encode(), "http")
 
 
 CALLS = [
@@ -192,3 +197,20 @@ def test_the_dashboard_is_read_only_beyond_loopback_unless_it_is_allowed_to_writ
         assert client.head(path).status_code < 400
     assert client.post("/v1/studies", json={"name": "s"}).is_success
     assert _can_write(at(host=listening, dashboard_writes=True))
+
+
+@pytest.mark.parametrize(
+    ("asked_by", "origin", "status"),
+    [
+        ("https", "https://localhost", 200),
+        ("https", "http://localhost", 403),
+        ("https", "http://localhost:443", 403),
+        ("http", "http://localhost", 200),
+        ("http", "https://localhost", 200),  # By a proxy that ends TLS and does not say so.
+    ],
+)
+def test_a_page_that_came_unencrypted_may_not_use_a_service_that_is_asked_by_https(
+    at: At, asked_by: str, origin: str, status: int
+) -> None:
+    answer = at().get(f"{asked_by}://localhost/v1/studies", headers={"Origin": origin})
+    assert answer.status_code == status

@@ -44,7 +44,7 @@ def test_releasing_does_not_use_attempts_up(timed_study: NewStudy) -> None:
 
 
 def test_a_trial_given_back_with_an_error_has_lost_its_attempt_and_fails_after_the_last(each_study: NewStudy) -> None:
-    study = each_study(max_steps=9, max_trials=1, max_attempts=3, pruner={"name": "none"})
+    study = each_study(max_steps=9, max_trials=1, max_attempts=3, pruner={"name": "none"}, failed_counts=True)
     for attempt in (1, 2, 3):
         trial = study.lease(worker="gpu-1")
         assert (trial["number"], trial["attempt"]) == (0, attempt)
@@ -83,7 +83,7 @@ def test_a_repeated_ask_whose_lease_has_ended_gets_a_new_one_or_the_reason(timed
     assert third["lease"] != second["lease"]
     assert study.heartbeat(third).status_code == 200
     study.finish(third, value=0.5)
-    assert study.ask("once").json() == {"done": True, "reason": "max_trials", "retry_after_seconds": None}
+    assert study.done_reason("once") == "max_trials"
 
 
 def test_a_repeated_ask_that_comes_late_has_its_lease_for_the_full_time(timed_study: NewStudy, clock: Clock) -> None:
@@ -157,7 +157,7 @@ def test_without_a_checkpoint_an_expired_trial_begins_anew(timed_study: NewStudy
 
 
 def test_after_max_attempts_a_trial_has_failed(timed_study: NewStudy, clock: Clock) -> None:
-    study = timed_study(max_attempts=3, max_trials=1)
+    study = timed_study(max_attempts=3, max_trials=1, failed_counts=True)
     for attempt in (1, 2, 3):
         trial = study.lease()
         assert trial["attempt"] == attempt

@@ -30,9 +30,20 @@ def test_creating_changing_and_deleting_a_study_leave_a_line_each(
     client.delete("/v1/studies/told-of")
     (created,), (changed,), (deleted,) = (_of(lines, f"study {what}") for what in ("created", "changed", "deleted"))
     for line in (created, changed, deleted):
-        assert (line["study"], line["by"], line["levelname"]) == ("told-of", "testclient", "INFO")
+        assert (line["study"], line["levelname"]) == ("told-of", "INFO")
+        assert (line["actor"], line["token"], line["address"], line["via"]) == ("anyone", None, "testclient", "http")
     assert changed["changed"] == {"paused": True, "description": "…"}
     assert deleted["trials"] == 1
+    (recorded,) = _of(lines, "trial recorded")
+    assert (recorded["study"], recorded["trial"]) == ("told-of", 0)
+
+
+def test_what_changes_nothing_leaves_no_line(study: StudyCalls, lines: pytest.LogCaptureFixture) -> None:
+    study.patch(paused=False, max_trials=None)
+    body = {"params": {"learning_rate": 0.1}, "request_id": "once"}
+    for _ in range(2):
+        study.post("/trials/enqueue", body)
+    assert [record.message for record in lines.records if record.name.startswith("lrtune")] == ["trial enqueued"]
 
 
 def test_an_expired_lease_leaves_a_line_with_trial_attempt_worker_and_what_became_of_it(

@@ -226,13 +226,17 @@ def test_a_limit_that_cannot_hold_the_extremes_is_refused(long_curve: StudyCalls
     assert assert_problem(response, 422)["errors"][0]["loc"] == ["query", "max_points"]
 
 
-def test_a_suggestion_copies_no_curve_of_a_trial_that_still_runs(own_client: TestClient) -> None:
+def test_once_enough_trials_are_complete_a_suggestion_copies_no_curve_of_one_that_still_runs(
+    own_client: TestClient,
+) -> None:
     assert own_client.post("/v1/studies", json={"name": "s"}).status_code == 201
     study = StudyCalls(own_client, "s")
     study.verdict(study.lease(), *((step, 1.0 / step) for step in range(1, 9)))
+    for value in range(4):
+        study.post("/trials/record", {"params": {"learning_rate": 10.0**-value}, "value": value})
     engine, mirror = _engine(own_client), _mirror(own_client, "s")
     with engine.lock:
-        (running,) = mirror.trials
+        running = mirror.trials[0]
         running.touch()
         look(mirror)
         assert not running.is_frozen

@@ -3,12 +3,14 @@
 from typing import Any
 
 import pytest
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 from starlette.testclient import TestClient
 
 from lrtune.service.storage import OptunaStorage
+from lrtune.service.storage.schema import attributes
+from lrtune.service.tuning.fidelity.short_trainings import is_short
 from tests.api.conftest import create
 
 
@@ -76,3 +78,42 @@ def test_a_study_whose_name_is_no_text_is_refused_to_scripts_and_dashboard(clien
 def test_a_study_has_a_number_of_directions_that_somebody_may_want(client: TestClient, count: int) -> None:
     with pytest.raises(ValueError, match=f"not {count}"):
         optuna_storage(client).create_new_study([StudyDirection.MINIMIZE] * count, "many")
+
+
+_OURS = sorted(
+    value for name, value in vars(attributes).items() if name.endswith("_ATTR") and value.startswith("lrtune:")
+)
+_ODD = ["x", -1, 10**400, 0.5, True, None, [1], {"a": [1]}, float("nan")]
+_SHOWN = ("", "/status", "/suggestion", "/response", "/replays", "/trials", "/trials/0", "/trials/1", "/trials.csv")
+
+
+@pytest.mark.parametrize("key", _OURS)
+@pytest.mark.parametrize("spec", [{}, {"sampler": {"name": "random"}, "pruner": {"name": "none"}, "replicates": 1}])
+def test_no_value_of_another_process_in_an_attribute_of_ours_stops_a_study(
+    client: TestClient, key: str, spec: dict[str, Any]
+) -> None:
+    study = create(client, max_steps=81, max_trials=24, prior="none", **spec)
+    storage = optuna_storage(client)
+    study_id = storage.get_study_id_from_name(study.name)
+    for number, odd in enumerate(_ODD):
+        trial = create_trial(
+            state=TrialState.PRUNED if number % 2 else TrialState.COMPLETE,
+            value=float(number),
+            params={"learning_rate": 1e-3},
+            distributions={"learning_rate": FloatDistribution(1e-5, 1.0, log=True)},
+            system_attrs={key: odd},
+            intermediate_values={1: 1.0, 2: 0.5},
+        )
+        storage.create_new_trial(study_id, template_trial=trial)
+        storage.set_study_system_attr(study_id, key, odd)
+        assert client.get(f"{study.path}/status").status_code == 200, odd
+    answers = {path: client.get(study.path + path).status_code for path in _SHOWN}
+    assert set(answers.values()) == {200}, answers
+    asked = [study.ask(anneals=anneals).status_code for anneals in (True, False)]
+    assert set(asked) <= {200, 201}
+    study.post("/trials/record", {"params": {"learning_rate": 1e-2}, "value": 1.0, "request_id": "r"})
+
+
+def test_an_odd_mark_of_the_ladder_makes_no_trial_a_short_one() -> None:
+    assert [is_short({attributes.LADDER_ATTR: odd}, 81) for odd in _ODD] == [False] * len(_ODD)
+    assert is_short({attributes.LADDER_ATTR: 27}, 81)

@@ -15,7 +15,7 @@ def paused(study: StudyCalls) -> int:
         told = study.report(trial, (step, 1 / step), checkpoint={"uri": f"s3://w/{step}", "step": step}).json()
         if told["verdict"] == "pause":
             assert told["reason"] == "paused"
-            assert told["explanation"].startswith(f"paused at step {step} of {STEPS}")
+            assert told["explanation"].startswith(f"Paused at step {step} of {STEPS}")
             released = study.post(f"/trials/{trial['number']}/release", {"lease": trial["lease"]}).json()
             assert (released["state"], released["explanation"]) == ("waiting", told["explanation"])
             return int(trial["number"])
@@ -55,7 +55,7 @@ def test_replays_say_where_auto_would_have_stopped_each_trial(new_study: NewStud
     assert (best["stopped_at"], best["saved_steps"], best["state"]) == (None, 0, "complete")
     assert worst["stopped_at"] < 20
     assert worst["saved_steps"] == 20 - worst["stopped_at"]
-    assert "rank 6 of 6" in worst["explanation"]
+    assert "rank is 6 of 6" in worst["explanation"]
     page = study.get("/replays", limit=4)
     rest = study.get("/replays", limit=4, cursor=page["next_cursor"])
     assert page["items"] + rest["items"] == whole["items"]
@@ -69,7 +69,7 @@ def test_a_diverged_trial_would_have_been_stopped_there(new_study: NewStudy) -> 
     assert study.post("/trials/record", body).status_code == 201
     found = study.get("/trials/0/replay")
     assert (found["stopped_at"], found["saved_steps"]) == (2, 1)
-    assert found["explanation"] == "the value at step 2 is nan"
+    assert found["explanation"] == "The value at step 2 is nan."
 
 
 def test_only_what_is_over_is_replayed(new_study: NewStudy) -> None:

@@ -80,7 +80,48 @@ def test_only_trials_with_the_best_ones_choices_are_fitted(new_study: NewStudy) 
     study.post("/trials/record", {"params": {"learning_rate": 0.01, "optimizer": "adamw"}, "value": 0.01})
     found = study.get("/response")
     assert found["categories"] == {"optimizer": "adamw"}
-    assert len(found["points"]) == 5
+    assert len([point for point in found["points"] if point["categories"] == found["categories"]]) == 5
+    assert len(found["points"]) == 10, "what was trained with other choices is told, and is no part of the fit"
+
+
+def test_every_trial_that_has_begun_is_told_with_what_it_came_to(study: StudyCalls) -> None:
+    def record(rate: float, **body: object) -> None:
+        assert study.post("/trials/record", {"params": {"learning_rate": rate}, **body}).status_code == 201
+
+    record(1e-2, value=0.1)
+    record(1e-4, state="pruned", reports=[{"step": 1, "value": 2.0}, {"step": 2, "value": 1.9}])
+    record(0.5, state="diverged", reports=[{"step": 1, "value": 900.0}])
+    record(1e-3, state="failed")
+    study.get("/response")
+    trial = study.lease()
+    study.report(trial, (1, 1.5))
+    study.post("/trials/enqueue", {"params": {"learning_rate": 0.2}})
+    found = study.get("/response")
+    told = {point["trial"]: (point["state"], point["value"]) for point in found["points"]}
+    assert told == {
+        0: ("complete", 0.1),
+        1: ("pruned", 1.9),
+        2: ("diverged", None),
+        3: ("failed", None),
+        4: ("running", 1.5),
+    }
+    assert found["points"] == sorted(found["points"], key=lambda point: point["learning_rate"])
+    assert found["counts"] == {"complete": 1, "pruned": 1, "diverged": 1, "failed": 1, "running": 1}
+    assert (found["trials"], found["bounds"]) == (3, [1e-6, 1.0])
+    study.report(trial, (2, 1.25))
+    assert [p["value"] for p in study.get("/response")["points"] if p["state"] == "running"] == [1.25]
+
+
+def test_a_trial_without_the_rate_has_no_place_and_is_counted(new_study: NewStudy) -> None:
+    space = {
+        "learning_rate": {**ONE["learning_rate"], "when": {"optimizer": ["sgd"]}},
+        "optimizer": {"type": "categorical", "choices": ["sgd", "lbfgs"]},
+    }
+    study = new_study(search_space=space)
+    train(study, 4, edge=2.0, optimizer="sgd")
+    study.post("/trials/record", {"params": {"optimizer": "lbfgs"}, "value": 2.0})
+    found = study.get("/response")
+    assert (len(found["points"]), found["without_rate"], found["counts"]) == (4, 1, {"complete": 5})
 
 
 def test_maximized_and_negative_metrics_are_fitted(new_study: NewStudy) -> None:

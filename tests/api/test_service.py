@@ -136,8 +136,8 @@ def test_the_dashboard_is_served_over_the_same_storage(each_study: NewStudy) -> 
     assert [shown["values"] for shown in detail["trials"]] == [[0.5]]
 
 
-def test_the_dashboard_can_be_left_out(tmp_path: object) -> None:
-    settings = Settings(storage=f"sqlite:///{tmp_path}/plain.db", dashboard=False)
+def test_the_dashboard_is_served_only_where_it_is_asked_for(tmp_path: object) -> None:
+    settings = Settings(storage=f"sqlite:///{tmp_path}/plain.db")
     with TestClient(create_app(settings)) as client:
         assert_problem(client.get("/optuna/"), 404)
         assert_problem(client.get("/api/studies"), 404)

@@ -187,7 +187,7 @@ def test_a_raised_budget_opens_a_finished_study_again(each_study: NewStudy) -> N
     study = each_study(max_trials=1)
     study.finish(study.lease(), value=1.0)
     assert study.get("/status")["state"] == "finished"
-    assert study.ask().json() == {"done": True, "reason": "max_trials", "retry_after_seconds": None}
+    assert study.done_reason() == "max_trials"
     assert study.patch(max_trials=2)["state"] == "running"
     assert study.lease()["number"] == 1
 
@@ -207,7 +207,7 @@ def test_a_paused_study_hands_out_nothing_while_running_trials_go_on(study: Stud
 def test_a_stopped_study_is_finished_and_its_running_trials_are_told_to_stop(study: StudyCalls) -> None:
     trial = study.lease()
     assert study.patch(stopped=True)["state"] == "finished"
-    assert study.ask().json() == {"done": True, "reason": "stopped", "retry_after_seconds": None}
+    assert study.done_reason() == "stopped"
     verdict = study.verdict(trial, (1, 0.5))
     assert (verdict["verdict"], verdict["reason"]) == ("stop", "study_finished")
     assert study.finish(trial, "pruned")["state"] == "pruned"
@@ -219,6 +219,14 @@ def test_a_step_budget_needs_to_know_how_long_a_training_is(new_study: NewStudy)
     assert assert_problem(response, 422)["errors"][0]["loc"] == ["max_total_steps"]
 
 
+def test_a_step_budget_stays_as_long_as_one_training(new_study: NewStudy) -> None:
+    study = new_study(max_steps=20)
+    response = study.client.patch(study.path, json={"max_total_steps": 19})
+    (error,) = assert_problem(response, 422)["errors"]
+    assert error == {"loc": ["max_total_steps"], "msg": "must be at least max_steps (20), or no trial can start"}
+    assert study.patch(max_total_steps=20)["max_total_steps"] == 20
+
+
 def test_a_deleted_study_is_gone_with_its_trials_and_its_name_is_free(each_study: NewStudy) -> None:
     study = each_study()
     trial = study.lease()
@@ -228,3 +236,13 @@ def test_a_deleted_study_is_gone_with_its_trials_and_its_name_is_free(each_study
     assert_problem(study.report(trial, (1, 1.0)), 404, "study-not-found")
     assert study.client.post("/v1/studies", json={"name": study.name}).status_code == 201
     assert study.trials() == []
+
+
+def test_what_is_said_against_a_search_space_is_in_the_answer_but_not_in_lists(client: TestClient) -> None:
+    space = {"lr": {"type": "float", "low": 1e-5, "high": 1.0}}
+    made = client.post("/v1/studies", json={"name": "linear", "search_space": space})
+    assert made.status_code == 201
+    (warning,) = made.json()["warnings"]
+    assert "lr is searched on a linear scale" in warning
+    assert client.get("/v1/studies/linear").json()["warnings"] == [warning]
+    assert [item["warnings"] for item in client.get("/v1/studies").json()["items"] if item["name"] == "linear"] == [[]]

@@ -1,5 +1,6 @@
 import csv
 import io
+import uuid
 
 import pytest
 from starlette.testclient import TestClient
@@ -22,6 +23,21 @@ def test_pages_of_trials_follow_each_other_by_number(each_study: NewStudy) -> No
             break
         query["cursor"] = page["next_cursor"]
     assert numbers == list(range(7))
+
+
+def test_the_newest_trials_are_listed_first_where_that_is_asked_for(each_study: NewStudy) -> None:
+    study = each_study(sampler={"name": "random"})
+    for _ in range(5):
+        study.finish(study.lease(), "failed", error=str(uuid.uuid4()))
+    numbers: list[int] = []
+    query: dict[str, object] = {"limit": 2, "newest": "true", "state": "failed"}
+    while True:
+        page = study.get("/trials", **query)
+        numbers += [trial["number"] for trial in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert numbers == [4, 3, 2, 1, 0]
 
 
 def test_trials_are_listed_by_state(study: StudyCalls) -> None:

@@ -135,6 +135,8 @@ def test_a_study_that_cannot_be_read_can_be_deleted_and_its_name_used_again(
     rewrite("bad", BROKEN["broken JSON"])
     assert_problem(client.get("/v1/studies/bad"), 409, "study-unreadable")
     assert client.delete("/v1/studies/bad").status_code == 204
+    (entry,) = client.get("/v1/audit", params={"study": "bad", "action": "study.delete"}).json()["items"]
+    assert entry["before"] == {"unreadable": True}
     assert_problem(client.get("/v1/studies/bad"), 404, "study-not-found")
     assert "unreadable_studies" not in client.get("/readyz").json()
     assert client.get("/v1/studies").json() == {"items": [], "next_cursor": None, "unreadable": []}

@@ -35,7 +35,7 @@ def test_without_history_the_usual_rate_answers(own_client: TestClient, body: Js
     assert (found["basis"], found["learning_rate"], found["trials"]) == ("prior", rate, 0)
     assert found["interval"] == [pytest.approx(rate / 10), pytest.approx(rate * 10)]
     assert found["params"]["learning_rate"] == rate
-    assert "the usual rate" in found["explanation"]
+    assert "The usual rate" in found["explanation"]
 
 
 def test_past_studies_answer_by_optimizer_and_family_scaled_to_the_batch_size(each_client: TestClient) -> None:
@@ -46,7 +46,7 @@ def test_past_studies_answer_by_optimizer_and_family_scaled_to_the_batch_size(ea
             assert study.post("/trials/record", {"params": {"learning_rate": rate}, "value": value}).status_code == 201
     found = suggested(each_client, optimizer="SGD-of-old")
     assert found["learning_rate"] == pytest.approx(0.1)
-    assert "the median best rate of 3 studies with sgd-of-old here is 0.1" in found["explanation"]
+    assert "The median best rate of 3 studies with sgd-of-old here is 0.1" in found["explanation"]
     assert found["interval"][0] < 0.05
     assert found["interval"][1] > 0.2
     assert suggested(each_client, family="resnet")["learning_rate"] == pytest.approx(0.1)

@@ -1,4 +1,4 @@
-"""Filling a database with finished trials of one parameter and 10 steps, by whole sets of rows."""
+"""Filling a database with finished trials of one parameter and a few steps, by whole sets of rows."""
 
 import math
 import random
@@ -23,22 +23,22 @@ _CHUNK = 10_000
 _TRAINED_SECONDS = 60.0
 
 
-def spec_of(name: str, sampler: str = "random", pruner: str = "auto") -> StudySpec:
-    """The spec of a filled study: one log-uniform parameter, no budget."""
+def spec_of(name: str, sampler: str = "random", pruner: str = "auto", steps: int = STEPS) -> StudySpec:
+    """The spec of a filled study: one log-uniform parameter, no budget; trainings of so many steps."""
     return StudySpec.model_validate(
         {
             "name": name,
             "search_space": {PARAMETER: {"type": "float", "low": LOW, "high": HIGH, "log": True}},
             "sampler": {"name": sampler},
             "pruner": {"name": pruner},
-            "max_steps": STEPS,
+            "max_steps": steps,
             "lease_ttl_seconds": 3600,
         }
     )
 
 
-def fill(url: str, studies: Sequence[tuple[StudySpec, int]]) -> None:
-    """Create the schema in an empty database and write so many complete trials into each of `studies`."""
+def fill(url: str, studies: Sequence[tuple[StudySpec, int]], steps: int = STEPS) -> None:
+    """Create the schema in an empty database and write so many complete trials of `steps` into each of `studies`."""
     database = Database(url)
     try:
         database.acquire()
@@ -51,9 +51,9 @@ def fill(url: str, studies: Sequence[tuple[StudySpec, int]]) -> None:
             first = 1
             for study_id, (spec, count) in enumerate(studies, 1):
                 _write_study(connection, study_id, spec)
-                _write_trials(connection, study_id, first, count)
+                _write_trials(connection, study_id, range(first, first + count), steps)
                 first += count
-            _write_curves(connection)
+            _write_curves(connection, steps)
             if connection.dialect.name == "postgresql":
                 _advance_sequences(connection, len(studies), first - 1)
         if engine.dialect.name == "postgresql":
@@ -72,11 +72,11 @@ def _write_study(connection: Connection, study_id: int, spec: StudySpec) -> None
     connection.execute(insert(tables.studies), own | {"version": 1, "created_at": now, "updated_at": now})
 
 
-def _write_trials(connection: Connection, study_id: int, first: int, count: int) -> None:
+def _write_trials(connection: Connection, study_id: int, all_ids: range, steps: int) -> None:
     distribution = codecs.show_distribution(FloatDistribution(LOW, HIGH, log=True))
-    began = time.time() - count * _TRAINED_SECONDS
-    for rows in _chunks(range(count)):
-        ids = [first + number for number in rows]
+    began = time.time() - len(all_ids) * _TRAINED_SECONDS
+    for rows in _chunks(range(len(all_ids))):
+        ids = [all_ids[number] for number in rows]
         points = [_point(number) for number in rows]
         _insert(
             connection,
@@ -115,7 +115,7 @@ def _write_trials(connection: Connection, study_id: int, first: int, count: int)
                 for trial_id, (_, value) in zip(ids, points, strict=True)
             ),
         )
-        _insert(connection, tables.trials, (_work(trial_id, study_id) for trial_id in ids))
+        _insert(connection, tables.trials, (_work(trial_id, study_id, steps) for trial_id in ids))
 
 
 def _point(number: int) -> tuple[float, float]:
@@ -125,7 +125,7 @@ def _point(number: int) -> tuple[float, float]:
     return 10**log_rate, 0.1 + 0.05 * (log_rate + 2.5) ** 2 + draw.uniform(0, 0.02)
 
 
-def _work(trial_id: int, study_id: int) -> dict[str, Any]:
+def _work(trial_id: int, study_id: int, max_steps: int) -> dict[str, Any]:
     return {
         "trial_id": trial_id,
         "study_id": study_id,
@@ -135,19 +135,19 @@ def _work(trial_id: int, study_id: int) -> dict[str, Any]:
         "lease": f"{trial_id:022d}",
         "worker": "bench",
         "request_id": f"filled-{trial_id}",
-        "max_steps": STEPS,
+        "max_steps": max_steps,
         "anneals": False,
         "resumable": False,
         "lost_steps": 0,
     }
 
 
-def _write_curves(connection: Connection) -> None:
-    """For each trial 10 reports that fall to its final value, in one statement."""
+def _write_curves(connection: Connection, count: int) -> None:
+    """For each trial `count` reports that fall to its final value, in one statement."""
     table = optuna_tables.intermediate_values
-    steps = union_all(*(select(literal(step).label("step")) for step in range(1, STEPS + 1))).subquery()
+    steps = union_all(*(select(literal(step).label("step")) for step in range(1, count + 1))).subquery()
     finite = literal(codecs.show_intermediate(0.0)[1], table.c.intermediate_value_type.type)
-    falling = optuna_tables.values.c.value + (STEPS - steps.c.step) * 0.05
+    falling = optuna_tables.values.c.value + (count - steps.c.step) * 0.05
     rows = (
         select(optuna_tables.values.c.trial_id, steps.c.step, falling, finite)
         .select_from(optuna_tables.values)

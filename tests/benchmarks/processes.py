@@ -148,7 +148,7 @@ class JsonLinesProcess(Process):
         return self.receive()
 
 
-_SERVE = ("serve", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning")
+_SERVE = ("serve", "--host", "127.0.0.1", "--port", "0", "--log-level", "warning", "--dashboard")
 
 
 def service_process(url: str, log: Path) -> Server:

@@ -23,12 +23,12 @@ class Served:
         serve = f"{limit} exec {sys.executable} -m lrtune.service.cli.main serve --port 0"
         env = environ(LRTUNE_STORAGE=f"sqlite:///{folder}/served.db", **variables)
         self.program: Program = programs.start(["/bin/sh", "-c", serve], env)
-        said = self.program.wait_for_line(r"^lrtune serving on http://127.0.0.1:(\d+)$", START_SECONDS)
-        self.port = int(said[1])
+        said = self.program.wait_for_line(r"^lrtune serving on (https?)://127.0.0.1:(\d+)$", START_SECONDS)
+        self.scheme, self.port = said[1], int(said[2])
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def connect(self) -> socket.socket:
         opened = socket.create_connection(("127.0.0.1", self.port))

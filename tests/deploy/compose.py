@@ -44,6 +44,12 @@ def load(**environ: str) -> dict[str, Any]:
     return services
 
 
+def secrets() -> dict[str, Any]:
+    """The file's secrets by name."""
+    found: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())["secrets"]
+    return found
+
+
 def health_command(service: Mapping[str, Any]) -> list[str]:
     kind, *command = service["healthcheck"]["test"]
     assert kind == "CMD"

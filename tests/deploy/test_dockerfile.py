@@ -5,14 +5,17 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 import pytest
+import trustme
 
+from lrtune.service.wire.access.secrets import new_secret
 from tests.deploy.compose import load
 from tests.deploy.dockerfile import stages
-from tests.support.processes import Programs, bare_environ
+from tests.support.processes import Program, Programs, bare_environ
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -82,17 +85,62 @@ def test_what_the_images_copy_is_enough_to_build_the_package(tmp_path: Path) -> 
     assert "lrtune/service/cli/main.py" in zipfile.ZipFile(wheel).namelist()
 
 
-def test_the_service_image_serves_and_tells_its_health(programs: Programs, tmp_path: Path) -> None:
-    image = stages()["service"]
-    settings = image.environ | {"LRTUNE_PORT": "0", "LRTUNE_STORAGE": f"sqlite:///{tmp_path / 'lrtune.db'}"}
-    program, *arguments = image.command
-    service = programs.start([str(BIN / program), *arguments], bare_environ(BIN, tmp_path, **settings))
+@dataclass
+class Image:
+    """The service image, as a process."""
+
+    programs: Programs
+    folder: Path
+
+    def start(self, **settings: str) -> Program:
+        image = stages()["service"]
+        given = {"LRTUNE_PORT": "0", "LRTUNE_STORAGE": f"sqlite:///{self.folder / 'lrtune.db'}"}
+        program, *arguments = image.command
+        environ = bare_environ(BIN, self.folder, **(image.environ | given | settings))
+        return self.programs.start([str(BIN / program), *arguments], environ)
+
+    def check(self, **settings: str) -> int | None:
+        """The exit code of its health check."""
+        python, *check = stages()["service"].health_command
+        assert python == "python"
+        return self.programs.run([sys.executable, *check], bare_environ(BIN, self.folder, **settings)).poll()
+
+    def secret(self, mode: int = 0o444) -> Path:
+        file = self.folder / "admin-token"
+        file.write_text(new_secret() + "\n")
+        file.chmod(mode)
+        return file
+
+
+@pytest.fixture
+def image(programs: Programs, tmp_path: Path) -> Image:
+    return Image(programs, tmp_path)
+
+
+def test_the_service_image_does_not_start_without_a_token_and_says_what_to_do(image: Image) -> None:
+    service = image.start()
+    assert service.wait(timeout_seconds=30) == 2
+    assert service.stdout == ""
+    assert "LRTUNE_ADMIN_TOKEN_FILE" in service.stderr
+    assert "lrtune token create --role admin --offline" in service.stderr
+    assert service.stderr.count("\n") == 1
+
+
+def test_the_service_image_serves_and_tells_its_health(image: Image) -> None:
+    service = image.start(LRTUNE_ADMIN_TOKEN_FILE=str(image.secret()))
     port = service.wait_for_line(r"^lrtune serving on http://0\.0\.0\.0:(\d+)$", timeout_seconds=30)[1]
     assert httpx2.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+    assert httpx2.get(f"http://127.0.0.1:{port}/v1/studies").status_code == 401
 
-    python, *check = image.health_command
-    assert python == "python"
-    env = bare_environ(BIN, tmp_path, LRTUNE_PORT=port)
-    assert programs.run([sys.executable, *check], env).poll() == 0
+    assert image.check(LRTUNE_PORT=port) == 0
     assert service.terminate(timeout_seconds=15) == 0, service
-    assert programs.run([sys.executable, *check], env).poll() == 1
+    assert image.check(LRTUNE_PORT=port) == 1
+
+
+def test_the_service_image_tells_its_health_by_https(image: Image) -> None:
+    certificate = image.folder / "pair.pem"
+    trustme.CA().issue_cert("lrtune.example").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    tls = {"LRTUNE_CERTIFICATE": str(certificate)}
+    service = image.start(LRTUNE_ADMIN_TOKEN_FILE=str(image.secret()), **tls)
+    port = service.wait_for_line(r"^lrtune serving on https://0\.0\.0\.0:(\d+)$", timeout_seconds=30)[1]
+    assert image.check(LRTUNE_PORT=port, **tls) == 0

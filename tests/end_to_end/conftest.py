@@ -27,9 +27,10 @@ def environ(**variables: str) -> dict[str, str]:
 class Service:
     """A service process that can be killed and started again on the same port and database."""
 
-    def __init__(self, programs: Programs, storage_url: str) -> None:
+    def __init__(self, programs: Programs, storage_url: str, *options: str) -> None:
         self._programs = programs
         self._storage_url = storage_url
+        self._options = options
         self.port = 0
         self.program = self.start()
 
@@ -38,7 +39,7 @@ class Service:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Program:
-        command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", str(self.port)]
+        command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", str(self.port), *self._options]
         self.program = self._programs.start(command, environ(LRTUNE_STORAGE=self._storage_url))
         said = self.program.wait_for_line(r"^lrtune serving on http://127.0.0.1:(\d+)$", START_SECONDS)
         self.port = int(said[1])

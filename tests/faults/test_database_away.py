@@ -26,6 +26,13 @@ def creates(client: TestClient, name: str) -> bool:
     return client.post("/v1/studies", json={"name": name, "if_exists": "load"}).status_code in (200, 201)
 
 
+def assert_each_study_has_its_entry(client: TestClient) -> None:
+    """And no study that was refused has one."""
+    names = [study["name"] for study in client.get("/v1/studies").json()["items"]]
+    entries = client.get("/v1/audit", params={"action": "study.create"}).json()["items"]
+    assert sorted(entry["subject"] for entry in entries) == names
+
+
 def assert_away(client: TestClient, words: str) -> None:
     until(lambda: words in client.get("/readyz").json().get("detail", ""))
     answer = client.post("/v1/studies", json={"name": "refused"})
@@ -66,6 +73,7 @@ def test_a_read_only_file_is_503_until_it_may_be_written_again(tmp_path: Path) -
     with serving_read_only(path) as client:
         until(lambda: creates(client, "s"))
         assert client.get("/readyz").status_code == 200
+        assert_each_study_has_its_entry(client)
 
 
 @contextmanager
@@ -102,6 +110,7 @@ def test_a_postgresql_that_takes_no_writes_is_503_until_it_does_again(
         set_read_only("off")
         until(lambda: creates(client, "after"))
         assert client.get("/v1/studies/before").status_code == 200
+        assert_each_study_has_its_entry(client)
 
 
 @contextmanager

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrtune.service.rates.checks import Refused
-from lrtune.service.rates.thinning import FEWEST_POINTS, thin
+from lrtune.service.rates.thinning import thin
+from lrtune.service.wire.trials import FEWEST_POINTS
 
 VALUES = st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=400)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from lrtune import Client
-from lrtune.trainers.client.retry import Retry
+from lrtune.trainers.client.http.retry import Retry
 from tests.fake_service import FakeService
 
 

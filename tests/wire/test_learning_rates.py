@@ -7,7 +7,7 @@ from optuna.distributions import FloatDistribution
 from pydantic import TypeAdapter, ValidationError
 
 from lrtune.service.tuning.auto.space import Space
-from lrtune.service.tuning.state.distributions import drawing_order
+from lrtune.service.tuning.state.space.distributions import drawing_order
 from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import Parameter, SearchSpace
 

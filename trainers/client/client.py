@@ -1,35 +1,45 @@
 """The client of an lrtune service."""
 
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from uuid import uuid4
 
 import httpx2
 from pydantic import BaseModel
 
 from lrtune.service.wire import trials as wire
+from lrtune.service.wire.health import StudyHealth
 from lrtune.service.wire.priors import SuggestionBody
-from lrtune.service.wire.range_tests import KeptRangeTestWithCurve, NewRangeTest
+from lrtune.service.wire.range_tests import KeptRangeTest, KeptRangeTestWithCurve, NewRangeTest, RangeTestPage
 from lrtune.service.wire.replays import Replay, ReplayPage
 from lrtune.service.wire.responses import LearningRateResponse
 from lrtune.service.wire.studies import Study, StudyPage, StudyStatus, Suggestion
-from lrtune.trainers.client.bodies import valid
-from lrtune.trainers.client.connection import Connection, study_path
+from lrtune.trainers.client.access import AccessCalls
+from lrtune.trainers.client.http.bodies import valid
+from lrtune.trainers.client.http.connection import Connection, study_path
+from lrtune.trainers.client.http.retry import Retry, certainly_not_processed
+from lrtune.trainers.client.pictures.study import compared
 from lrtune.trainers.client.report_checks import read_report, read_value
-from lrtune.trainers.client.retry import Retry, certainly_not_processed
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import ServiceUnreachable
+from lrtune.trainers.errors import LrtuneWarning, ServiceUnreachable
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 
-class Client:
+class Client(AccessCalls):
     """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
 
-    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token`, else LRTUNE_TOKEN, is sent as a bearer
-    token, for a proxy that asks for one: the service itself knows none. What fails for a passing reason is tried again
-    for `retry_seconds`. Every method raises ServiceError where the service refuses, ServiceUnreachable where none
-    answers. `stopping` set: waits end, retries are cut short. It may be used in forked children, which open connections
-    of their own, and be pickled for spawned ones, unless it has a `transport` of yours.
+    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token` is what `lrtune token create` printed;
+    else LRTUNE_TOKEN, else what is in the file that LRTUNE_TOKEN_FILE names, else in ~/.config/lrtune/token, if there
+    is one. A file is read anew when the service refuses what was in it. A token that cannot be one raises LrtuneError.
+
+    What fails for a passing reason is tried again for `retry_seconds`. Every method raises ServiceError where the
+    service refuses, TokenRefused where it does for the token, ServiceUnreachable where none answers. `stopping` set:
+    waits end, retries are cut short. It may be used in forked children, which open connections of their own, and be
+    pickled for spawned ones, with the token in it, unless it has a `transport` of yours.
     """
 
     def __init__(
@@ -46,11 +56,19 @@ class Client:
         self._connection = Connection(server, token=token, retry=retry, transport=transport)
         self.server = self._connection.server
 
+    def __repr__(self) -> str:
+        return f"Client({self.server!r})"
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def token_source(self) -> str | None:
+        """Where its token was found: `token=`, `LRTUNE_TOKEN`, or a file by its name; None where it has none."""
+        return self._connection.token_source
 
     def close(self) -> None:
         """Closes the sockets."""
@@ -83,6 +101,8 @@ class Client:
             if not again and not certainly_not_processed(error):
                 error.advise('the study may have been created: call again with if_exists="load"')
             raise
+        for warning in created.warnings:
+            warnings.warn(f"study {name}: {warning}", LrtuneWarning, stacklevel=2)
         return StudyHandle(self._connection, created)
 
     def study(self, name: str) -> StudyHandle:
@@ -130,14 +150,22 @@ class Client:
         """A study's metric over its learning rate: points, fitted mean and band, and where it diverges."""
         return self._connection.get(LearningRateResponse, f"{study_path(name)}/response")
 
-    def trials(self, name: str, *, state: wire.TrialState | None = None) -> Iterator[wire.Trial]:
-        """All trials of a study (in that state), by number."""
-        return self._connection.items(wire.TrialPage, f"{study_path(name)}/trials", state=state)
+    def trials(
+        self, name: str, *, state: wire.TrialState | None = None, newest: bool = False, page: int | None = None
+    ) -> Iterator[wire.Trial]:
+        """All trials of a study (in that state), by number, or the newest first; read by `page` at a time."""
+        path = f"{study_path(name)}/trials"
+        query = {"state": state, "newest": "true" if newest else None}
+        return self._connection.items(wire.TrialPage, path, **query, **({} if page is None else {"limit": page}))
 
     def trial(self, name: str, number: int, *, max_points: int | None = None) -> wire.TrialWithCurve:
         """One trial with its curve; of a long one `max_points` at the most, its extremes kept."""
         query = {"max_points": max_points}
         return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}", query=query)
+
+    def health(self, name: str) -> StudyHealth:
+        """Questions about a study, and what is measured of each: is the search past random, say."""
+        return self._connection.get(StudyHealth, f"{study_path(name)}/health")
 
     def replays(self, name: str) -> Iterator[Replay]:
         """Where `auto` would have stopped each trial that is over, by number."""
@@ -172,6 +200,15 @@ class Client:
             request_id=str(uuid4()),
         )
         return self._connection.post(wire.Trial, f"{study_path(name)}/trials/record", body)
+
+    def plot_compare(self, names: Sequence[str]) -> "Figure":
+        """The best so far of two to five studies over the steps trained, and what they suggest, as a plotly figure.
+        Reads all their trials. Needs the extra `lrtune[plots]`, else ImportError."""
+        return compared(self._connection, list(names)).figure
+
+    def range_tests(self, name: str) -> Iterator[KeptRangeTest]:
+        """A study's range tests, by number, without their curves."""
+        return self._connection.items(RangeTestPage, f"{study_path(name)}/range-tests")
 
     def add_range_test(
         self,

@@ -1,11 +1,16 @@
-"""The calls about one leased trial; each carries its lease."""
+"""The calls about one leased trial; each carries its lease.
+
+A training that has reached a limit of its token (429) waits until it may go on: the lease is renewed meanwhile.
+"""
 
 from lrtune.service.wire import trials as wire
 from lrtune.service.wire.base import Reply
-from lrtune.trainers.client.connection import Connection, study_path
-from lrtune.trainers.client.retry import Retry
+from lrtune.trainers.client.http.connection import Connection, study_path
+from lrtune.trainers.client.http.retry import Retry
 
 HEARTBEAT_TIMEOUT_SECONDS = 5.0
+LIMITED_SECONDS = 2 * 3600.0
+"""Limits are by the second or by the hour: such a training has waited for a whole one in vain."""
 
 
 class _Told(Reply, title="Trial"):
@@ -25,11 +30,12 @@ class LeaseCalls:
         self._connection = connection
         self._path = f"{study_path(study)}/trials/{leased.number}"
         self._lease = leased.lease
+        self._patient = connection.retry.limited_for(LIMITED_SECONDS)
 
     def report(self, step: int, value: float, checkpoint: wire.Checkpoint | None) -> wire.Verdict:
         """The service's verdict; the report is on its disk by then."""
         body = wire.Reports(lease=self._lease, reports=[wire.Report(step=step, value=value)], checkpoint=checkpoint)
-        return self._connection.post(wire.Verdict, f"{self._path}/reports", body)
+        return self._connection.post(wire.Verdict, f"{self._path}/reports", body, retry=self._patient)
 
     def heartbeat(self) -> wire.Verdict:
         """Renews the lease. Tried once: the keeper has its own rhythm."""
@@ -51,11 +57,11 @@ class LeaseCalls:
     ) -> None:
         """Ends the trial."""
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
-        self._connection.post(_Told, f"{self._path}/result", body)
+        self._connection.post(_Told, f"{self._path}/result", body, retry=self._patient)
 
     def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, once: bool = False) -> None:
         """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then.
         `once`: without retries."""
-        how = {"retry": Retry(total_seconds=0)} if once else {}
+        retry = Retry(total_seconds=0) if once else self._patient
         body = wire.Release(lease=self._lease, checkpoint=checkpoint, error=error)
-        self._connection.post(_Told, f"{self._path}/release", body, **how)
+        self._connection.post(_Told, f"{self._path}/release", body, retry=retry)

@@ -10,8 +10,8 @@ from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
 from lrtune.service.wire.base import storable_part
-from lrtune.trainers.client.bodies import as_json, valid
 from lrtune.trainers.client.endings import told_to_end
+from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_step, read_value
@@ -19,11 +19,13 @@ from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
     NothingReported,
+    TokenRefused,
     TrialNotOpen,
     TrialPaused,
     TrialStopped,
     is_of_the_service,
 )
+from lrtune.trainers.progress.trials import TrialProgress
 
 LONGEST_ERROR = 20_000
 
@@ -46,7 +48,7 @@ class LeasedTrial:
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 
-    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls) -> None:
+    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls, progress: TrialProgress | None = None) -> None:
         self.number = leased.number
         """Counts the study's trials from 0."""
         self.attempt = leased.attempt
@@ -60,6 +62,7 @@ class LeasedTrial:
         """How it ended, in words; None until then."""
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
+        self._progress = progress
         self._keeper: Keeper | None = None
         self._open = ExitStack()
         self._pid = os.getpid()
@@ -109,6 +112,8 @@ class LeasedTrial:
             self.checkpoint(checkpoint, at)
         self._curve[at] = self._last
         keeper.hear(self._calls.report(at, self._last, self._take_new_checkpoint()))
+        if self._progress is not None:
+            self._progress.reported(at, self._last)
         if keeper.verdict is not None:
             kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
             raise kind(keeper.verdict)
@@ -141,6 +146,8 @@ class LeasedTrial:
             raise TrialNotOpen(self.number)
         self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
+        if self._progress is not None:
+            self._progress.begun(self.number, self.params, self.max_steps, self.resume.step if self.resume else 0)
         return self
 
     def __exit__(
@@ -151,6 +158,15 @@ class LeasedTrial:
             return isinstance(error, LeaseLost | TrialStopped)
         self._open.close()
         self._keeper = None
+        try:
+            self._tell(error)
+        finally:
+            if self._progress is not None:
+                self._progress.ended(self.outcome or "given back")
+        return isinstance(error, LeaseLost | TrialStopped)
+
+    def _tell(self, error: BaseException | None) -> None:
+        """Tells the service how the training ended."""
         if error is None:
             self._finish()
         elif isinstance(error, LeaseLost):
@@ -165,7 +181,6 @@ class LeasedTrial:
             self._end_beside_error("released", lambda: self._calls.release(self._checkpoint))
         else:
             self._break_off(error)
-        return isinstance(error, LeaseLost | TrialStopped)
 
     def _finish(self) -> None:
         value = self._last if self._final is None else self._final
@@ -179,6 +194,9 @@ class LeasedTrial:
         self._end_with_result(outcome, "complete", value=value, standard_error=error)
 
     def _fail(self, error: Exception) -> None:
+        if isinstance(error, TokenRefused):
+            self._leave(error)
+            return
         if is_of_the_service(error):
             self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
@@ -186,6 +204,16 @@ class LeasedTrial:
             self._end_with_result("failed", "failed", error=_traceback(error))
         except LrtuneError as untold:
             self._warn(untold)
+
+    def _leave(self, refused: TokenRefused) -> None:
+        """The end of a trial whose token is refused: to give it back most likely is, too."""
+        try:
+            self._end("given back", lambda: self._calls.release(self._checkpoint, once=True))
+        except LrtuneError:
+            self._advise(refused)
+
+    def _advise(self, refused: TokenRefused) -> None:
+        refused.advise(f"trial {self.number} goes to another worker when its lease ends")
 
     def _break_off(self, error: BaseException) -> None:
         text = _traceback(error)
@@ -198,13 +226,15 @@ class LeasedTrial:
             self._end(outcome, lambda: self._calls.result(state, **result))
         except LrtuneError as error:
             if is_of_the_service(error):
-                self._give_back_instead(outcome)
+                self._give_back_instead(outcome, error)
             raise
 
-    def _give_back_instead(self, outcome: str) -> None:
+    def _give_back_instead(self, outcome: str, error: LrtuneError) -> None:
         try:
             self._calls.release(self._checkpoint, once=True)
         except LrtuneError:
+            if isinstance(error, TokenRefused):
+                self._advise(error)
             return
         self.outcome = f"given back: {outcome} could not be told to the service"
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from lrtune.trainers.errors import TaskError
-from lrtune.trainers.range_test.sweep import DEFAULT_SEEDS, RangeTest, exponential, sweep
+from lrtune.trainers.range_test.sweep import DEFAULT_SEEDS, OnStep, RangeTest, exponential, sweep
 from lrtune.trainers.state.random_state import random_state_kept, seed_everything
 from lrtune.trainers.tasks import TASKS
 from lrtune.trainers.tasks.loader import load_task
@@ -42,18 +42,20 @@ def find(
     precision: str = "fp32",
     clip_norm: float | None = None,
     device: str = "cpu",
+    on_seed: Callable[[int], OnStep] | None = None,
 ) -> RangeTest:
     """A range test of `task`, a built-in task's name, `module:function` or `path/to/script.py:function`.
 
     `params` are a built-in task's: `optimizer`, `batch_size`, … The function returns (model, optimizer, batches,
     loss_function), and is called once a seed. A built-in task runs on `device`, a person's own model where it lies.
+    `on_seed`, given the number of a seed's test from 1, returns what is called after each of its steps.
     Raises TaskError where there is no such task, TrainingError for what cannot be tested.
     """
     rates = exponential(low, high, steps)
     make = setup_of(task, params or {}, device)
     curves = []
     with random_state_kept(), _threads(1 if ":" not in task else torch.get_num_threads()):
-        for seed in seeds:
+        for number, seed in enumerate(seeds, 1):
             seed_everything(seed)
             model, optimizer, batches, loss_function = make(seed)
             losses = sweep(
@@ -66,6 +68,7 @@ def find(
                 accumulate=accumulate,
                 precision=precision,
                 clip_norm=clip_norm,
+                on_step=None if on_seed is None else on_seed(number),
             )
             curves.append(losses)
     return RangeTest.of(rates, curves, seeds)

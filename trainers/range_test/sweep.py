@@ -7,7 +7,7 @@ Smith 2017, "Cyclical learning rates for training neural networks".
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
-from lrtune.service.rates.stop_rule import StopRule
+from lrtune.service.rates.range_test.analysis import RangeTestAnalysis, analyse, combine
+from lrtune.service.rates.range_test.running_median import half_window
+from lrtune.service.rates.range_test.stop_rule import StopRule
+from lrtune.service.wire.cards import range_test_card
 from lrtune.trainers.checks import at_least, positive, trainable
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
@@ -32,6 +34,10 @@ MOST_SKIPPED = 40
 """Steps in a row that AMP may skip; its scale has then fallen from 65,536 to less than 1e-7."""
 
 
+OnStep = Callable[[int, float, float], None]
+"""Called after each step with its number, from 1, its rate and its loss."""
+
+
 @dataclass(frozen=True)
 class RangeTest:
     """What was measured, and what it says."""
@@ -44,6 +50,10 @@ class RangeTest:
     by_seed: tuple[RangeTestAnalysis, ...]
     analysis: RangeTestAnalysis
     """The middle of all seeds."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        return range_test_card(self.analysis, self.analysis.suggestions)
 
     @classmethod
     def of(
@@ -128,6 +138,7 @@ def sweep(
     scaler: torch.amp.GradScaler | None = None,
     clip_norm: float | None = None,
     clip_value: float | None = None,
+    on_step: OnStep | None = None,
 ) -> list[float]:
     """The losses of one pass over `learning_rates`, up to where it stopped; everything is restored, as by `range_test`.
 
@@ -148,19 +159,25 @@ def sweep(
         if hasattr(optimizer, "train"):
             optimizer.train()
         with _closing(_endless(batches)) as stream:
-            return _raise_rate(step, stream, learning_rates, accumulate)
+            return _raise_rate(step, stream, learning_rates, accumulate, on_step)
 
 
-def _raise_rate(step: OptimizerStep, stream: Iterator[Any], rates: Sequence[float], accumulate: int) -> list[float]:
-    ratios, rule, losses = _ratios(step.optimizer), StopRule(), list[float]()
+def _raise_rate(
+    step: OptimizerStep, stream: Iterator[Any], rates: Sequence[float], accumulate: int, on_step: OnStep | None
+) -> list[float]:
+    ratios, losses = _ratios(step.optimizer), list[float]()
+    rule = StopRule(half_window=half_window(rates))
     for rate in rates:
         _set_rates(step.optimizer, [rate * ratio for ratio in ratios])
         for _ in range(MOST_SKIPPED):
             loss, taken = step([next(stream) for _ in range(accumulate)])
             if taken or not math.isfinite(loss):
                 break
-        losses.append(loss if taken else math.nan)
-        if rule.update(losses[-1]):
+        overflows = math.isfinite(loss) and not taken
+        losses.append(math.nan if overflows else loss)
+        if on_step is not None:
+            on_step(len(losses), rate, losses[-1])
+        if rule.update(losses[-1]) or overflows:
             break
     return losses
 

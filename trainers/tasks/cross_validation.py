@@ -79,7 +79,7 @@ def over_folds(task: Task, folds: int, *, epochs: int | None = None) -> Callable
     if folds < 2:
         raise TaskError(f"--folds must be at least 2, not {folds}")
 
-    @mark(resumable=True)
+    @mark(resumable=True, own_length=True)
     def train(trial: LeasedTrial) -> None:
         known = _known(trial)
         values = list(known)

@@ -125,7 +125,7 @@ class Training:
 def on_lease(task: GradientTask) -> Callable[[LeasedTrial], float]:
     """The training function of a task, marked as what it is: see `train_on_lease`."""
 
-    @mark(anneals=True, resumable=True)
+    @mark(anneals=True, resumable=True, own_length=True)
     def train(trial: LeasedTrial) -> float:
         return train_on_lease(task, trial)
 

@@ -53,7 +53,7 @@ class TreeTask(DescribedTask, ABC):
 def on_lease(task: TreeTask) -> Callable[[LeasedTrial], float]:
     """The training function of a task: grows on lease, and reports as it does. The seed is the trial's number."""
 
-    @mark()
+    @mark(own_length=True)
     def train(trial: LeasedTrial) -> float:
         return task.fit(trial.params, trial.max_steps or task.default_epochs, trial.number, trial.report)
 

@@ -3,19 +3,25 @@
 import logging
 import signal
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
-from lrtune.service.rates.diagnosis import diagnose
+from lrtune.service.sentences.diagnosis import verdict_on_rate
+from lrtune.service.sentences.progress import params_text
 from lrtune.service.wire.learning_rates import main_learning_rate
-from lrtune.service.wire.studies import Study
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import ServiceUnreachable, TaskKeepsFailing
+from lrtune.trainers.errors import ServiceUnreachable, TaskKeepsFailing, TokenRefused
+from lrtune.trainers.progress.trials import TrialProgress
+from lrtune.trainers.worker.progress import worker_progress
 from lrtune.trainers.worker.signals import Shutdown, Signals
 
 MOST_FAILURES = 3
 """In a row, before the worker gives up."""
+
+_MOST_TOLD = 2
+"""Of a diagnosis' evidence, in the line of a trial's end."""
 
 Train = Callable[[LeasedTrial], Any]
 
@@ -31,40 +37,57 @@ def work(
     anneals: bool | None = None,
     resumable: bool | None = None,
     exits: bool = False,
+    progress: bool | TrialProgress = False,
 ) -> int:
     """Trains until the study has nothing left; how many trials that were.
 
     `anneals` and `resumable` default to what `@task` says about `train`. Raises Shutdown after a signal (the
-    trial in hand is given back by then), TaskKeepsFailing after three failures in a row. `sys.exit` in `train` is such
-    a failure, and costs the trial an attempt; with `exits` it ends the process, too.
+    trial in hand is given back by then), TaskKeepsFailing after three failures in a row, or at the end where all that
+    it trained failed; StudyHalted where the study's last trials all failed. `sys.exit` in `train` is such a failure,
+    and costs the trial an attempt; with `exits` it ends the process, too. `progress` is as in `study.leases`; each
+    trial's end is a line of the log in any case.
     """
-    trained = failures = 0
+    shown = progress if isinstance(progress, TrialProgress) else worker_progress(study.spec, on_terminal=progress)
+    trained, leases, failed, failures = set[int](), 0, 0, 0
+    last: BaseException | None = None
     trials = study.leases(
         worker,
         anneals=bool(getattr(train, "anneals", False)) if anneals is None else anneals,
         resumable=bool(getattr(train, "resumable", False)) if resumable is None else resumable,
+        own_length=bool(getattr(train, "own_length", False)),
         stop=signals.stopping,
+        progress=shown,
     )
     for trial in trials:
-        logger.info("trial %d, attempt %d: %s", trial.number, trial.attempt, _show(trial.params))
+        logger.debug("trial %d, attempt %d: %s", trial.number, trial.attempt, params_text(trial.params))
         try:
             _train_one(trial, train, signals)
-        except ServiceUnreachable:
-            raise
         except (Exception, SystemExit) as error:
+            if _concerns_all_trials(error):
+                raise
             if isinstance(error, SystemExit) and (exits or told_to_end(error)):
                 raise
             logger.exception("trial %d: failed", trial.number)
-            failures += 1
+            failures, failed, last = failures + 1, failed + 1, error
             if failures >= MOST_FAILURES:
                 raise TaskKeepsFailing(failures, error) from error
         else:
-            said = "" if getattr(train, "steps_are_folds", False) else _diagnosis(trial, study.spec)
-            logger.info("trial %d: %s%s", trial.number, trial.outcome, said)
+            said = "" if getattr(train, "steps_are_folds", False) else _diagnosis(trial, study)
+            logger.info("%s%s", shown.last, said)
             failures = 0
-        trained += 1
+        trained.add(trial.number)
+        leases += 1
     signals.check()
-    return trained
+    if last is not None and failed == leases:
+        raise TaskKeepsFailing(failed, last) from last
+    return len(trained)
+
+
+def _concerns_all_trials(error: BaseException) -> bool:
+    """Whether the next trial would fare no better: the service is away, or takes the token no more."""
+    if isinstance(error, TokenRefused):
+        return error.problem.status == HTTPStatus.UNAUTHORIZED
+    return isinstance(error, ServiceUnreachable)
 
 
 def _train_one(trial: LeasedTrial, train: Train, signals: Signals) -> None:
@@ -82,17 +105,29 @@ def run(
     worker: str | None = None,
     anneals: bool | None = None,
     resumable: bool | None = None,
+    progress: bool = False,
 ) -> None:
     """Trains the study's trials with `train(trial)` until the budget is spent; for a script of one's own.
 
     `train` reports as it goes, or returns the final value, or both. `anneals` and `resumable` default to what `@task`
-    says about it. SIGTERM and Ctrl-C give the trial in hand back first, and end in SystemExit or KeyboardInterrupt.
+    says about it. `progress` shows on a terminal what goes on, as in `study.leases`. SIGTERM and Ctrl-C give the trial
+    in hand back first, and end in SystemExit or KeyboardInterrupt.
     Where `train` itself calls `sys.exit`, that ends the script, and costs the trial an attempt.
-    Raises TaskKeepsFailing after three failures in a row.
+    Raises TaskKeepsFailing after three failures in a row, and where all trials failed; StudyHalted where the study's
+    last trials all failed.
     """
     try:
         with Signals() as signals:
-            work(study, train, signals=signals, worker=worker, anneals=anneals, resumable=resumable, exits=True)
+            work(
+                study,
+                train,
+                signals=signals,
+                worker=worker,
+                anneals=anneals,
+                resumable=resumable,
+                exits=True,
+                progress=progress,
+            )
     except Shutdown as shutdown:
         if shutdown.signal_number == signal.SIGINT:
             raise KeyboardInterrupt from None
@@ -104,17 +139,12 @@ def exit_code(shutdown: Shutdown) -> int:
     return 130 if shutdown.signal_number == signal.SIGINT else 0
 
 
-def _diagnosis(trial: LeasedTrial, spec: Study) -> str:
-    """`; learning rate too_low: falls slowly and steadily, …`; nothing where the curve does not say, and where the
-    trial has no learning rate."""
-    if main_learning_rate(spec.search_space) not in trial.params:
+def _diagnosis(trial: LeasedTrial, study: StudyHandle) -> str:
+    """`; learning rate too_low: ends at 2.3, 8 times the best, 0.29; …`, as the study has it; nothing where that is
+    unclear or cannot be asked, and where the trial has no learning rate."""
+    if main_learning_rate(study.spec.search_space) not in trial.params:
         return ""
-    steps, values = [step for step, _ in trial.curve], [value for _, value in trial.curve]
-    found = diagnose(steps, values, direction=spec.direction)
-    return "" if found.verdict == "unclear" else f"; learning rate {found.verdict}: {found.evidence[0]}"
-
-
-def _show(params: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}" for name, value in params.items()
-    )
+    found = study.diagnosis(trial.number)
+    if found is None or found.verdict == "unclear":
+        return ""
+    return f"; {verdict_on_rate(found.verdict, found.evidence[:_MOST_TOLD])}"

@@ -2,14 +2,17 @@
 
 import json
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from lrtune.service.access.errors import LastAdmin, NotAllowed, NothingThere, TokenInvalid, TokenNotFound, Unauthorized
+from lrtune.service.access.limits import BodyTooLarge, Refused, TooManyRequests, TooManyStudies
 from lrtune.service.api.http.bodies import UnreadableBody
 from lrtune.service.api.http.readable import readable_errors, shortened
 from lrtune.service.storage.errors import (
@@ -36,6 +39,15 @@ from lrtune.service.tuning.errors import (
 _log = logging.getLogger(__name__)
 
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
+    Unauthorized: (401, "token-refused", "A token is needed"),
+    NotAllowed: (403, "not-allowed", "The token is not for this"),
+    NothingThere: (404, "not-found", "Not Found"),
+    TokenNotFound: (404, "token-not-found", "No such token"),
+    LastAdmin: (409, "last-admin", "The last token that manages tokens"),
+    TooManyRequests: (429, "too-many-requests", "Too many requests"),
+    BodyTooLarge: (413, "body-too-large", "The body is too large"),
+    TooManyStudies: (409, "too-many-studies", "Too many studies"),
+    TokenInvalid: (422, "invalid-body", "The request body is not valid"),
     StudyNotFound: (404, "study-not-found", "No such study"),
     TrialNotFound: (404, "trial-not-found", "No such trial"),
     RangeTestNotFound: (404, "range-test-not-found", "No such range test"),
@@ -59,13 +71,22 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
     status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
     for status, description in (
         (400, "unreadable-body, bad-request"),
-        (403, "origin-not-allowed, dashboard-read-only"),
-        (404, "study-not-found, trial-not-found, range-test-not-found"),
-        (409, "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable"),
+        (401, "token-refused"),
+        (403, "not-allowed, origin-not-allowed, dashboard-read-only"),
+        (
+            404,
+            "not-found, study-not-found, trial-not-found, range-test-not-found, token-not-found, "
+            "dashboard-at-root-only",
+        ),
+        (
+            409,
+            "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable, last-admin, too-many-studies",
+        ),
         (408, "request-timeout"),
         (413, "body-too-large"),
         (421, "host-not-allowed"),
         (422, "invalid-body, not-storable"),
+        (429, "too-many-requests"),
         (431, "head-too-large"),
         (500, "internal-error"),
         (
@@ -105,22 +126,42 @@ def problem(
     return _Problem(body | (more or {}), status, headers)
 
 
-def install(app: FastAPI) -> None:
-    """Turn every error of `app` into a problem."""
+ErrorPage = Callable[[Request, JSONResponse], Response | None]
+"""The page of a problem, for who asks for a page; None for all others."""
+
+
+def install(app: FastAPI, error_page: ErrorPage | None = None) -> None:
+    """Turn every error of `app` into a problem, or into the page of one."""
+    app.state.error_page = error_page
     for kind in PROBLEMS:
-        app.add_exception_handler(kind, _on_known)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_unknown)
+        app.add_exception_handler(kind, answer)
+    for kind in (RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer)
 
 
-async def answer(request: Request, error: Exception) -> JSONResponse:
-    """The problem that an error is."""
+async def answer(request: Request, error: Exception) -> Response:
+    """The problem that an error is, or its page."""
+    told = await _problem_of(request, error)
+    app = request.scope.get("app")
+    error_page: ErrorPage | None = None if app is None else getattr(app.state, "error_page", None)
+    return told if error_page is None else error_page(request, told) or told
+
+
+async def _problem_of(request: Request, error: Exception) -> JSONResponse:
     if _nearest(type(error)) is not None:
         return await _on_known(request, error)
     if isinstance(error, RequestValidationError):
         return await _on_invalid(request, error)
+    if isinstance(error, HTTPException):
+        return await _on_http(request, error)
     return await _on_unknown(request, error)
+
+
+def extended(response: Response, **members: str) -> JSONResponse:
+    """The same problem with more members."""
+    content = json.loads(bytes(response.body)) | members
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return _Problem(content, response.status_code, headers)
 
 
 def _nearest(kind: type[Exception]) -> type[Exception] | None:
@@ -136,10 +177,16 @@ async def _on_known(request: Request, error: Exception) -> JSONResponse:
     if status == 503:
         seconds = error.retry_after_seconds if isinstance(error, StorageUnavailable) else 5
         headers = {"Retry-After": str(max(1, round(seconds)))}
+    if status == 401:
+        headers = {"WWW-Authenticate": 'Bearer realm="lrtune"'}
     errors, detail = None, _detail(request, error)
-    if isinstance(error, InvalidField):
+    if isinstance(error, InvalidField | TokenInvalid):
         errors, detail = [{"loc": list(error.loc), "msg": shortened(error.message)}], shortened(detail)
-    return problem(status, kind, title, detail, errors=errors, headers=headers)
+    more = None
+    if isinstance(error, Refused):
+        headers, more = error.headers, error.more
+        request.app.state.metrics.limited(error.limit)
+    return problem(status, kind, title, detail, errors=errors, headers=headers, more=more)
 
 
 def _detail(request: Request, error: Exception) -> str:

@@ -68,11 +68,14 @@ class AllowedHosts:
         except ValueError:
             return name == _LOOPBACK_NAME
 
-    def takes_origin(self, origin: bytes, host: bytes) -> bool:
+    def takes_origin(self, origin: bytes, host: bytes, asked_by: str) -> bool:
         """Whether a page of this `Origin` was served by the service, which the request calls `host`, or by an allowed
-        host at its usual port, or at the one that stands beside it: a proxy may call the service by another name."""
+        host at its usual port, or at the one that stands beside it: a proxy may call the service by another name.
+
+        `asked_by` is the scheme of the request. One that came by https is not of a page that came by http, which
+        whoever is on the way may have written; a proxy that ends TLS may hand on what came by https as http."""
         scheme, separator, authority = origin.decode("latin-1").lower().partition("://")
-        if not separator or scheme not in _PORTS:
+        if not separator or scheme not in _PORTS or (asked_by == "https" and scheme == "http"):
             return False
         usual = _PORTS[scheme]
         name, port = split_host(authority)
@@ -102,7 +105,7 @@ class HostCheck:
                         return
                 elif name == b"origin":
                     origin = value
-            if origin is not None and not self._allowed.takes_origin(origin, host or b""):
+            if origin is not None and not self._allowed.takes_origin(origin, host or b"", scope.get("scheme", "http")):
                 await self._refuse_origin(origin, scope, receive, send)
                 return
         await self._app(scope, receive, send)

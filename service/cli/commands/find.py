@@ -1,6 +1,7 @@
 """`lrtune find`."""
 
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,11 +10,16 @@ import typer
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server
 from lrtune.service.cli.output import fail, number, print_json, print_table
+from lrtune.service.cli.sweep_progress import SweepProgress
+from lrtune.service.sentences import range_test as say
 
 if TYPE_CHECKING:
-    from lrtune.service.rates.range_test import RangeTestAnalysis
+    from lrtune.service.rates.range_test.analysis import RangeTestAnalysis
     from lrtune.trainers.range_test.sweep import RangeTest
 DEFAULT_OPTIMIZER = "adam"
+
+WIDER_ABOVE, WIDER_BELOW = 100.0, 1000.0
+"""By how much a test is widened. Below by more: a divergence needs two decades of rates before it."""
 
 
 def _list_optimizers(wanted: bool) -> None:
@@ -64,18 +70,23 @@ def find(
     if ":" not in task:
         optimizer = optimizer or DEFAULT_OPTIMIZER
     params = {key: value for key, value in (("optimizer", optimizer), ("batch_size", batch_size)) if value is not None}
-    tested = test(
-        task,
-        params=params,
-        low=low,
-        high=high,
-        steps=steps,
-        seeds=range(seeds),
-        accumulate=accumulate,
-        precision=precision,
-        clip_norm=clip_norm,
-        device=device,
-    )
+    progress = SweepProgress(sys.stderr, seeds, steps)
+    try:
+        tested = test(
+            task,
+            params=params,
+            low=low,
+            high=high,
+            steps=steps,
+            seeds=range(seeds),
+            accumulate=accumulate,
+            precision=precision,
+            clip_norm=clip_norm,
+            device=device,
+            on_seed=progress.of_seed,
+        )
+    finally:
+        progress.end()
     if study is not None:
         _keep(tested, study, server, optimizer=optimizer, batch_size=batch_size)
     title = ", ".join([task, *(f"{key.replace('_', ' ')} {value}" for key, value in params.items())])
@@ -93,10 +104,15 @@ def _keep(tested: "RangeTest", study: str, server: str | None, **about: Any) -> 
 
 
 def _draw(tested: "RangeTest", path: Path, title: str) -> None:
-    from lrtune.service.cli.pictures.range_test import draw, save
+    from lrtune.service.cli.pictures import save
+    from lrtune.service.pictures.rate.range_test import range_test_picture
 
+    found, ignored = tested.analysis, [one.ignored for one in tested.by_seed]
+    picture = range_test_picture(
+        tested.learning_rates, tested.losses, found, found.suggestions, ignored=ignored, title=title
+    )
     try:
-        save(draw(tested.learning_rates, tested.losses, tested.analysis, title=title), path)
+        save(picture, path)
     except OSError as error:
         fail(f"--plot {path} cannot be written: {error.strerror}")
 
@@ -115,11 +131,23 @@ def _print(tested: "RangeTest", title: str, *, plot: Path | None, study: str | N
         print(f"drawn into {plot}")
     if study is not None:
         print(f"kept with study {study}")
+    print(found.reason)
+    for line in _remedies(found):
+        print(line)
     if found.recommended is None:
-        print(f"nothing to recommend: {found.reason}")
+        print(say.nothing())
     else:
-        print(found.reason)
         print(f"recommended learning_rate={number(found.recommended)}")
+
+
+def _remedies(found: "RangeTestAnalysis") -> list[str]:
+    """Each warning with what to type."""
+    typed = []
+    if found.still_falling_at is not None:
+        typed.append(say.again("--high", found.still_falling_at * WIDER_ABOVE))
+    if found.rising_from is not None:
+        typed.append(say.again("--low", found.rising_from / WIDER_BELOW))
+    return [f"{warning} {what}" for warning, what in zip(found.warnings, typed, strict=True)]
 
 
 def _seeds(tested: "RangeTest", rule: str) -> str:
@@ -143,4 +171,7 @@ def _as_json(tested: "RangeTest") -> dict[str, Any]:
         "smoothed": list(found.smoothed),
         "signal": found.signal,
         "reason": found.reason,
+        "still_falling_at": found.still_falling_at,
+        "rising_from": found.rising_from,
+        "warnings": list(found.warnings),
     }

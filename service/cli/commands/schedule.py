@@ -173,12 +173,12 @@ def sparkline(values: Sequence[float], top: float) -> str:
 def _draw(
     schedules: "Mapping[str, Schedule]", learning_rate: float, total_steps: int, path: Path, *, quiet: bool
 ) -> None:
-    from lrtune.service.cli.pictures.base import save
-    from lrtune.service.cli.pictures.schedules import draw
+    from lrtune.service.cli.pictures import save
+    from lrtune.service.pictures.rate.schedules import schedules_picture
 
     curves = _previews(schedules, learning_rate, total_steps, DRAWN_POINTS)
     try:
-        save(draw(curves), path)
+        save(schedules_picture(curves), path)
     except OSError as error:
         fail(f"--plot {path} cannot be written: {error.strerror}")
     if not quiet:

@@ -1,11 +1,14 @@
 """`lrtune serve`: run the service."""
 
+import logging
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lrtune.service.cli.output import fail
+from lrtune.service.cli.progress import alive
 
 
 def serve(
@@ -31,7 +34,7 @@ def serve(
     ] = None,
     dashboard: Annotated[
         bool | None,
-        typer.Option(envvar="LRTUNE_DASHBOARD", show_default="on", help="Serve optuna-dashboard under /optuna/."),
+        typer.Option(envvar="LRTUNE_DASHBOARD", show_default="off", help="Serve optuna-dashboard under /optuna/, too."),
     ] = None,
     dashboard_writes: Annotated[
         bool | None,
@@ -48,6 +51,54 @@ def serve(
             show_default="loopback names and addresses",
             help="Names that the service is asked for by, beside those: NAME or NAME:PORT, separated by commas.",
         ),
+    ] = None,
+    insecure: Annotated[
+        bool | None,
+        typer.Option(
+            "--insecure",
+            envvar="LRTUNE_INSECURE",
+            show_default=False,
+            help="Serve everybody where other machines reach the service and there is no token.",
+        ),
+    ] = None,
+    admin_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LRTUNE_ADMIN_TOKEN_FILE",
+            readable=False,  # Whether it is, is looked at below, with a remedy.
+            help="File with the secret of an admin token, which is made where it is not there yet.",
+        ),
+    ] = None,
+    worker_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="LRTUNE_WORKER_TOKEN_FILE",
+            readable=False,
+            help="The same for a token that all workers may share.",
+        ),
+    ] = None,
+    root_path: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LRTUNE_ROOT_PATH", show_default="/", help="Path under which a proxy shows the service, as /lrtune."
+        ),
+    ] = None,
+    proxies: Annotated[
+        str | None,
+        typer.Option(
+            envvar="LRTUNE_PROXIES",
+            show_default="none",
+            help="Addresses or networks of proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, "
+            "separated by commas.",
+        ),
+    ] = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option(envvar="LRTUNE_CERTIFICATE", help="Serve https: a PEM file with the certificate and its chain."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(envvar="LRTUNE_KEY", help="PEM file with the certificate's private key, unencrypted."),
     ] = None,
     optuna_port: Annotated[
         int | None,
@@ -70,7 +121,8 @@ def serve(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from pydantic import ValidationError
 
-    from lrtune.service.server import CannotServe, run
+    from lrtune.service.listening import CannotServe
+    from lrtune.service.server import run
     from lrtune.service.settings import Settings
     from lrtune.service.storage.errors import StorageError
     from lrtune.trainers.worker.parent_watch import end_with_owner
@@ -83,6 +135,13 @@ def serve(
         "dashboard": dashboard,
         "dashboard_writes": dashboard_writes,
         "allowed_hosts": allowed_hosts,
+        "insecure": insecure,
+        "admin_token_file": admin_token_file,
+        "worker_token_file": worker_token_file,
+        "root_path": root_path,
+        "proxies": proxies,
+        "certificate": certificate,
+        "key": key,
         "optuna_port": optuna_port,
     }
     try:
@@ -94,7 +153,8 @@ def serve(
         fail(f"LRTUNE_{str(first['loc'][0]).upper()}: {first['msg']}", 2)
     end_with_owner()
     try:
-        run(settings)
+        with alive("opening the database", say=logging.getLogger("lrtune.service.server").info):
+            run(settings)
     except CannotServe as error:
         fail(str(error), error.exit_code)
     except StorageError as error:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import own_command
+from lrtune.service.cli.progress import end_fallback
 from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
@@ -65,15 +67,20 @@ def worker(
         str | None,
         typer.Option(envvar="LRTUNE_WORKER", help="Shown beside the trials, with the process id.", show_default="host"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings only, and show no running trial.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log the start of each trial, too.")] = False,
 ) -> None:
     """Train a study's trials until its budget is spent.
 
+    On a terminal the running trial is shown, a line a process: its step, loss, pace and the time that is left. The end
+    of each trial is a line of the log, on standard error.
+
     Each trial is leased, trained, reported and finished. SIGTERM or Ctrl-C gives the trial in hand back and
-    ends the worker (a second one ends it at once). Three trials that fail in a row end it, too.
+    ends the worker (a second one ends it at once). Three trials that fail in a row end it, too, with exit code 1,
+    as does a study that hands out no trial since its last ones all failed; so does a worker all of whose trials failed.
     """
     from lrtune.trainers.client.client import Client
-    from lrtune.trainers.client.retry import Retry
+    from lrtune.trainers.client.http.retry import Retry
     from lrtune.trainers.worker.loop import exit_code
     from lrtune.trainers.worker.parent_watch import end_with_owner
     from lrtune.trainers.worker.signals import Shutdown, Signals
@@ -86,11 +93,17 @@ def worker(
                 server = client.server
             logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if quiet else logging.INFO)
             logging.getLogger("httpx2").setLevel(logging.WARNING)
+            if verbose and not quiet:
+                logging.getLogger("lrtune.trainers").setLevel(logging.DEBUG)
             if concurrency > 1:
-                code = _supervise(signals, concurrency)
+                end_fallback()
+                code = _supervise(signals, concurrency, shown=not quiet)
+                if code == 1 and not signals.stopping.is_set():
+                    _say_why(server, study)
             else:
                 train = _train_function(tags, task, folds, epochs)
-                code = _work(signals, server, retry_seconds, study, train, name)
+                end_fallback()
+                code = _work(signals, server, retry_seconds, study, train, name, shown=not quiet)
             signals.check()
     except Shutdown as shutdown:
         code = exit_code(shutdown)
@@ -110,23 +123,58 @@ def _train_function(tags: Mapping[str, str], task: str | None, folds: int | None
     return load_task(task)
 
 
-def _work(signals: "Signals", server: str, retry_seconds: float, study: str, train: "Train", name: str | None) -> int:
+def _work(
+    signals: "Signals",
+    server: str,
+    retry_seconds: float,
+    study: str,
+    train: "Train",
+    name: str | None,
+    *,
+    shown: bool,
+) -> int:
+    from lrtune.service.sentences.worker import nothing_left
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.worker.loop import work
 
     with Client(server, retry_seconds=retry_seconds, stopping=signals.stopping) as client:
-        trained = work(client.study(study), train, signals=signals, worker=name and f"{name}:{os.getpid()}")
-    logging.getLogger("lrtune.trainers").info(
-        "study %s has nothing left to train; %d trials trained here", study, trained
-    )
+        handle = client.study(study)
+        worker = name and f"{name}:{os.getpid()}"
+        trained = work(handle, train, signals=signals, worker=worker, progress=shown)
+    why = handle.ended.explanation if handle.ended is not None else ""
+    logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
     return 0
 
 
-def _supervise(signals: "Signals", count: int) -> int:
-    """The same command line, `count` times with one process each."""
+def _say_why(server: str, study: str) -> None:
+    """One line of why worker processes ended in an error, after all that they have written themselves."""
+    from lrtune.service.sentences.failures import error_line
+    from lrtune.service.sentences.worker import ended_in_error
+    from lrtune.trainers.client.client import Client
+    from lrtune.trainers.errors import LrtuneError
+
+    try:
+        with Client(server, retry_seconds=FIRST_CONTACT_SECONDS) as client:
+            halted = client.status(study).halted
+            latest = next(client.trials(study, state="failed", newest=True, page=1), None)
+    except LrtuneError as error:
+        print_error(str(error))
+        return
+    print_error(ended_in_error(study, error_line(latest.error or "") if latest else "", halted))
+
+
+def _supervise(signals: "Signals", count: int, *, shown: bool) -> int:
+    """The same command line, `count` times with one process each; on a terminal this one shows what they do."""
+    from lrtune.trainers.progress.screen import shared_screen
+    from lrtune.trainers.worker.relay import Relay
     from lrtune.trainers.worker.supervisor import Supervisor
 
     command = [*own_command(), *sys.argv[1:], "--concurrency", "1"]
-    with Supervisor(command, count) as supervisor:
+    screen = shared_screen() if shown else None
+    relay = None if screen is None else Relay(screen, sys.stdout, sys.stderr)
+    with Supervisor(command, count, start=None if relay is None else relay.start) as supervisor:
         signals.at_once.append(supervisor.kill)
-        return supervisor.wait(signals.stopping)
+        code = supervisor.wait(signals.stopping)
+    if relay is not None:
+        relay.finish()
+    return code

@@ -82,7 +82,7 @@ def _read_lines(stream: IO[bytes] | None, lines: "queue.Queue[str]") -> None:
 @contextmanager
 def running_workers(address: str, study: str, count: int, folder: Path, signals: Signals) -> Iterator[Supervisor]:
     """`count` worker processes on the digits; none is left when the block has ended."""
-    command = [*own_command(), "worker", "--server", address, "--study", study, "--task", TASK]
+    command = [*own_command(), "worker", "--verbose", "--server", address, "--study", study, "--task", TASK]
     with (folder / "workers.log").open("wb") as log:
         supervisor = Supervisor(
             [*command, "--concurrency", "1"],

@@ -55,12 +55,12 @@ def retrain(
 
 
 def verdict(results: Sequence[Retrained]) -> str:
-    """How the first, the suggestion, compares with the others, in one line."""
+    """How the first, the suggestion, compares with the others, in one sentence."""
     suggested, *others = results
     better = [other.name for other in others if _worth(other) < _worth(suggested)]
     if not better:
-        return "the suggestion does at least as well as each of them"
-    return f"the suggestion does worse than {' and '.join(better)}: give it more trials (--trials)"
+        return "The suggestion does at least as well as each of them."
+    return f"The suggestion does worse than {' and '.join(better)}: give it more trials (--trials)."
 
 
 def _worth(retrained: Retrained) -> float:

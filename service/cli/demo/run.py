@@ -14,6 +14,8 @@ from lrtune.service.cli.demo.processes import last_line, running_service, runnin
 from lrtune.service.cli.demo.retrain import retrain, verdict
 from lrtune.service.cli.demo.view import View, finished
 from lrtune.service.cli.output import number, params_text, print_table, suggestion_line, suggestion_reasons
+from lrtune.service.cli.progress import alive
+from lrtune.service.sentences.pictures import counted
 from lrtune.service.wire.studies import StudyStatus, Suggestion
 from lrtune.service.wire.trials import Trial
 from lrtune.trainers.client.client import Client
@@ -61,11 +63,12 @@ def run(plan: Plan, signals: Signals) -> None:
         with running_workers(address, name, plan.workers, plan.folder, signals) as workers:
             status = _watch(client, name, plan, workers, signals, console)
         _show_best(list(client.trials(name)))
-        suggestion = client.suggestion(name)
-        rate = SEARCH_SPACE["learning_rate"]
-        picture = _draw(client, name, plan.folder, suggestion, (rate["low"], rate["high"]))
+        with alive("drawing the picture"):
+            suggestion = client.suggestion(name)
+            picture = _draw(client, name, plan.folder)
         if plan.check:
-            _check(suggestion, plan.epochs, signals)
+            with alive("training the suggestion and the usual rates on other seeds"):
+                _check(suggestion, plan.epochs, signals)
         _show_end(plan, status, suggestion, picture, address)
         if plan.keep:
             signals.stopping.wait()
@@ -108,19 +111,12 @@ def _show_best(trials: Sequence[Trial]) -> None:
     )
 
 
-def _draw(client: Client, name: str, folder: Path, suggestion: Suggestion, bounds: tuple[float, float]) -> Path:
-    from lrtune.service.cli.pictures.base import save
-    from lrtune.service.cli.pictures.loss_by_rate import Point, draw
+def _draw(client: Client, name: str, folder: Path) -> Path:
+    from lrtune.service.cli.pictures import save
+    from lrtune.service.pictures.rate.response import response_picture
 
-    points = []
-    for trial in client.trials(name):
-        value = trial.value
-        if value is None and trial.state == "pruned":
-            curve = client.trial(name, trial.number).curve
-            value = curve[-1].value if curve else None
-        points.append(Point(float(trial.params["learning_rate"] or 0), value, trial.state))
-    title = f"{name}: {len(points)} trainings of a small network on digits"
-    save(draw(points, suggestion, bounds=bounds, metric=METRIC, title=title), folder / PICTURE)
+    picture = response_picture(client.response(name), title=f"{name}, a small network on digits")
+    save(picture, folder / PICTURE)
     return folder / PICTURE
 
 
@@ -146,7 +142,7 @@ def _check(suggestion: Suggestion, epochs: int, signals: Signals) -> None:
 
 def _show_end(plan: Plan, status: StudyStatus, suggestion: Suggestion, picture: Path, address: str) -> None:
     counts = status.trials.model_dump()
-    print(", ".join(f"{count} {state}" for state, count in counts.items() if count))
+    print(counted(counts, counts))
     for line in suggestion_reasons(suggestion):
         print(line)
     print(f"picture: {picture}")

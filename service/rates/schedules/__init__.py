@@ -6,7 +6,8 @@ The same function serves preview, training and resumed training, so the three ca
     rate(0), rate(50), rate(100)   # 0.1, 0.05, 0.0
 """
 
-from lrtune.service.rates.schedules.building import RateFunction, default_schedule
+from lrtune.service.rates.schedules.building import default_schedule
+from lrtune.service.rates.schedules.parts import RateFunction
 from lrtune.service.rates.schedules.preview import SchedulePreview, preview
 from lrtune.service.rates.schedules.running import RunningSchedule, rate_function
 from lrtune.service.rates.schedules.sampled import schedule_from_params

@@ -1,21 +1,23 @@
-"""From a schedule's JSON form to its function: step → rate, on the schedule's own clock."""
+"""From a schedule's JSON form to its function: step → rate, on the schedule's own clock.
 
-from bisect import bisect_right
+What is built can be looked at as well as called: formulas of `decay` and `cycles` with their numbers (`partial`), put
+together by `parts`. `code` writes them down for other libraries.
+"""
+
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lrtune.service.rates.schedules import cycles, decay
+from lrtune.service.rates.schedules.parts import Joined, RateFunction, Warmed
 from lrtune.service.rates.schedules.plateau import PlateauState
 from lrtune.service.rates.schedules.training import Span, Watched, short_warmup
 from lrtune.service.wire.schedules import models, union
 from lrtune.service.wire.schedules.base import ScheduleModel, WarmedSchedule
 
-RateFunction = Callable[[int], float]
-"""Step ≥ 0 → learning rate."""
-
-_SHAPES: dict[str, Callable[[int, float, int, float], float]] = {
-    "linear": lambda t, rate, steps, low: decay.polynomial(t, rate, steps, min_lr=low),
+_SHAPES: dict[str, Callable[..., float]] = {
+    "linear": partial(decay.polynomial, power=1.0),
     "cosine": decay.cosine,
     "1-sqrt": decay.one_minus_sqrt,
 }
@@ -34,7 +36,7 @@ def build(schedule: ScheduleModel, span: Span) -> RateFunction:
     if not steps:
         return _BUILDERS[type(schedule)](schedule, span)
     then = _BUILDERS[type(schedule)](schedule, span.after(steps))
-    return _warmed(steps, schedule.warmup_kind, None, then)
+    return Warmed(steps, schedule.warmup_kind, None, then)
 
 
 def _warmup_steps(schedule: WarmedSchedule, span: Span) -> int:
@@ -43,19 +45,13 @@ def _warmup_steps(schedule: WarmedSchedule, span: Span) -> int:
     return span.warmup_of(schedule)
 
 
-def _warmed(steps: int, kind: str, start_factor: float | None, then: RateFunction) -> RateFunction:
-    target = then(0)
-    return lambda t: decay.warmup(t, target, steps, kind, start_factor) if t < steps else then(t - steps)
-
-
 def _constant(_: models.Constant, span: Span) -> RateFunction:
-    rate = span.learning_rate
-    return lambda t: rate
+    return partial(decay.constant, learning_rate=span.learning_rate)
 
 
 def _step(s: models.Step, span: Span) -> RateFunction:
     steps = s.decay_steps or -(-span.horizon("decay_steps") // 3)
-    return lambda t: decay.step_decay(t, span.learning_rate, steps, s.gamma)
+    return partial(decay.step_decay, learning_rate=span.learning_rate, decay_steps=steps, gamma=s.gamma)
 
 
 def _multistep(s: models.MultiStep, span: Span) -> RateFunction:
@@ -64,39 +60,42 @@ def _multistep(s: models.MultiStep, span: Span) -> RateFunction:
         milestones = [max(1, total // 2), max(2, total * 3 // 4)]
     else:
         milestones = s.milestones
-    return lambda t: decay.multistep(t, span.learning_rate, milestones, s.gamma)
+    return partial(decay.multistep, learning_rate=span.learning_rate, milestones=milestones, gamma=s.gamma)
 
 
 def _exponential(s: models.Exponential, span: Span) -> RateFunction:
-    rate, steps, staircase = span.learning_rate, s.decay_steps, s.staircase
+    shape: dict[str, Any] = {
+        "learning_rate": span.learning_rate,
+        "decay_steps": s.decay_steps,
+        "staircase": s.staircase,
+    }
     if s.k is not None:
-        k = s.k
-        return lambda t: decay.exponential_in_k(t, rate, k, steps, staircase)
+        return partial(decay.exponential_in_k, k=s.k, **shape)
     gamma = s.gamma
     if gamma is None:
-        gamma = _SMALL ** (steps / max(span.horizon("gamma"), steps))
-    return lambda t: decay.exponential(t, rate, gamma, steps, staircase)
+        gamma = _SMALL ** (s.decay_steps / max(span.horizon("gamma"), s.decay_steps))
+    return partial(decay.exponential, gamma=gamma, **shape)
 
 
 def _inverse_time(s: models.InverseTime, span: Span) -> RateFunction:
     k = 9.0 / span.horizon("k") if s.k is None else s.k
-    return lambda t: decay.inverse_time(t, span.learning_rate, k)
+    return partial(decay.inverse_time, learning_rate=span.learning_rate, k=k)
 
 
 def _inverse_sqrt(s: models.InverseSqrt, span: Span) -> RateFunction:
     timescale = s.timescale or max(span.warmup_steps, 1)
-    return lambda t: decay.inverse_sqrt(t, span.learning_rate, timescale)
+    return partial(decay.inverse_sqrt, learning_rate=span.learning_rate, timescale=timescale)
 
 
 def _polynomial(s: models.Polynomial | models.Linear, span: Span) -> RateFunction:
     steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
     power = s.power if isinstance(s, models.Polynomial) else 1.0
-    return lambda t: decay.polynomial(t, span.learning_rate, steps, power, low)
+    return partial(decay.polynomial, learning_rate=span.learning_rate, decay_steps=steps, power=power, min_lr=low)
 
 
 def _cosine(s: models.Cosine, span: Span) -> RateFunction:
     steps, low = s.decay_steps or span.horizon("decay_steps"), span.floor(s)
-    return lambda t: decay.cosine(t, span.learning_rate, steps, low)
+    return partial(decay.cosine, learning_rate=span.learning_rate, decay_steps=steps, min_lr=low)
 
 
 def _cosine_restarts(s: models.CosineRestarts, span: Span) -> RateFunction:
@@ -106,38 +105,41 @@ def _cosine_restarts(s: models.CosineRestarts, span: Span) -> RateFunction:
     else:
         count = count or 3
         first = cycles.first_cycle(span.horizon("decay_steps"), count, s.multiplier)
-    return lambda t: cycles.cosine_restarts(t, rate, first, s.multiplier, low, s.gamma, count)
+    shape: dict[str, Any] = {"multiplier": s.multiplier, "gamma": s.gamma, "num_cycles": count}
+    return partial(cycles.cosine_restarts, learning_rate=rate, first_cycle=first, min_lr=low, **shape)
 
 
 def _cyclical(s: models.Cyclical, span: Span) -> RateFunction:
     rate = span.learning_rate
     low = rate / 10 if s.min_lr is None else span.at_most_the_rate(s.min_lr)
     up = s.step_size_up or -(-span.horizon("step_size_up") // (2 * (s.num_cycles or 3)))
-    down = s.step_size_down or up
     gamma = s.gamma
     if gamma is None:
         gamma = _SMALL ** (1.0 / span.horizon("gamma")) if s.mode == "exp_range" else 1.0
-    return lambda t: cycles.cyclical(t, rate, low, up, down, s.mode, gamma)
+    shape: dict[str, Any] = {"up": up, "down": s.step_size_down or up, "mode": s.mode, "gamma": gamma}
+    return partial(cycles.cyclical, learning_rate=rate, min_lr=low, **shape)
 
 
 def _one_cycle(s: models.OneCycle, span: Span) -> RateFunction:
+    names = ("pct_start", "div_factor", "final_div_factor", "anneal", "three_phase")
+    shape: dict[str, Any] = {name: getattr(s, name) for name in names}
     total = s.total_steps or span.horizon("total_steps")
-    shape = (s.pct_start, s.div_factor, s.final_div_factor, s.anneal, s.three_phase)
-    return lambda t: cycles.one_cycle(t, span.learning_rate, total, *shape)
+    return partial(cycles.one_cycle, learning_rate=span.learning_rate, total_steps=total, **shape)
 
 
 def _wsd(s: models.Wsd, span: Span) -> RateFunction:
     low, rate = span.floor(s), span.learning_rate
+    stable_rate = partial(decay.constant, learning_rate=rate)
     if span.total_steps is None and s.stable_steps is None:
-        return lambda t: rate
+        return stable_rate
     steps = _wsd_decay_steps(s, span)
     stable = span.horizon("stable_steps") - steps if s.stable_steps is None else s.stable_steps
     if span.total_steps is not None and (stable < 0 or stable + steps > span.total_steps):
         whole = span.warmup_steps + span.total_steps
         need = f"{span.warmup_steps} + {s.stable_steps or 0} + {steps}"
         raise span.error("decay_steps", f"warm-up, stable and decay overlap: {need} steps do not fit into {whole}")
-    shape = _SHAPES[s.decay]
-    return lambda t: rate if t < stable else shape(t - stable, rate, steps, low)
+    falling = partial(_SHAPES[s.decay], learning_rate=rate, decay_steps=steps, min_lr=low)
+    return falling if stable == 0 else Joined((stable,), (stable_rate, falling))
 
 
 def _wsd_decay_steps(s: models.Wsd, span: Span) -> int:
@@ -153,12 +155,12 @@ def _plateau(s: models.Plateau, span: Span) -> RateFunction:
     span.at_most_the_rate(s.min_lr)
     watched = Watched(s, span.first_step, end, start)
     span.plateaus.append(watched)
-    return lambda t: watched.state.learning_rate
+    return watched
 
 
 def _warmup(s: union.Warmup, span: Span) -> RateFunction:
     steps = span.checked_warmup("steps", s.steps)
-    return _warmed(steps, s.kind, s.start_factor, build(s.then, span.after(steps, "then")))
+    return Warmed(steps, s.kind, s.start_factor, build(s.then, span.after(steps, "then")))
 
 
 def _join(s: union.Join, span: Span) -> RateFunction:
@@ -167,16 +169,11 @@ def _join(s: union.Join, span: Span) -> RateFunction:
         last = milestones[-1]
         raise span.error("milestones", f"the last schedule has no step: {last} must be less than {span.total_steps}")
     starts, ends = [0, *milestones], [*milestones, span.total_steps]
-    parts = [
+    parts = tuple(
         build(inner, span.part(start, end, "schedules", index))
         for index, (inner, start, end) in enumerate(zip(s.schedules, starts, ends, strict=True))
-    ]
-
-    def rate(t: int) -> float:
-        index = bisect_right(milestones, t)
-        return parts[index](t - starts[index])
-
-    return rate
+    )
+    return Joined(tuple(milestones), parts)
 
 
 def default_schedule(total_steps: int | None) -> union.Schedule:

@@ -93,6 +93,22 @@ def one_cycle(
     Where p·T ≤ 1 there is no step to rise in, and it begins at η₀ (torch divides by zero or skips the peak).
     η₀ = 1, T = 5, p = 0.4, d = 10, f = 10, linear: 0.1, 1, 0.67, 0.34, 0.01, 0.01, …
     """
+    knots = one_cycle_knots(learning_rate, total_steps, pct_start, div_factor, final_div_factor, three_phase)
+    return _along(float(min(step, total_steps - 1)), knots, anneal)
+
+
+def one_cycle_knots(
+    learning_rate: float,
+    total_steps: int,
+    pct_start: float,
+    div_factor: float,
+    final_div_factor: float,
+    three_phase: bool,
+) -> list[tuple[float, float]]:
+    """Where `one_cycle` turns: steps, which need not be whole, and the rates there.
+
+    η₀ = 1, T = 5, p = 0.4, d = 10, f = 10: (0, 0.1), (1, 1), (4, 0.01).
+    """
     start = learning_rate / div_factor
     end = start / final_div_factor
     last = total_steps - 1
@@ -103,7 +119,7 @@ def one_cycle(
         knots.append((min(2.0 * pct_start * total_steps - 2.0, float(last)), start))
     if knots[-1][0] < last:
         knots.append((float(last), end))
-    return _along(float(min(step, last)), knots, anneal)
+    return knots
 
 
 def _along(position: float, knots: list[tuple[float, float]], anneal: str) -> float:

@@ -20,6 +20,11 @@ def power(base: float, exponent: float) -> float:
         return LARGEST if (base > 1) == (exponent > 0) else 0.0
 
 
+def constant(_step: int, learning_rate: float) -> float:
+    """η₀ at every step; torch's ConstantLR with factor 1."""
+    return learning_rate
+
+
 def step_decay(step: int, learning_rate: float, decay_steps: int, gamma: float) -> float:
     """η₀·γ^⌊t/s⌋. The boundary belongs to the next piece, as in torch's StepLR.
 

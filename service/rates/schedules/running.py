@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from lrtune.service.rates.schedules.building import RateFunction, build
+from lrtune.service.rates.schedules.building import build
 from lrtune.service.rates.schedules.decay import LARGEST
+from lrtune.service.rates.schedules.parts import RateFunction
 from lrtune.service.rates.schedules.plateau import PlateauState, observe
 from lrtune.service.rates.schedules.training import Span
 from lrtune.service.wire.schedules import Schedule, ScheduleError
@@ -46,6 +47,11 @@ class RunningSchedule:
         span = Span(self.base_learning_rate, self.total_steps, ("schedule",))
         self._function = build(self.schedule, span)
         self._plateaus = span.plateaus
+
+    @property
+    def function(self) -> RateFunction:
+        """As it was built, for who looks at what it is made of."""
+        return self._function
 
     @property
     def takes_metrics(self) -> bool:

@@ -20,6 +20,10 @@ class Watched:
     end_step: int | None
     state: PlateauState
 
+    def __call__(self, _step: int) -> float:
+        """The rate that the metrics so far have made of it."""
+        return self.state.learning_rate
+
 
 @dataclass(frozen=True)
 class Span:

@@ -20,8 +20,10 @@ from lrtune.service.storage.database.read_only import read_only, shown
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.maintenance.adoption_record import Adoption, Times
+from lrtune.service.storage.memory.actor import ACTING
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
 from lrtune.service.storage.sql.deleted import is_deleted
+from lrtune.service.storage.sql.writing.rows import audit_row
 from lrtune.service.wire.studies import StudySpec
 
 
@@ -255,6 +257,9 @@ def _insert_spec(connection: Connection, study: AdoptedStudy, spec: StudySpec, n
             updated_at=now,
         )
     )
+    after = {"trials": study.trials, **spec.model_dump(mode="json", exclude={"name"})}
+    _, entry = audit_row(ACTING.get(), now, "study.adopt", study.name, None, after)
+    connection.execute(insert(tables.audit), entry)
 
 
 def _running_trials(connection: Connection) -> Select[tuple[int]]:

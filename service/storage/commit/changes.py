@@ -6,13 +6,16 @@ again, so the mirror never drifts from the database.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from optuna.distributions import BaseDistribution
 from optuna.trial import TrialState
 
 from lrtune.service.storage.commit.completion import Completion
+from lrtune.service.storage.commit.deeds import Deed, tell
+from lrtune.service.storage.memory.actor import ACTING
+from lrtune.service.storage.memory.deletion import is_small, remembered
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
@@ -23,13 +26,13 @@ from lrtune.service.storage.sql.writing import rows
 from lrtune.service.storage.sql.writing.statements import Op, Row
 from lrtune.service.wire.studies import StudySpec
 
-_SMALL_TRIALS, _SMALL_ROWS, _SMALL_RANGE_TESTS = 100, 1_000, 10
+_OF_RANGE_TESTS = {"number", "optimizer", "batch_size", "seeds", "recommended", "diverged_at"}
 
 
 class Change:
     """One change of one study: what it did to the mirror is there at once, its `rows` are to be written."""
 
-    __slots__ = ("batch", "elapsed", "error", "now", "rows", "study", "version")
+    __slots__ = ("batch", "deeds", "elapsed", "error", "now", "rows", "study", "version")
 
     def __init__(self, study: StudyMirror) -> None:
         self.study = study
@@ -38,6 +41,7 @@ class Change:
         self.elapsed = 0.0
         """The same by the clock that deadlines are judged by."""
         self.rows: list[Row] = []
+        self.deeds: tuple[Deed, ...] = ()
         self.batch: Completion | None = None
         self.error: Exception | None = None
         self.version = 0
@@ -48,16 +52,21 @@ class Change:
         """Block until the change is on disk. Raises StorageUnavailable where it is not, or nobody can tell."""
         if self.batch is not None:
             self.batch.wait()
-        if self.error is not None:
-            raise self.error
+        self._end()
 
     async def on_disk(self) -> None:
         """Wait until the change is on disk. Raises StorageUnavailable where it is not, or nobody can tell."""
         batch = self.batch
         if batch is not None and not batch.ended:
             await batch.wait_async()
+        self._end()
+
+    def _end(self) -> None:
         if self.error is not None:
             raise self.error
+        if self.deeds:
+            deeds, self.deeds = self.deeds, ()
+            tell(deeds)
 
     # Studies
 
@@ -66,13 +75,29 @@ class Change:
         study = self.study
         self.rows += rows.study_rows(study)
         if spec is None:
+            self.audit("study.create", after={"directions": [direction.name.lower() for direction in study.directions]})
             return
         study.spec = spec
         study.max_trials = spec.max_trials
         study.max_total_steps = spec.max_total_steps
         study.description = spec.description
         study.created_at = study.updated_at = self.now
-        self.rows.append(rows.our_study_row(study, spec))
+        self.rows.append(rows.our_study_row(study, spec, ACTING.get().token_id))
+        self.audit("study.create", after=spec.model_dump(mode="json", exclude={"name"}))
+
+    def audit(
+        self,
+        action: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        **told: Any,
+    ) -> None:
+        """Keep with this change what was done, by whoever is acting, and log it with what is `told` once it is on disk;
+        `before` and `after` must be JSON."""
+        actor, name = ACTING.get(), self.study.name
+        self.rows.append(rows.audit_row(actor, self.now, action, name, before, after))
+        self.deeds = (*self.deeds, Deed(action, name, actor, told))
 
     def update_study(self, **settings: Any) -> None:
         """Change max_trials, max_total_steps, paused, stopped or description."""
@@ -83,9 +108,10 @@ class Change:
     def delete_study(self, *, unread: bool = False) -> None:
         """Take the study away under its name, a small one with all its rows; those of others, and of one that was left
         `unread`, go afterwards, a few at a time (`engine.purge`)."""
+        self.audit("study.delete", before=remembered(self.study, unread=unread), trials=len(self.study.trials))
         self.rows.append((Op.BARRIER, {}))
         study_id = self.study.study_id
-        if not unread and _is_small(self.study):
+        if not unread and is_small(self.study):
             self.rows.append((Op.DELETE_STUDY, {"of_study": study_id}))
         else:
             self.rows.append((Op.TAKE_STUDY_AWAY, {"of_study": study_id, "deleted_name": deleted_name(study_id)}))
@@ -107,6 +133,8 @@ class Change:
         """Keep a range test of the study, with its curve as JSON."""
         self.study.range_tests.append(test)
         self.rows.append(rows.range_test_row(self.study, test, curve))
+        shown = test.shown.model_dump(mode="json", include=_OF_RANGE_TESTS)
+        self.audit("range_test.add", after=shown, range_test=test.shown.number)
 
     def note_past_rate(self, found: PastRate) -> None:
         """Keep what the study found with an optimizer, for later studies, in place of what it said before."""
@@ -139,17 +167,20 @@ class Change:
         if trial.work is not None:
             self.rows.append(rows.work_row(trial, self.study.study_id))
         self.study.enter(trial)
+        self.study.note(trial, begun=True)
 
     def set_param(self, trial: TrialMirror, name: str, distribution: BaseDistribution, value: Any) -> None:
         """Give a trial one parameter, in its external representation."""
         trial.touch()
         trial.params = {**trial.params, name: value}
+        self.study.note(trial, begun=True)
         stored = self._param_row(trial, name, distribution, value)
         trial.distributions = share_distributions({**trial.distributions, name: stored})
 
     def set_trial_attr(self, trial: TrialMirror, key: str, value: Any, *, system: bool) -> None:
         """Set one of Optuna's user or system attributes of a trial; `value` must be JSON."""
         trial.touch()
+        self.study.note(trial)
         stored = json.loads(self._attr_row(trial, key, value, system=system))
         if system:
             trial.system_attrs = {**trial.system_attrs, key: stored}
@@ -170,6 +201,8 @@ class Change:
             trial.last_step = step
             if step > before:
                 self.study.tally.advance(trial, before, step)
+        if self.study.recent is not None:
+            self.study.note(trial, step)
         self.rows.append(rows.report_row(trial, step, value))
 
     def set_state(
@@ -197,6 +230,7 @@ class Change:
             self.rows.append(rows.work_row(trial, self.study.study_id))
         study.count_in(trial)
         study.rank(trial)
+        study.note(trial, begun=state is TrialState.RUNNING)
         self.rows.append(rows.state_row(trial))
 
     def set_work(self, trial: TrialMirror, work: Work) -> None:
@@ -205,6 +239,7 @@ class Change:
         study.count_out(trial)
         trial.work = work
         study.count_in(trial)
+        study.note(trial)
         self.rows.append(rows.work_row(trial, self.study.study_id))
 
     def supersede_after(self, trial: TrialMirror, step: int, *, lease_number: int | None = None) -> None:
@@ -219,6 +254,7 @@ class Change:
         row = {"of_trial": trial.trial_id, "after_step": step}
         self.rows.append((Op.DELETE_INTERMEDIATE_AFTER, row))
         self.rows.append((Op.BARRIER, {}))
+        self.study.note(trial)
         self.study.count_out(trial)
         trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
         trial.measure_curve()
@@ -242,12 +278,3 @@ class Change:
         text = json.dumps(value)
         self.rows.append(rows.trial_attr_row(trial, key, text, system=system))
         return text
-
-
-def _is_small(study: StudyMirror) -> bool:
-    """Whether all rows of a study can go in the transaction of its deletion: in a millisecond or two."""
-    if len(study.trials) > _SMALL_TRIALS or len(study.range_tests) > _SMALL_RANGE_TESTS:
-        return False
-    put_away = sum(trial.work.lost_steps for trial in study.trials if trial.work is not None)
-    attrs = sum(len(trial.user_attrs) + len(trial.system_attrs) for trial in study.trials)
-    return put_away + attrs + sum(len(trial.intermediate) for trial in study.trials) <= _SMALL_ROWS

@@ -143,6 +143,18 @@ class Database(LockedDatabase):
             self.release()
             raise self.unavailable(error) from error
 
+    @contextlib.contextmanager
+    def beside_writer(self) -> Iterator[Connection]:
+        """One short transaction on a connection of its own, beside the process that commits studies: for rows that it
+        has not in memory. An exception takes all of it back. Raises StorageUnavailable."""
+        self._check_place()
+        with self.told_as_unavailable(), self._engine.begin() as connection:
+            if (
+                self.dialect == "sqlite"
+            ):  # As in `transaction`; here, so that nobody writes between our look and our row.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+
     def checkpoint(self) -> None:
         """On SQLite, carry what the write-ahead log holds into the database, beside readers and the writer.
 

@@ -16,6 +16,7 @@ from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
+from lrtune.service.storage.engine.upkeep import Upkeep
 from lrtune.service.storage.engine.writer_thread import WriterThread
 from lrtune.service.storage.errors import StorageError, StorageUnavailable, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.clocks import elapsed_seconds
@@ -55,6 +56,7 @@ class Engine:
         self.committer = Committer(database, self._queue, on_refused=self.neighbours.expect)
         self._loader = StudyLoader(database, self._queue)
         self.purge = Purge(database, self._queue, self.committer)
+        self.upkeep = Upkeep(database, self._queue, self.committer)
         self._thread = WriterThread(
             database,
             self._queue,

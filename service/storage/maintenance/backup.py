@@ -31,10 +31,11 @@ class Saved:
     trials: int
 
 
-def backup(url: str, file: Path, *, force: bool = False) -> Saved:
+def backup(url: str, file: Path, *, force: bool = False, copied: table_copy.Copied | None = None) -> Saved:
     """Save one moment of the database, which a service may be writing, to `file`; complete or not at all.
 
-    Raises StorageError; `force` replaces a file that exists.
+    Raises StorageError; `force` replaces a file that exists. `copied` is told of rows on their way from PostgreSQL;
+    SQLite copies pages, all in one step.
     """
     file = file.absolute()
     source = sqlite_path(url)
@@ -43,7 +44,7 @@ def backup(url: str, file: Path, *, force: bool = False) -> Saved:
         if source is not None:
             _save_sqlite(source, partial)
         else:
-            _save_postgres(url, partial)
+            _save_postgres(url, partial, table_copy.Counted(copied, None))
         saved = _look_at(partial, url)
         _sync(partial)
         if file.exists() and not force:  # Made while we were saving.
@@ -88,7 +89,7 @@ def _save_sqlite(source: Path, partial: Path) -> None:
         saved.execute("PRAGMA journal_mode = DELETE")
 
 
-def _save_postgres(url: str, partial: Path) -> None:
+def _save_postgres(url: str, partial: Path, counted: table_copy.Counted) -> None:
     with read_only(url) as connection:
         found = upgrade.versions(connection)
         if found.of_newer_lrtune or (found.optuna is not None and found.optuna != found.optuna_head):
@@ -105,7 +106,8 @@ def _save_postgres(url: str, partial: Path) -> None:
                 shape = table_copy.shape_in_sqlite(saved, name)
                 if shape is not None:
                     saved.execute(f'DELETE FROM "{name}"')
-                    table_copy.write_sqlite(saved, shape, table_copy.read_postgres(connection, shape))
+                    rows = counted.passing(table_copy.read_postgres(connection, shape))
+                    table_copy.write_sqlite(saved, shape, rows)
             saved.commit()
 
 

@@ -137,6 +137,10 @@ def _specs(connection: Connection) -> Iterator[Finding]:
     own = tables.trials.c
     rows = connection.execute(select(own.study_id, func.count()).group_by(own.study_id))
     used: dict[int, int] = {study_id: count for study_id, count in rows}  # noqa: C416
+    joined = tables.trials.join(optuna_tables.trials, optuna_tables.trials.c.trial_id == own.trial_id)
+    ended = select(own.study_id, func.count()).select_from(joined).group_by(own.study_id)
+    rows = connection.execute(ended.where(optuna_tables.trials.c.state == TrialState.FAIL))
+    failed: dict[int, int] = {study_id: count for study_id, count in rows}  # noqa: C416
     for row in connection.execute(
         select(tables.studies.c.study_id, tables.studies.c.spec, tables.studies.c.max_trials)
     ):
@@ -149,11 +153,11 @@ def _specs(connection: Connection) -> Iterator[Finding]:
             continue
         # The limit may be lowered while trials run: only what is over both was never allowed.
         limits = (row.max_trials, spec.max_trials)
-        count = used.get(row.study_id, 0)
+        count = used.get(row.study_id, 0) - (0 if spec.failed_counts else failed.get(row.study_id, 0))
         if None not in limits and count > max(limit for limit in limits if limit is not None):
             yield Finding(
                 "budget",
-                f"study {spec.name} has {count} trials, and a max_trials of {row.max_trials}",
+                f"study {spec.name} has {count} trials that count, and a max_trials of {row.max_trials}",
                 "if it was raised and lowered again, PATCH it to what was meant; else report it as a bug",
             )
 
@@ -169,7 +173,9 @@ def _orphans(connection: Connection, table: Table) -> Iterator[Finding]:
 
 
 def _sequences(connection: Connection) -> Iterator[Finding]:
-    for table in optuna_tables.all_tables:
+    for table in (*optuna_tables.all_tables, tables.audit):
+        if not inspect(connection).has_table(table.name):
+            continue
         column = next(iter(table.primary_key.columns)).name
         sequence = connection.exec_driver_sql(
             "SELECT pg_get_serial_sequence(%(table)s, %(column)s)", {"table": table.name, "column": column}

@@ -18,7 +18,7 @@ from lrtune.service.storage.database.read_only import open_sqlite, shown
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import table_copy, upgrade
 from lrtune.service.storage.maintenance.upgrade import check_can_open
-from lrtune.service.storage.schema import optuna_tables
+from lrtune.service.storage.schema import optuna_tables, tables
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Restored:
     """The revision of our tables in the backup, where it was not this installation's."""
 
 
-def restore(file: Path, url: str) -> Restored:
-    """Put the backup's content into an empty database: all of it, in one transaction, or nothing.
+def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) -> Restored:
+    """Put the backup's content into an empty database: all of it, in one transaction, or nothing; `copied` is told of
+    rows on their way.
 
     Raises StorageError: the file is no backup, or of a newer schema, or the database has studies or a writer.
     """
@@ -53,7 +54,8 @@ def restore(file: Path, url: str) -> Restored:
             database.transaction() as connection,
         ):
             _refuse_content(connection, url)
-            rows = {name: _copy(saved, connection, name) for name in table_copy.CONTENT}
+            counted = table_copy.Counted(copied, table_copy.rows_in_sqlite(saved) if copied else None)
+            rows = {name: _copy(saved, connection, name, counted) for name in table_copy.CONTENT}
             if connection.dialect.name == "postgresql":
                 table_copy.set_sequences(connection)
     finally:
@@ -62,27 +64,29 @@ def restore(file: Path, url: str) -> Restored:
     return Restored(rows["studies"], rows["trials"], sum(rows.values()), upgraded_from)
 
 
-def _copy(saved: sqlite3.Connection, connection: Connection, name: str) -> int:
+def _copy(saved: sqlite3.Connection, connection: Connection, name: str, counted: table_copy.Counted) -> int:
     shape = table_copy.shape_in_sqlite(saved, name)
     if shape is None:
         raise SchemaMismatch(f"the backup lacks the table {name}: it is damaged; restore another one")
     connection.exec_driver_sql(f'DELETE FROM "{name}"')  # What creating the tables noted.
     driver: Any = connection.connection.driver_connection
+    rows = counted.passing(table_copy.read_sqlite(saved, shape))
     try:
         if connection.dialect.name == "postgresql":
-            return table_copy.write_postgres(connection, shape, table_copy.read_sqlite(saved, shape))
-        return table_copy.write_sqlite(driver, shape, table_copy.read_sqlite(saved, shape))
+            return table_copy.write_postgres(connection, shape, rows)
+        return table_copy.write_sqlite(driver, shape, rows)
     except DRIVER_ERRORS as error:
         raise StorageError(f"the database refused rows of {name}: {first_line(error)}; nothing was restored") from error
 
 
 def _refuse_content(connection: Connection, url: str) -> None:
-    studies = connection.exec_driver_sql("SELECT count(*) FROM studies").scalar_one()
-    if studies:
-        raise StorageError(
-            f"{shown(url)} has {studies} studies already, and a restore would replace them: restore into a new "
-            "database, named with --storage"
-        )
+    for name, things in (("studies", "studies"), (tables.tokens.name, "tokens"), (tables.audit.name, "audit entries")):
+        count = connection.exec_driver_sql(f'SELECT count(*) FROM "{name}"').scalar_one()
+        if count:
+            raise StorageError(
+                f"{shown(url)} has {count} {things} already, and a restore would replace them: restore into a new "
+                "database, named with --storage"
+            )
 
 
 def _look_at(file: Path) -> upgrade.Versions:

@@ -5,7 +5,7 @@ write them, floats bit by bit.
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,33 @@ def shape_in_sqlite(database: sqlite3.Connection, name: str) -> Shape | None:
     found = database.execute(f'PRAGMA table_info("{name}")').fetchall()
     keyed = sorted((column[5], column[1]) for column in found if column[5])
     return Shape(name, [column[1] for column in found], [name for _, name in keyed]) if found else None
+
+
+Copied = Callable[[int, int | None], object]
+"""Told how many rows have been copied by now, and how many there are; None where that would take a scan of its own."""
+
+
+class Counted:
+    """Tells of the rows of all tables as they pass."""
+
+    def __init__(self, copied: Copied | None, of: int | None) -> None:
+        self._copied = copied
+        self._of = of
+        self._rows = 0
+
+    def passing(self, chunks: Rows) -> Rows:
+        """The same rows."""
+        for rows in chunks:
+            yield rows
+            self._rows += len(rows)
+            if self._copied is not None:
+                self._copied(self._rows, self._of)
+
+
+def rows_in_sqlite(database: sqlite3.Connection) -> int:
+    """How many rows all tables of a SQLite file have together."""
+    there = [name for name in CONTENT if shape_in_sqlite(database, name) is not None]
+    return sum(database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in there)
 
 
 def read_sqlite(database: sqlite3.Connection, shape: Shape) -> Rows:

@@ -10,7 +10,7 @@ the mirror still holds and when it was last used (`memory.mirrors`, `commit.open
 
 import math
 from bisect import bisect_left, insort
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,9 +20,11 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.memory.progress import Progress, as_loaded
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
+from lrtune.service.storage.memory.recent import Recent
+from lrtune.service.storage.memory.tally import Tally
 from lrtune.service.storage.memory.trial import TrialMirror, Work
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR
 from lrtune.service.wire.studies import StudySpec
 
 __all__ = ["MAX_REQUEST_IDS", "StudyMirror", "Tally", "TrialMirror", "Work"]
@@ -31,52 +33,6 @@ Kept = TypeVar("Kept")
 
 MAX_REQUEST_IDS = 10_000
 """How many answered asks a study remembers, so that a repeated one gets the same trial."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts over a study's trials, kept up to date with each change."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    spent_trials: int = 0
-    """Trials that count against `max_trials`: all but those recorded from elsewhere."""
-    trained: int = 0
-    saved_by_pruning: int = 0
-    spent_on_divergence: int = 0
-    reserved: int = 0
-    """Steps that running trials may still train."""
-    awaited: int = 0
-    """Steps that waiting trials have to train to their ends; paused ones have none until they are promoted."""
-
-    def add(self, trial: TrialMirror, sign: int = 1) -> None:
-        """Count a trial in, or out with sign -1."""
-        outcome = trial.outcome
-        self.outcomes[outcome] += sign
-        work = trial.work
-        if work is None:
-            return
-        self.spent_trials += sign
-        self.trained += sign * trial.trained_steps
-        last, max_steps = trial.last_step or 0, work.max_steps
-        if AGAIN_ATTR in trial.system_attrs and outcome != "failed":
-            self.saved_by_pruning -= sign * (max_steps or 0)  # What stopping the one it trains again had saved.
-        if outcome == "pruned" and max_steps is not None:
-            self.saved_by_pruning += sign * max(0, max_steps - last)
-        elif outcome == "diverged":
-            self.spent_on_divergence += sign * last
-        elif outcome == "running" and max_steps is not None:
-            self.reserved += sign * max(0, max_steps - trial.reached)
-        elif outcome == "waiting" and not trial.paused:
-            self.awaited += sign * trial.steps_left
-
-    def advance(self, trial: TrialMirror, before: int, now: int) -> None:
-        """Count the steps by which a running trial went on, having reached `before` and now `now`."""
-        work = trial.work
-        if work is None:
-            return
-        self.trained += now - before
-        if work.max_steps is not None:
-            self.reserved += max(0, work.max_steps - now) - max(0, work.max_steps - before)
 
 
 @dataclass(slots=True)
@@ -113,6 +69,7 @@ class StudyMirror:
     range_tests: list[StoredRangeTest] = field(default_factory=list)
     completed: list[int] = field(default_factory=list)
     """Numbers of the complete trials, in the order in which they ended."""
+    progress: Progress = field(default_factory=Progress)
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
     deleted: bool = False
@@ -123,6 +80,8 @@ class StudyMirror:
     """(trial id, number) of trials whose number another process got wrong, until they are written back."""
     lapsed: list[TrialMirror] = field(default_factory=list)
     """Trials whose lease in the database is void, until that is written back."""
+    recent: Recent | None = None
+    """What has changed lately, while somebody watches and for a minute more."""
     _derived: dict[type, Any] = field(default_factory=dict)
 
     def derived(self, kind: type[Kept]) -> Kept:
@@ -139,10 +98,20 @@ class StudyMirror:
         if not self.alive and not self.deleted:
             raise StorageUnavailable(f"study {self.name} is being read anew; try again", retry_after_seconds=0.1)
 
+    def note(self, trial: TrialMirror, step: int | None = None, *, begun: bool = False) -> None:
+        """A trial is changed, with the version that is to come: those who watch are told."""
+        if self.recent is not None:
+            self.recent.note(self.version + 1, trial.number, step, begun=begun)
+
     @property
     def trial_count(self) -> int:
         """How many trials it has."""
         return len(self.trials)
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended, whatever they came to."""
+        return sum(self.tally.outcomes[name] for name in ("complete", "pruned", "diverged", "failed"))
 
     @property
     def in_hand(self) -> bool:
@@ -202,9 +171,13 @@ class StudyMirror:
         self.ranking = _sorted([(sign * trial.values[0], trial.number) for trial in ranked if trial.values])
         ranked.sort(key=lambda trial: trial.finished_at or 0.0)
         self.completed = [trial.number for trial in ranked]
+        self.progress = as_loaded(self.trials, ranked, sign)
 
     def rank(self, trial: TrialMirror) -> None:
-        """Give a trial that has just been completed its place in the ranking."""
+        """Give a trial that has just been completed its place in the ranking; take note of any that has ended."""
+        if trial.state.is_finished():
+            sign = -1 if self.maximizes else 1
+            self.progress.note(trial, self.tally, sign if _is_ranked(trial) else None)
         if not trial.values or not _is_ranked(trial):
             return
         value = trial.values[0]
@@ -227,6 +200,8 @@ class StudyMirror:
             for trial in self.leased.values():
                 if trial.work is not None:
                     trial.work.expires_at = now + self.spec.lease_ttl_seconds
+                    if trial.work.reported_at is None:  # Read from the database, which does not say.
+                        trial.work.reported_at = now
 
     def _is_leased_by(self, work: Work) -> bool:
         """Whether the request of this ended lease has got another trial since, which is on lease."""

@@ -56,6 +56,8 @@ class Work:
     error: str | None = None
     expires_at: float = math.inf
     """By the clock of elapsed time, which other processes do not share: in memory only."""
+    reported_at: float | None = None
+    """When the latest report of this lease came, or else when it was handed out: by the same clock, in memory only."""
 
 
 _MOST_SETS = 4096
@@ -73,7 +75,7 @@ def share_distributions(distributions: dict[str, BaseDistribution]) -> dict[str,
     return shared
 
 
-WORK_COLUMNS = tuple(name for name in Work.__slots__ if name != "expires_at")
+WORK_COLUMNS = tuple(name for name in Work.__slots__ if name not in ("expires_at", "reported_at"))
 
 
 @dataclass(slots=True)
@@ -161,6 +163,18 @@ class TrialMirror:
         if self._mark is None:
             self._mark = object()
         return self._mark
+
+    def take_over(self, template: FrozenTrial) -> None:
+        """Be, but for id and number, what Optuna's trial is. For a new trial that nobody has seen."""
+        self.state = template.state
+        self.params, self.distributions = template.params, template.distributions
+        self.values = None if template.values is None else list(template.values)
+        self.intermediate = template.intermediate_values
+        self.measure_curve()
+        self.user_attrs, self.system_attrs = template.user_attrs, template.system_attrs
+        started, completed = template.datetime_start, template.datetime_complete
+        self.started_at = None if started is None else started.timestamp()
+        self.finished_at = None if completed is None else completed.timestamp()
 
     def freeze(self) -> FrozenTrial:
         """An Optuna FrozenTrial that later changes do not touch; the same object until there is one."""

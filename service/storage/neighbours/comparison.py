@@ -102,6 +102,11 @@ def unlike(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def take_over(study: StudyMirror, known: TrialMirror, found: TrialMirror) -> None:
     """Make a trial as the database has it."""
+    if study.recent is not None:
+        for step, value in found.intermediate.items():
+            if repr(known.intermediate.get(step)) != repr(value):
+                study.note(known, step)
+        study.note(known, begun=found.params != known.params or found.state is not known.state)
     study.count_out(known)
     known.touch()
     known.state, known.values = found.state, found.values

@@ -83,6 +83,12 @@ class Neighbours:
         """Whether somebody else has written lately."""
         return time.monotonic() < self._busy_until
 
+    @property
+    def busy_until(self) -> float:
+        """When nobody else will have written lately, unless one does again; by the monotonic clock. What was read
+        before may be out of date."""
+        return self._busy_until
+
     def catch_up(self) -> None:
         """Look now, where somebody else has written lately: before a trial is numbered. Blocks; StorageUnavailable."""
         if self.busy:
@@ -210,5 +216,6 @@ class Neighbours:
             for trial in new:
                 trial.number = len(study.trials)
                 study.enter(trial)
+                study.note(trial, begun=True)
             self._mirrors.note_trial_id(study.trials[-1].trial_id if study.trials else 0)
         return True

@@ -3,6 +3,9 @@
 They are system attributes of a study or a trial; their values are JSON.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from lrtune.service.wire.base import RESERVED_NAME
 
 # Studies
@@ -24,6 +27,9 @@ RANGE_TEST_ATTR = "lrtune:range_test"
 
 CHOSEN_SHORT_TRAININGS_ATTR = "lrtune:chosen_short_trainings"
 """Of a study: the `short_trainings` that a PATCH put in place of the spec's."""
+
+FAILING_ATTR = "lrtune:failing"
+"""Of a study: the trials in a row that failed last (`tuning.state.failing`)."""
 
 EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
 """Of a study whose sampler has enumerated all there is."""
@@ -59,6 +65,12 @@ REPEATS_ATTR = "lrtune:repeats"
 DRAWN_ATTR = "lrtune:drawn"
 """Of a trial that the study's sampler could not draw: what drew it instead (`by`) and why (`reason`)."""
 
+LIFE_ATTR = "lrtune:life"
+"""Of a trial that was leased more than once, or is to be: when its leases began and ended, at which workers."""
+
+LAPSED_ATTR = "lrtune:lapsed"
+"""Of a trial one of whose leases was not renewed in time: which of its leases that was, counted from 1."""
+
 REQUEST_ATTR = "lrtune:request_id"
 """Of a trial that was enqueued or recorded: the id of the request that made it."""
 
@@ -67,9 +79,21 @@ REQUEST_ATTR = "lrtune:request_id"
 DIVERGED_ATTR = "constraints:diverged"
 """A violated Optuna constraint: samplers rank the trial behind every other, and it is never the best."""
 
+METRIC_NAMES_ATTR = "study:metric_names"
+"""Of a study: what its objectives are called, as `optuna.Study.set_metric_names` writes it."""
+
 FIXED_ATTR = "fixed_params"
 """Where Optuna keeps the parameters of an enqueued trial; its samplers look for it."""
 
 GENERATION_ATTR = "cma:generation"
 """The generation of CMA-ES that a trial was drawn in. Optuna keeps a pickled optimizer beside it, which nothing here
 ever reads."""
+
+
+_LARGEST = 2**31 - 1
+
+
+def whole_number(attrs: Mapping[str, Any], name: str) -> int | None:
+    """The whole number, 0 or more, of that name; None where there is none, or what another program put in its place."""
+    kept = attrs.get(name)
+    return kept if type(kept) is int and 0 <= kept <= _LARGEST else None

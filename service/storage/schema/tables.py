@@ -35,9 +35,10 @@ studies = Table(
     Column("version", BigInteger, nullable=False),
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
+    Column("created_by", String(32)),
     PrimaryKeyConstraint("study_id"),
 )
-"""A study's spec as it was created, and what may change afterwards."""
+"""A study's spec as it was created, by which token, and what may change afterwards."""
 
 trials = Table(
     "lrtune_trials",
@@ -119,3 +120,61 @@ adoption = Table(
     PrimaryKeyConstraint("adoption_id"),
 )
 """At most one row: that the times of trials which Optuna 4 wrote in local time were made UTC, and from which zones."""
+
+tokens = Table(
+    "lrtune_tokens",
+    metadata,
+    Column("token_id", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("prefix", String(16), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("limits", Text, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+    Column("revoked_at", Double),
+    Column("kind", String(8), nullable=False),
+    Column("of_token", String(32)),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("token_id"),
+    Index(None, "digest", unique=True),
+)
+"""Who may do what. Of a secret its SHA-256 is kept alone: it has 256 random bits, which nobody guesses. `kind` is
+`token`; or it is another secret of the token `of_token`, and ends with that: `session`, a browser that signed in with
+it, or `former`, what the token's secret was before it was rotated. `scopes` and `limits` are JSON, `version` is that of
+`lrtune_access_version` at its last change."""
+
+access_version = Table(
+    "lrtune_access_version",
+    metadata,
+    Column("row_id", Integer, nullable=False, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+    PrimaryKeyConstraint("row_id"),
+)
+"""At most one row, whose version every change of the tokens counts up: other processes look at it to notice one."""
+
+audit = Table(
+    "lrtune_audit",
+    metadata,
+    Column("entry_id", BigInteger().with_variant(Integer, "sqlite"), nullable=False, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("token_id", String(32)),
+    Column("address", String(64)),
+    Column("via", String(16), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    PrimaryKeyConstraint("entry_id"),
+    Index(None, "at", "entry_id"),
+    Index(None, "subject", "at", "entry_id"),
+    Index(None, "token_id", "at", "entry_id"),
+    Index(None, "action", "at", "entry_id"),
+)
+"""What was done to studies and tokens, by whom. Nothing here is ever changed; what is older than is kept is removed.
+`before` and `after` are JSON. A study's entries stay when it is deleted. They are read by time, the latest first, with
+an index for each filter."""

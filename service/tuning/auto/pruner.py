@@ -7,6 +7,7 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
 from lrtune.service.tuning.auto.policy import race, rungs
@@ -50,7 +51,7 @@ class AutoPruner(BasePruner):
         if step is None:
             return False
         if not np.isfinite(trial.intermediate_values[step]):
-            self.explanation = f"the value at step {step} is {trial.intermediate_values[step]}"
+            self.explanation = say.not_finite(step, trial.intermediate_values[step])
             return True
         trials = study._get_trials(deepcopy=False, states=_STATES, use_cache=False)
         length = self.length_of(trials, trial)

@@ -138,7 +138,7 @@ class AutoSampler(BaseSampler):
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES, others)
         busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
-        begun = trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others)
+        begun = max(trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others), 0)
         storage, key = study._storage, trial._trial_id
         if not space.columns:  # Nothing has ended: the parameters are drawn one by one.
             storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
@@ -149,7 +149,7 @@ class AutoSampler(BaseSampler):
             space,
             number=begun,
             seed=self._seed,
-            whole=np.array([t.system_attrs.get(WHOLE_ATTR, False) for t in shown], dtype=bool),
+            whole=np.array([t.system_attrs.get(WHOLE_ATTR) is True for t in shown], dtype=bool),
             quantiles=quantiles_in(space, self._rate_quantiles),
         )
         if chosen.whole:

@@ -11,7 +11,6 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.storage.schema.attributes import LADDER_ATTR, RANGE_TEST_ATTR
 from lrtune.service.tuning.auto.ladder.ladder import (
     BUDGET,
     Answer,
@@ -25,8 +24,15 @@ from lrtune.service.tuning.auto.ladder.ladder import (
 )
 from lrtune.service.tuning.auto.ladder.rates import Centre
 from lrtune.service.tuning.auto.observed import has_diverged
-from lrtune.service.tuning.fidelity.short_trainings import climbs, count_short, ladder_of, short_trainings_of
-from lrtune.service.tuning.state.rate_prior import prior_of, priors_of
+from lrtune.service.tuning.fidelity.short_trainings import (
+    climbs,
+    count_short,
+    ladder_of,
+    ladder_steps,
+    short_trainings_of,
+)
+from lrtune.service.tuning.state.budget import counted_trials
+from lrtune.service.tuning.state.rate_prior import prior_of, priors_of, tested_rate
 from lrtune.service.tuning.state.snapshot import Snapshot, snapshot_of_trials
 from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import FloatParameter
@@ -55,7 +61,7 @@ def is_climbing(study: StudyMirror, spec: StudySpec) -> bool:
     tally, trials, total = study.tally, study.max_trials, study.max_total_steps
     return (
         len(study.ranking) < _ENOUGH_FULL
-        and (trials is None or trials - tally.spent_trials - _kept_for_repeats(spec, trials) >= sum(plan))
+        and (trials is None or trials - counted_trials(study) - _kept_for_repeats(spec, trials) >= sum(plan))
         and (total is None or total - tally.trained - tally.reserved - tally.awaited >= cost)
     )
 
@@ -118,8 +124,8 @@ def trainings(spec: StudySpec, trials: Iterable[FrozenTrial]) -> list[Training]:
     for trial in trials:
         if name not in trial.params:
             continue
-        ours = LADDER_ATTR in trial.system_attrs
-        steps = int(trial.system_attrs.get(LADDER_ATTR, full))
+        length = ladder_steps(trial.system_attrs)
+        ours, steps = length is not None, length or full
         ended = trial.state is TrialState.COMPLETE or (ours and trial.state is TrialState.PRUNED)
         if has_diverged(trial, failed_counts=False) or (ours and trial.state is TrialState.FAIL):
             found.append(Training(trial.params[name], steps, math.inf, ours))
@@ -144,6 +150,5 @@ def _centre(spec: StudySpec, system_attrs: Mapping[str, Any]) -> Centre | None:
         return None
     priors = list(priors_of(spec, system_attrs).values())
     prior = priors[0] if len(priors) == 1 else None
-    tested = system_attrs.get(RANGE_TEST_ATTR)
-    rate = None if tested is None else float(tested)
+    rate = tested_rate(system_attrs)
     return centre_of(None, rate) if prior is None else centre_of(prior.median, rate, prior.spread_decades)

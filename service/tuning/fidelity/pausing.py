@@ -15,18 +15,20 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR
+from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATTR, WHOLE_ATTR, whole_number
 from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
 from lrtune.service.tuning.auto.observed import Length, observe
 from lrtune.service.tuning.auto.policy import promotion
 from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.space import Space
-from lrtune.service.tuning.state.distributions import drawing_order
+from lrtune.service.tuning.state.budget import counted_trials
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
 from lrtune.service.tuning.state.snapshot import Snapshot
+from lrtune.service.tuning.state.space.distributions import drawing_order
 from lrtune.service.wire import methods
 from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import CategoricalParameter, Parameter, is_active, sampling_order
@@ -74,7 +76,7 @@ def insists(study: StudyMirror) -> bool:
     )
     return few_steps_per_trial(
         study.tally.trained + leased,
-        study.tally.spent_trials,
+        counted_trials(study),
         max_steps=spec.max_steps,
         max_trials=study.max_trials,
         max_total_steps=study.max_total_steps,
@@ -88,9 +90,9 @@ def _leased_until(trial: TrialMirror, full: int) -> int:
 
 def target_of(trial: TrialMirror) -> int | None:
     """The step at which the trial is to be paused; None where its lease cannot be, or was given without one."""
-    target = trial.system_attrs.get(PAUSE_AT_ATTR)
+    target = whole_number(trial.system_attrs, PAUSE_AT_ATTR)
     can = trial.work is not None and trial.work.resumable
-    return target if can and isinstance(target, int) else None
+    return target if can else None
 
 
 def why_paused(study: StudyMirror, trial: TrialMirror, step: int) -> str:
@@ -99,8 +101,7 @@ def why_paused(study: StudyMirror, trial: TrialMirror, step: int) -> str:
     ranked = study.paused_ranking
     rank = bisect_left(ranked, (best, -1)) + 1
     full = trial.work.max_steps if trial.work else None
-    at = f"step {step}" if full is None else f"step {step} of {full}"
-    return f"paused at {at}, rank {rank} of {len(ranked) + 1} paused trials; it goes on if it earns more steps"
+    return say.paused(step, full, rank, len(ranked) + 1)
 
 
 def choose(
@@ -124,7 +125,7 @@ def choose(
         space,
         number=number,
         seed=spec.sampler.seed,
-        whole=np.array([trial.system_attrs.get(WHOLE_ATTR, False) for trial in shown], dtype=bool),
+        whole=np.array([trial.system_attrs.get(WHOLE_ATTR) is True for trial in shown], dtype=bool),
         quantiles=quantiles_in(space, rate_quantiles(spec, snapshot.system_attrs)),
         insists=insists,
         fresh=fresh,

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from optuna.trial import FrozenTrial
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import CHOSEN_SHORT_TRAININGS_ATTR, LADDER_ATTR
+from lrtune.service.storage.schema.attributes import CHOSEN_SHORT_TRAININGS_ATTR, LADDER_ATTR, whole_number
 from lrtune.service.tuning.auto.ladder.ladder import lengths_of
 from lrtune.service.tuning.auto.observed import has_diverged
 from lrtune.service.tuning.state.folds import steps_are_folds
@@ -55,12 +55,17 @@ def climbs(spec: StudySpec) -> bool:
 
 def is_ladder(trial: TrialMirror) -> bool:
     """Whether the ladder asked for this trial, at whatever length."""
-    return LADDER_ATTR in trial.system_attrs
+    return ladder_steps(trial.system_attrs) is not None
+
+
+def ladder_steps(system_attrs: Mapping[str, Any]) -> int | None:
+    """The length that the ladder gave a trial with these system attributes; None of a trial of anybody else."""
+    return whole_number(system_attrs, LADDER_ATTR) or None
 
 
 def is_short(system_attrs: Mapping[str, Any], max_steps: int | None) -> bool:
     """Whether a trial with these system attributes was given less than a full training."""
-    return max_steps is not None and int(system_attrs.get(LADDER_ATTR, max_steps)) < max_steps
+    return max_steps is not None and (ladder_steps(system_attrs) or max_steps) < max_steps
 
 
 def tells_of_full(trial: FrozenTrial, max_steps: int | None) -> bool:

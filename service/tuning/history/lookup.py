@@ -14,7 +14,7 @@ from typing import Any
 from lrtune.service.rates.checks import Refused
 from lrtune.service.rates.scaling import scale
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.sql.reading.past_rates import PastRate, read_past
+from lrtune.service.storage.sql.reading.past_rates import PastRate, Shown, every_study, read_past
 from lrtune.service.tuning.history.recording import ENOUGH_TRIALS, plain_name, whole_number
 from lrtune.service.tuning.state.rate_prior import RatePrior
 from lrtune.service.wire.learning_rates import main_learning_rate
@@ -28,11 +28,11 @@ _LEAST_SPREAD, _FEW_SPREAD = 0.5, 0.75
 """In decades: the least that a prior is taken to spread, and how far where one or two studies say nothing about it."""
 
 
-def remember(engine: Engine, spec: StudySpec, *, chosen: bool = False) -> dict[str, Any]:
+def remember(engine: Engine, spec: StudySpec, *, chosen: bool = False, shown: Shown = every_study) -> dict[str, Any]:
     """What past studies say about a new one, by optimizer, to be kept with it. Blocks; raises StorageUnavailable.
 
     Whatever the spec's own prior where `auto` was `chosen` since. Empty where the study says neither an optimizer nor
-    a family, and where nothing like it was studied.
+    a family, and where nothing like it was studied, among the studies that are to be `shown`.
     """
     if not (chosen or spec.prior == "auto") or main_learning_rate(spec.search_space) is None:
         return {}
@@ -43,23 +43,30 @@ def remember(engine: Engine, spec: StudySpec, *, chosen: bool = False) -> dict[s
     batch_size, total_steps = (whole_number(None, spec.tags.get(name)) for name in ("batch_size", "total_steps"))
     found = {}
     for name in names:
-        prior = remembered(engine, plain_name(name), spec.tags.get("family"), batch_size, total_steps)
+        prior = remembered(engine, plain_name(name), spec.tags.get("family"), batch_size, total_steps, shown=shown)
         if prior is not None:
             found[plain_name(name)] = asdict(prior)
     return found
 
 
 def remembered(
-    engine: Engine, optimizer: str, family: str | None, batch_size: int | None, total_steps: int | None
+    engine: Engine,
+    optimizer: str,
+    family: str | None,
+    batch_size: int | None,
+    total_steps: int | None,
+    *,
+    shown: Shown = every_study,
 ) -> RatePrior | None:
-    """The prior of one optimizer (`""`: not said), for a family, a batch size and a length where given. Blocks."""
+    """The prior of one optimizer (`""`: not said), for a family, a batch size and a length where given, of the studies
+    that are to be `shown`. Blocks."""
     if not optimizer and family is None:
         return None
     with engine.database.read() as connection:
-        past = read_past(connection, optimizer=optimizer or None, family=family, at_least=ENOUGH_TRIALS)
+        past = read_past(connection, optimizer=optimizer or None, family=family, at_least=ENOUGH_TRIALS, shown=shown)
         kindred = family is not None and bool(past) and (not optimizer or len(past) >= _ENOUGH_OF_FAMILY)
         if optimizer and not kindred:
-            past = read_past(connection, optimizer=optimizer, family=None, at_least=ENOUGH_TRIALS)
+            past = read_past(connection, optimizer=optimizer, family=None, at_least=ENOUGH_TRIALS, shown=shown)
     return _pooled(past, optimizer, family if kindred else None, batch_size, total_steps)
 
 

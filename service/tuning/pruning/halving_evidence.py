@@ -14,7 +14,7 @@ import numpy as np
 from optuna.trial import TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, whole_number
 from lrtune.service.tuning.auto.evidence import Evidence
 from lrtune.service.tuning.auto.observed import curve_of, has_diverged
 from lrtune.service.tuning.auto.policy import rungs
@@ -53,7 +53,7 @@ def judge(study: StudyMirror, trial: TrialMirror, share: float, needed: Sequence
     """
     reached = bisect_right(needed, trial.last_step or 0) - 1
     if not rungs.decides(reached, share, float(needed[-1])):
-        return rungs.earned(reached, share)
+        return rungs.earned(reached, share, float(needed[-1]))
     rows: dict[int, _Row] = study.derived(_Rows).by_length.setdefault(needed[-1], {})
     if len(rows) > _MOST_KEPT:
         rows.clear()
@@ -89,7 +89,8 @@ def _rivals(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows:
 
 
 def _began_as(trial: TrialMirror) -> int:
-    return int(trial.system_attrs.get(AGAIN_ATTR, trial.number))
+    earlier = whole_number(trial.system_attrs, AGAIN_ATTR)
+    return trial.number if earlier is None else earlier
 
 
 def _row(study: StudyMirror, trial: TrialMirror, needed: Sequence[int], rows: dict[int, _Row]) -> _Row:

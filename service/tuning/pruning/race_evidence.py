@@ -22,6 +22,7 @@ from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.pruning import halving_evidence
+from lrtune.service.tuning.state.budget import counted_trials
 
 _LATEST, _BEST = 60, 20
 _LENGTH_BY = 20
@@ -67,7 +68,7 @@ class RaceEvidence:
         in_a_row = _stopped_in_a_row(study, trial)
         behind = few_steps_per_trial(
             study.tally.trained,
-            study.tally.spent_trials,
+            counted_trials(study),
             max_steps=self.full,
             max_trials=study.max_trials,
             max_total_steps=study.max_total_steps,

@@ -8,6 +8,7 @@ from functools import lru_cache
 from optuna.pruners import BasePruner
 from optuna.samplers import RandomSampler
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.memory.trial import PAUSED
@@ -39,11 +40,10 @@ def judge(
     assert change.study.spec is not None
     ttl = change.study.spec.lease_ttl_seconds
     if work.stop_reason is not None:
-        return _stop(work.stop_reason, explanation_of(trial) or "it was told so before", ttl)
+        return _stop(work.stop_reason, explanation_of(trial) or say.told_before(), ttl)
     reason, explanation = _reason_to_stop(change, trial, fresh, before)
     if reason is None and overdrawn:
-        total = change.study.max_total_steps
-        reason, explanation = "study_finished", f"of {total} training steps too few are left to begin this trial again"
+        reason, explanation = "study_finished", say.too_few_to_begin_again(change.study.max_total_steps or 0)
     if reason is None:
         return _go_on(explanation, ttl)
     change.set_work(trial, replace(work, stop_reason=reason))
@@ -67,14 +67,14 @@ def _reason_to_stop(change: Change, trial: TrialMirror, fresh: Sequence[Report],
     last = trial.last_step
     for report in fresh:
         if not math.isfinite(report.value):
-            return "diverged", f"the value at step {report.step} is {report.value}"
+            return "diverged", say.not_finite(report.step, report.value)
     work = trial.work
     if last is not None and work is not None and work.max_steps is not None and last >= work.max_steps:
-        return None, "that was the last step"
+        return None, say.last_step()
     if study.stopped:
-        return "study_finished", "the study was stopped"
+        return "study_finished", say.study_stopped()
     if steps_used_up(study):
-        return "study_finished", f"the study's {study.max_total_steps} training steps are used up"
+        return "study_finished", say.steps_used_up(study.max_total_steps or 0)
     if not fresh or last is None:
         return None, ""
     assert study.spec is not None
@@ -99,7 +99,7 @@ def _ask_auto(study: StudyMirror, trial: TrialMirror, last: int, before: int) ->
     call = race_evidence.judge(study, trial, before)
     if not call.stop:
         return None, call.explanation
-    return "pruned", f"auto at step {last}: {call.explanation}"
+    return "pruned", say.stopped(last, call.explanation)
 
 
 @dataclass
@@ -123,11 +123,11 @@ def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | No
         change.set_trial_attr(trial, key, value, system=True)
     if not prune:
         return None, ""
-    return "pruned", f"{study.spec.pruner.name} at step {last}: {_standing(study, trial, last)}"
+    return "pruned", say.pruned(study.spec.pruner.name, last, *_standing(study, trial, last))
 
 
-def _standing(study: StudyMirror, trial: TrialMirror, step: int) -> str:
-    """Where the trial stands among those that finished, at this step."""
+def _standing(study: StudyMirror, trial: TrialMirror, step: int) -> tuple[float, int, int]:
+    """The trial's value at this step, its rank among those that finished, and how many these are with it."""
     value = trial.intermediate[step]
     others = [
         other.intermediate[step]
@@ -135,7 +135,7 @@ def _standing(study: StudyMirror, trial: TrialMirror, step: int) -> str:
         if other is not trial and other.outcome == "complete" and step in other.intermediate
     ]
     better = sum(other > value if study.maximizes else other < value for other in others)
-    return f"{value:.6g} ranks {better + 1} of {len(others) + 1} beside the complete trials"
+    return value, better + 1, len(others) + 1
 
 
 _NO_SAMPLER = RandomSampler()

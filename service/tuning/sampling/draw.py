@@ -26,10 +26,10 @@ from lrtune.service.tuning.sampling.drawn import (
 from lrtune.service.tuning.sampling.pruners import build_pruner
 from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.samplers import build_sampler
-from lrtune.service.tuning.state.distributions import drawing_order
 from lrtune.service.tuning.state.folds import steps_are_folds
-from lrtune.service.tuning.state.params import possible_params, with_parents
 from lrtune.service.tuning.state.snapshot import Snapshot
+from lrtune.service.tuning.state.space.distributions import drawing_order
+from lrtune.service.tuning.state.space.params import possible_params, with_parents
 from lrtune.service.tuning.state.staged_storage import StagedStorage, Written
 from lrtune.service.wire import methods
 from lrtune.service.wire.learning_rates import main_learning_rate

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.tuning.state.params import without_rounding
+from lrtune.service.tuning.state.space.params import without_rounding
 from lrtune.service.wire import methods
 from lrtune.service.wire.search_space import (
     CategoricalParameter,

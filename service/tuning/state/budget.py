@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR
+from lrtune.service.tuning.state.failing import halt_of
 from lrtune.service.wire.trials import NoTrial
 
 RETRY_SECONDS = 2.0
@@ -45,7 +46,7 @@ def state_of(study: StudyFacts) -> str:
     """running, paused or finished."""
     if is_finished(study):
         return "finished"
-    return "paused" if study.paused else "running"
+    return "paused" if study.paused or halt_of(study) is not None else "running"
 
 
 def why_none(study: StudyMirror) -> NoTrial | None:
@@ -57,13 +58,15 @@ def why_none(study: StudyMirror) -> NoTrial | None:
     """
     if study.stopped:
         return NoTrial(done=True, reason="stopped")
-    used_up = spent(study)
-    if study.waiting and not study.paused and any_affordable(study):
+    used_up, halted = spent(study), halt_of(study) is not None
+    if study.waiting and not study.paused and not halted and any_affordable(study):
         return None
     if used_up is not None and not study.waiting and not study.paused_trials:
         return _later_or_done(study, used_up)
     if study.paused:
         return NoTrial(done=False, retry_after_seconds=PAUSED_RETRY_SECONDS)
+    if halted:
+        return _later_or_done(study, "stopped").model_copy(update={"halted": not study.leased})
     if study.waiting and not study.paused_trials:
         return _later_or_done(study, "max_total_steps")
     return None
@@ -75,9 +78,16 @@ def _later_or_done(study: StudyMirror, reason: str) -> NoTrial:
     return NoTrial.model_validate({"done": True, "reason": reason})
 
 
+def counted_trials(study: StudyFacts) -> int:
+    """Trials that count against `max_trials`: in training, waiting or ended; failed ones only where the study says so.
+    A place that a failure frees is taken by one other trial, since it is counted like any."""
+    tally, spec = study.tally, study.spec
+    return tally.spent_trials if spec is None or spec.failed_counts else tally.spent_trials - tally.failed_trials
+
+
 def spent(study: StudyFacts) -> str | None:
     """The budget that is used up or reserved, if one is."""
-    if study.max_trials is not None and study.tally.spent_trials >= study.max_trials:
+    if study.max_trials is not None and counted_trials(study) >= study.max_trials:
         return "max_trials"
     spec = study.spec
     if study.max_total_steps is not None and spec is not None and spec.max_steps is not None:

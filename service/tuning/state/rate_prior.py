@@ -20,6 +20,7 @@ from lrtune.service.wire.studies import StudySpec
 
 _RANGE_TEST_DECADES = 0.75
 _FUSED_DECADES = 0.5
+_LARGEST = 1e300
 _PRIOR: TypeAdapter[Prior] = TypeAdapter(Prior)
 
 
@@ -51,11 +52,29 @@ def priors_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> dict[str, Rat
         return {"": RatePrior(given.median, given.spread_decades, told)}
     if prior == "none":
         return {}
-    kept = system_attrs.get(PRIOR_ATTR, {})
-    return {
-        optimizer: RatePrior(fields["median"], fields["spread_decades"], fields["told"])
-        for optimizer, fields in kept.items()
-    }
+    kept = system_attrs.get(PRIOR_ATTR)
+    found = {name: _read(fields) for name, fields in kept.items()} if isinstance(kept, dict) else {}
+    return {name: prior for name, prior in found.items() if prior is not None}
+
+
+def tested_rate(system_attrs: Mapping[str, Any]) -> float | None:
+    """The rate that the study's range tests recommend; None where there is none that can be read."""
+    return _positive(system_attrs.get(RANGE_TEST_ATTR))
+
+
+def _read(fields: Any) -> RatePrior | None:
+    if not isinstance(fields, dict):
+        return None
+    median, spread, told = _positive(fields.get("median")), _positive(fields.get("spread_decades")), fields.get("told")
+    if median is None or spread is None or not isinstance(told, str):
+        return None
+    return RatePrior(median, spread, told)
+
+
+def _positive(kept: object) -> float | None:
+    """A finite number above 0; None for what another program put in its place."""
+    is_number = isinstance(kept, int | float) and not isinstance(kept, bool)
+    return float(kept) if is_number and 0 < kept <= _LARGEST else None  # type: ignore[operator, arg-type]
 
 
 def rate_quantiles(spec: StudySpec, system_attrs: Mapping[str, Any]) -> tuple[float, ...] | None:
@@ -70,12 +89,12 @@ def rate_quantiles(spec: StudySpec, system_attrs: Mapping[str, Any]) -> tuple[fl
     if isinstance(parameter, CategoricalParameter) or not parameter.log:
         return None
     priors = priors_of(spec, system_attrs)
-    tested = system_attrs.get(RANGE_TEST_ATTR)
+    tested = tested_rate(system_attrs)
     centres = tuple(prior.median for prior in priors.values())
     decades = max((prior.spread_decades for prior in priors.values()), default=_RANGE_TEST_DECADES)
     if tested is not None:
         decades = _FUSED_DECADES if centres else _RANGE_TEST_DECADES
-        centres = tuple(math.sqrt(centre) * math.sqrt(tested) for centre in centres) or (float(tested),)
+        centres = tuple(math.sqrt(centre) * math.sqrt(tested) for centre in centres) or (tested,)
     if not centres:
         return None
     return _quantiles_around(centres, float(parameter.low), float(parameter.high), decades)

@@ -1,8 +1,10 @@
 """A study as a sampler or pruner sees it: some or all of its trials, none of which will change."""
 
 import copy
+import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -10,9 +12,10 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.tuning.state.distributions import study_distributions
+from lrtune.service.tuning.state.space.distributions import study_distributions
 
 _MOST_FROZEN = 2_000
+_MOST_LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,23 @@ def snapshot_of_training(study: StudyMirror, *, best: int, latest: int, paused: 
     numbers = set(range(max(0, count - latest), count)).union(study.leased)
     numbers.update(number for _, number in study.ranking[:best])
     numbers.update(number for _, number in study.paused_ranking[:paused])
+    return _snapshot(study, [_shown_running(study, number) for number in sorted(numbers)])
+
+
+def snapshot_of_unfinished(study: StudyMirror, *, most: int, points: int) -> Snapshot:
+    """The running and paused trials that came furthest, at the most so many, the paused ones shown as running; as many
+    as have so many `points` on their curves in all, and one at least. Under the engine's lock."""
+    furthest = heapq.nlargest(
+        most,
+        (study.trials[number] for number in islice(chain(study.leased, study.paused_trials), _MOST_LOOKED_AT)),
+        key=lambda trial: (trial.last_step or 0, -trial.number),
+    )
+    numbers: list[int] = []
+    for trial in furthest:
+        points -= len(trial.intermediate)
+        if points < 0 and numbers:
+            break
+        numbers.append(trial.number)
     return _snapshot(study, [_shown_running(study, number) for number in sorted(numbers)])
 
 

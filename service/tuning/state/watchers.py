@@ -3,6 +3,9 @@
 import asyncio
 from collections import defaultdict
 
+EVERY_STUDY = 0
+"""No study has this id."""
+
 
 class Watchers:
     """Wakes coroutines when a commit has changed their study. `notify` may be called from any thread."""
@@ -11,13 +14,33 @@ class Watchers:
         self._loop = loop
         self._events: defaultdict[int, set[asyncio.Event]] = defaultdict(set)
         self._closed = False
+        self._collecting: set[int] | None = None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the service is shutting down."""
+        return self._closed
+
+    def collect(self) -> set[int]:
+        """The ids of all studies that change, from now on until `stop_collecting`: one set, from which whoever has read
+        it takes them. For `wait(EVERY_STUDY)`."""
+        if self._collecting is None:
+            self._collecting = set()
+        return self._collecting
+
+    def stop_collecting(self) -> None:
+        """Nobody reads that set any more."""
+        self._collecting = None
 
     def notify(self, study_ids: set[int]) -> None:
         """These studies have changed, on disk."""
-        if self._events and not self._loop.is_closed():
+        if (self._events or self._collecting is not None) and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake, study_ids)
 
     def _wake(self, study_ids: set[int]) -> None:
+        if self._collecting is not None:
+            self._collecting |= study_ids
+            study_ids = {*study_ids, EVERY_STUDY}
         for study_id in study_ids & self._events.keys():
             for event in self._events[study_id]:
                 event.set()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lrtune.service.tuning.auto.surrogate.stability import StabilityModel
+from lrtune.service.sentences import beforehand as sentences
 from lrtune.service.wire.range_tests import KeptRangeTest
 
 SPREAD = 10.0
@@ -20,7 +20,8 @@ class Prior:
     rate: float
     interval: tuple[float, float]
     largest_stable: float | None
-    told: str
+    told: tuple[str, ...]
+    """Sentences."""
 
 
 def optimizer_tested(tests: Sequence[KeptRangeTest]) -> str | None:
@@ -28,23 +29,19 @@ def optimizer_tested(tests: Sequence[KeptRangeTest]) -> str | None:
     return next((test.optimizer for test in reversed(tests) if test.signal), None)
 
 
-def prior(tests: Sequence[KeptRangeTest], optimizer: str | None, stability: StabilityModel | None) -> Prior | None:
-    """The geometric median of what the range tests of `optimizer`, or of none in particular, recommend; below the
-    rates at which trials diverged. None where no test has a signal."""
+def prior(tests: Sequence[KeptRangeTest], optimizer: str | None, stable: float | None) -> Prior | None:
+    """The geometric median of what the range tests of `optimizer`, or of none in particular, recommend; not above
+    `stable`, the largest rate at which trials train. None where no test has a signal."""
     fitting = [test for test in tests if test.signal and (test.optimizer or optimizer) == optimizer]
     rates = [test.recommended for test in fitting if test.recommended is not None]
     if not rates:
         return None
     rate = math.exp(median(math.log(rate) for rate in rates))
-    many = len(rates) > 1
-    told = f"{len(rates)} range test{'s recommend' if many else ' recommends'} {rate:.2g}"
     edges = [test.diverged_at for test in fitting if test.diverged_at is not None]
     edge = median(edges) if edges else None
-    if edge is not None:
-        told += f" and {'they diverge' if many else 'it diverged'} at {edge:.2g}"
-    stable = stability.largest_stable({}) if stability is not None else None
+    told = [sentences.tested(len(rates), rate, edge)]
     if stable is not None and stable < rate:
-        told += f", but trials diverge above about {stable:.2g}"
+        told.append(sentences.kept_stable(stable))
         rate = stable
     ends = [rate * SPREAD, *(max(rate, limit) for limit in (edge, stable) if limit is not None)]
-    return Prior(rate, (rate / SPREAD, min(ends)), stable if stable is not None else edge, told)
+    return Prior(rate, (rate / SPREAD, min(ends)), stable if stable is not None else edge, tuple(told))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from lrtune.service.rates.checks import Refused
-from lrtune.service.rates.range_test import RangeTestAnalysis, analyse, combine
+from lrtune.service.rates.range_test.analysis import RangeTestAnalysis, analyse, combine
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.range_tests import StoredRangeTest

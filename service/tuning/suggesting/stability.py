@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.tuning.auto.evidence import FRACTIONS, STABLE_FROM, steps_at
 from lrtune.service.tuning.auto.observed import has_diverged, length_of
 from lrtune.service.tuning.auto.surrogate.stability import Run, StabilityModel
-from lrtune.service.tuning.suggesting.cold_start import bounds_of
+from lrtune.service.tuning.suggesting.bounds import bounds_of
 from lrtune.service.wire.studies import StudySpec
 
 

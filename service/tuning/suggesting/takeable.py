@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from lrtune.service.tuning.state.params import SearchSpace, in_drawing_order, possible_value_of, with_parents
-from lrtune.service.tuning.suggesting.cold_start import bounds_of, cut, typical_value
+from lrtune.service.tuning.state.space.params import SearchSpace, in_drawing_order, possible_value_of, with_parents
+from lrtune.service.tuning.suggesting.bounds import bounds_of, cut, typical_value
 from lrtune.service.wire.search_space import is_active, sampling_order
 from lrtune.service.wire.studies import Suggestion
 

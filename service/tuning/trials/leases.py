@@ -22,10 +22,18 @@ from optuna.trial import TrialState
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import PAUSED
-from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR, PAUSE_AT_ATTR
+from lrtune.service.storage.schema.attributes import (
+    DIVERGED_ATTR,
+    LAPSED_ATTR,
+    OUTCOME_ATTR,
+    PAUSE_AT_ATTR,
+    whole_number,
+)
 from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
+from lrtune.service.tuning.state.failing import note_failure
+from lrtune.service.tuning.trials.life import note
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Report
 
 _log = logging.getLogger(__name__)
@@ -68,7 +76,7 @@ def _why_lost(trial: TrialMirror) -> str:
     return f"the lease on trial {trial.number} is not the current one: it was handed out again{holder}; {remedy}"
 
 
-def new_work(ask: Ask, max_steps: int | None, expires_at: float, old: Work | None = None) -> Work:
+def new_work(ask: Ask, max_steps: int | None, now: float, ttl_seconds: float, old: Work | None = None) -> Work:
     """The lease of an ask: the next attempt where the old one was lost, else the first or the same."""
     base = old or Work()
     given_back = old is not None and old.attempt > 0 and old.error is None
@@ -86,7 +94,8 @@ def new_work(ask: Ask, max_steps: int | None, expires_at: float, old: Work | Non
         resumed_from=base.checkpoint_step,
         stop_reason=None,
         error=None,
-        expires_at=expires_at,
+        expires_at=now + ttl_seconds,
+        reported_at=now,
     )
 
 
@@ -98,9 +107,11 @@ def lease_again(change: Change, trial: TrialMirror, ask: Ask, max_steps: int | N
         lost = max(0, trial.reached - max(kept, 0))
         change.supersede_after(trial, kept)
         work = replace(work, lost_steps=work.lost_steps + lost)
-    renewed = new_work(ask, max_steps, change.elapsed + ttl_seconds, work)
+    renewed = new_work(ask, max_steps, change.elapsed, ttl_seconds, work)
     change.study.remember_request(ask.request_id, trial.number)
     change.set_state(trial, TrialState.RUNNING, work=renewed)
+    if renewed.leases > 1:
+        note(change, trial, "leased")
 
 
 def renew_as_asked(change: Change, trial: TrialMirror, ask: Ask, ttl_seconds: float) -> bool:
@@ -171,6 +182,7 @@ def requeue(change: Change, trial: TrialMirror, *, lost: str | None) -> None:
     elif trial.work.stop_reason is not None:
         finish(change, trial, "diverged" if trial.work.stop_reason == "diverged" else "pruned")
         return
+    note(change, trial, "paused" if trial.work.stop_reason == PAUSED else "given back" if lost is None else "lost")
     work = replace(trial.work, leased=False, error=lost, expires_at=math.inf)
     change.set_state(trial, TrialState.WAITING, work=work)
 
@@ -179,8 +191,14 @@ def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
     """End a lease that was not renewed in time."""
     work = trial.work
     assert work is not None
+    change.set_trial_attr(trial, LAPSED_ATTR, work.leases, system=True)
     lost = f"{work.worker} did not renew the lease of attempt {work.attempt} in time"
     lose(change, trial, max_attempts, lost, line="lease expired")
+
+
+def ran_out(trial: TrialMirror) -> bool:
+    """Whether the trial's latest lease ended since it was not renewed."""
+    return trial.work is not None and whole_number(trial.system_attrs, LAPSED_ATTR) == trial.work.leases
 
 
 def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str, *, line: str = "attempt lost") -> None:
@@ -193,6 +211,7 @@ def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str, *, li
     assert work is not None
     if work.attempt >= max_attempts and work.stop_reason is None:
         finish(change, trial, "failed", error=f"{lost}; it was attempt {work.attempt} of {max_attempts}")
+        note_failure(change, trial)
     else:
         requeue(change, trial, lost=lost)
     seen = {"study": change.study.name, "trial": trial.number, "attempt": work.attempt, "worker": work.worker}

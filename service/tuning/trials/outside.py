@@ -7,6 +7,7 @@ others: they name leases, of which a trial may have several.
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from optuna.trial import TrialState
 
@@ -18,10 +19,11 @@ from lrtune.service.storage.sql.writing.rows import curve_rows
 from lrtune.service.storage.sql.writing.statements import Row
 from lrtune.service.tuning.errors import BudgetSpent, RequestIdTaken
 from lrtune.service.tuning.state.budget import spent
-from lrtune.service.tuning.state.distributions import study_distributions
 from lrtune.service.tuning.state.outcomes import check_steps, outcome_of
-from lrtune.service.tuning.state.params import check_params
+from lrtune.service.tuning.state.space.distributions import study_distributions
+from lrtune.service.tuning.state.space.params import check_params
 from lrtune.service.tuning.trials import leases
+from lrtune.service.wire.base import show_loss
 from lrtune.service.wire.trials import Enqueue, Record
 
 
@@ -57,6 +59,7 @@ def enqueue(engine: Engine, study: StudyMirror, body: Enqueue) -> tuple[Change, 
         _note_request(trial, body.request_id)
         trial.work = Work(max_steps=spec.max_steps)
         change.add_trial(trial)
+        change.audit("trial.enqueue", after={"trial": trial.number, "params": params}, trial=trial.number)
     return change, trial
 
 
@@ -106,7 +109,14 @@ def record(engine: Engine, study: StudyMirror, recorded: Recorded) -> tuple[Chan
         trial.started_at = change.now
         change.add_trial(trial, recorded.reports)
         leases.finish(change, trial, recorded.outcome, recorded.value)
+        change.audit("trial.record", after=_shown(trial), trial=trial.number)
     return change, trial
+
+
+def _shown(trial: TrialMirror) -> dict[str, Any]:
+    value = None if trial.value is None else show_loss(trial.value)
+    shown = {"trial": trial.number, "state": trial.outcome, "value": value, "params": trial.params}
+    return shown | {"reports": len(trial.intermediate)}
 
 
 def _note_request(trial: TrialMirror, request_id: str | None) -> None:
@@ -124,7 +134,7 @@ def _made_by(study: StudyMirror, request_id: str | None) -> TrialMirror | None:
     numbers = known.numbers
     for trial in study.trials[max(0, known.upto, count - MAX_REQUEST_IDS) :]:
         earlier = trial.system_attrs.get(REQUEST_ATTR)
-        if earlier is not None:
+        if isinstance(earlier, str):
             numbers[earlier] = trial.number
     while len(numbers) > MAX_REQUEST_IDS:
         del numbers[next(iter(numbers))]

@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import REPEATS_ATTR
-from lrtune.service.tuning.state.budget import spent
-from lrtune.service.tuning.state.params import without_rounding
+from lrtune.service.storage.schema.attributes import REPEATS_ATTR, whole_number
+from lrtune.service.tuning.state.budget import counted_trials, spent
+from lrtune.service.tuning.state.space.params import without_rounding
 from lrtune.service.tuning.trials import leases
 from lrtune.service.wire.trials import Ask
 
@@ -61,19 +61,20 @@ def _finalist(study: StudyMirror, number: int, repeats: tuple[int, ...] | list[i
             losses.append(sign * member.value)
         elif member.outcome == "diverged":
             losses.append(math.inf)
-    return Finalist(number, study.trials[number].params, sum(losses) / len(losses), len(losses))
+    loss = sum(losses) / len(losses) if losses else math.inf
+    return Finalist(number, study.trials[number].params, loss, len(losses))
 
 
 def repeats_of(trial: TrialMirror) -> int:
     """The number of the trial that this one repeats; its own where it repeats none."""
-    number: int = trial.system_attrs.get(REPEATS_ATTR, trial.number)
-    return number
+    number = repeated_by(trial)
+    return trial.number if number is None else number
 
 
 def repeated_by(trial: TrialMirror) -> int | None:
     """The number of the trial that this one repeats; None where it repeats none."""
-    number: int | None = trial.system_attrs.get(REPEATS_ATTR)
-    return number
+    number = whole_number(trial.system_attrs, REPEATS_ATTR)
+    return number if number is not None and number < trial.number else None
 
 
 def _index(study: StudyMirror) -> dict[int, list[int]]:
@@ -99,7 +100,7 @@ def to_repeat(study: StudyMirror) -> TrialMirror | None:
     if spec is None or not spec.replicates or most is None or not study.ranking or spent(study) is not None:
         return None
     count = min(_MOST_FINALISTS, most // (2 * spec.replicates))
-    if most - study.tally.spent_trials > count * spec.replicates:
+    if most - counted_trials(study) > count * spec.replicates:
         return None
     repeats = _index(study)
     numbers = list(dict.fromkeys(repeats_of(study.trials[number]) for _, number in study.ranking[:_LOOKED_AT]))
@@ -123,6 +124,6 @@ def lease_repeat(change: Change, ask: Ask, repeated: TrialMirror, trial_id: int)
     trial.distributions = repeated.distributions
     trial.system_attrs = {REPEATS_ATTR: repeats_of(repeated)}
     trial.started_at = change.now
-    trial.work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
+    trial.work = leases.new_work(ask, spec.max_steps, change.elapsed, spec.lease_ttl_seconds)
     change.add_trial(trial)
     return trial

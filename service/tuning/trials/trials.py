@@ -16,6 +16,7 @@ from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
 from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
 from lrtune.service.tuning.state.budget import ask_later, fits
+from lrtune.service.tuning.state.failing import note_failure
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.trials import leases, outside
@@ -127,6 +128,8 @@ class Trials:
                 if report.step not in trial.intermediate:
                     change.report(trial, report.step, report.value)
                     fresh.append(report)
+            if fresh:
+                trial.work.reported_at = change.elapsed
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
             verdict = judge(change, trial, fresh, before, overdrawn=overdrawn)
@@ -155,6 +158,8 @@ class Trials:
                 outcome, value = outcome_of(trial, body.state, body.value)
                 leases.finish(change, trial, outcome, value, body.error)
                 keep_standard_error(change, trial, body.standard_error)
+                if outcome == "failed":
+                    note_failure(change, trial)
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return study, trial
 

@@ -35,8 +35,17 @@ class TrialSeen:
     curve: Mapping[int, float]
 
     def work_out(self, max_points: int | None) -> "TrialShown":
-        """The curve in order, thinned to `max_points` where that is given, and what it says. In any thread; the curve
-        is read a little at a time, so that other threads get in between."""
+        """The curve in order, thinned to `max_points` where that is given, and what it says. In any thread."""
+        steps, values = self.in_order()
+        diagnosis = diagnose_curve(self.known, steps, values)
+        if max_points is not None:
+            kept = thin(values, max_points)
+            steps, values = steps[kept], values[kept]
+        return TrialShown(self.head, steps, values, diagnosis)
+
+    def in_order(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The curve by step: steps (n,) and values (n,). In any thread; it is read a little at a time, so that other
+        threads get in between."""
         count = len(self.steps)
         steps, values = np.empty(count, np.int64), np.empty(count, np.float64)
         for start in range(0, count, _READ_AT_ONCE):
@@ -46,11 +55,7 @@ class TrialSeen:
         if (np.diff(steps) < 0).any():
             order = np.argsort(steps)
             steps, values = steps[order], values[order]
-        diagnosis = diagnose_curve(self.known, steps, values)
-        if max_points is not None:
-            kept = thin(values, max_points)
-            steps, values = steps[kept], values[kept]
-        return TrialShown(self.head, steps, values, diagnosis)
+        return steps, values
 
 
 @dataclass(frozen=True)

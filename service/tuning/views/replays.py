@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.storage.memory.study import StudyMirror
-from lrtune.service.storage.schema.attributes import LADDER_ATTR
 from lrtune.service.tuning.auto.observed import has_diverged
 from lrtune.service.tuning.auto.pruner import replay
 from lrtune.service.tuning.errors import InvalidField
-from lrtune.service.tuning.fidelity.short_trainings import tells_of_full
+from lrtune.service.tuning.fidelity.short_trainings import ladder_steps, tells_of_full
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.snapshot import snapshot_of_finished
 from lrtune.service.tuning.trials.leases import find_trial
@@ -46,17 +46,17 @@ class Replaying:
 
     def _stopped(self, trial: FrozenTrial) -> tuple[int | None, str]:
         if self.folds:
-            return None, "its steps are folds, in no order of time: only final values count"
+            return None, say.no_order_of_time()
         if not trial.intermediate_values:
-            return None, "it reported nothing"
-        if LADDER_ATTR in trial.system_attrs and not has_diverged(trial):
-            return None, "it is of the ladder: those are trained to their end"
+            return None, say.nothing_reported()
+        if ladder_steps(trial.system_attrs) is not None and not has_diverged(trial):
+            return None, say.of_the_ladder()
         others = [other for other in self.others if other.number != trial.number]
         found = replay(others, trial, self.direction, self.max_steps)
         bad = min((step for step, value in trial.intermediate_values.items() if not math.isfinite(value)), default=None)
         if bad is not None and (found is None or bad <= found[0]):
-            return bad, f"the value at step {bad} is {trial.intermediate_values[bad]}"
-        return found if found is not None else (None, "it would have trained to its end")
+            return bad, say.not_finite(bad, trial.intermediate_values[bad])
+        return found if found is not None else (None, say.would_have_ended())
 
 
 def look(study: StudyMirror, numbers: Sequence[int]) -> Replaying:

@@ -8,15 +8,18 @@ from lrtune.service.tuning.fidelity.short_trainings import count_short, short_tr
 from lrtune.service.tuning.state.budget import state_of
 from lrtune.service.tuning.state.outcomes import standard_error_of
 from lrtune.service.tuning.state.rate_prior import prior_of
+from lrtune.service.tuning.suggesting.space_warnings import warnings_of_space
 from lrtune.service.tuning.suggesting.suggestion import latest
+from lrtune.service.tuning.trials.standing import halted_text, standing_of
 from lrtune.service.tuning.views.times import as_datetime
 from lrtune.service.wire.studies import BestTrial, StepCounts, Study, StudyStatus, TrialCounts
 
 STUDIES_A_SLICE = 10
 
 
-def study_view(study: StudyFacts) -> Study:
-    """The study as `GET /v1/studies/{study}` shows it: its spec, with what was changed since."""
+def study_view(study: StudyFacts, *, with_warnings: bool = False) -> Study:
+    """The study as `GET /v1/studies/{study}` shows it: its spec, with what was changed since; in lists without
+    warnings, which take a look at each parameter's name."""
     spec = study.spec
     assert spec is not None
     fields = {name: getattr(spec, name) for name in type(spec).model_fields}
@@ -31,6 +34,7 @@ def study_view(study: StudyFacts) -> Study:
         "state": state_of(study),
         "trials": study.trial_count,
         "created_at": as_datetime(study.created_at),
+        "warnings": warnings_of_space(spec.search_space) if with_warnings else [],
     }
     return Study.model_construct(**fields)
 
@@ -56,6 +60,8 @@ def status_view(study: StudyMirror) -> StudyStatus:
             "study": study.name,
             "version": study.version,
             "state": state_of(study),
+            "explanation": standing_of(study),
+            "halted": halted_text(study),
             "trials": TrialCounts(**tally.outcomes),
             "best": shown,
             "suggestion": latest(study),

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lrtune.service.sentences import pictures as words
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, DRAWN_ATTR, whole_number
 from lrtune.service.tuning.errors import InvalidField
-from lrtune.service.tuning.state.fixed_params import fixed_params
 from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_of
+from lrtune.service.tuning.state.space.fixed_params import fixed_params
 from lrtune.service.tuning.trials.replicates import repeated_by
 from lrtune.service.tuning.views.times import as_datetime
 from lrtune.service.wire.trials import Checkpoint, Drawn, Trial
@@ -57,13 +58,13 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
     return {
         "number": trial.number,
         "state": trial.outcome,
-        "params": _shown_params(trial.params or fixed_params(trial)),
+        "params": shown_params(trial.params or fixed_params(trial)),
         "value": trial.value,
         "standard_error": standard_error_of(trial),
         "attempt": work.attempt if work is not None else 0,
         "repeats": repeated_by(trial),
-        "again": trial.system_attrs.get(AGAIN_ATTR),
-        "drawn": _drawn(trial),
+        "again": whole_number(trial.system_attrs, AGAIN_ATTR),
+        "drawn": drawn_by(trial),
         "worker": work.worker if work is not None else None,
         "step": trial.last_step,
         "max_steps": work.max_steps if work is not None else None,
@@ -76,7 +77,7 @@ def _trial_fields(trial: TrialMirror) -> dict[str, object]:
     }
 
 
-def _shown_params(params: Mapping[str, Any]) -> dict[str, object]:
+def shown_params(params: Mapping[str, Any]) -> dict[str, object]:
     """The parameters; what another process made of one that is no number, text, true, false or null, as text."""
     return {
         name: value if value is None or isinstance(value, bool | int | float | str) else _as_text(value)
@@ -91,7 +92,18 @@ def _as_text(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _drawn(trial: TrialMirror) -> Drawn | None:
+def reason_of(trial: TrialMirror) -> str:
+    """Why a trial was drawn as it was, where that is not by the study's sampler as ever; else empty."""
+    drawn = drawn_by(trial)
+    return words.why(
+        None if drawn is None else f"drawn by {drawn.by}: {drawn.reason}",
+        repeats=repeated_by(trial),
+        again=whole_number(trial.system_attrs, AGAIN_ATTR),
+    )
+
+
+def drawn_by(trial: TrialMirror) -> Drawn | None:
+    """What drew it and why, where that was kept."""
     told = trial.system_attrs.get(DRAWN_ATTR)
     if not isinstance(told, dict) or not isinstance(told.get("by"), str) or not isinstance(told.get("reason"), str):
         return None
@@ -100,8 +112,9 @@ def _drawn(trial: TrialMirror) -> Drawn | None:
 
 @dataclass
 class TrialPaging:
-    """A page of the trials that are `wanted`: up to `limit` by number, those after number `after`. Iterate it, in steps
-    of bounded size, for lists of trials; then `next` is the number to go on after, None where there are no more.
+    """A page of the trials that are `wanted`: up to `limit` by number, those after number `after`; the newest first,
+    those before it, where `newest`. Iterate it, in steps of bounded size, for lists of trials; then `next` is the
+    number to go on after, None where there are no more.
 
     Raises InvalidField where `after` is not a number; StorageUnavailable where the study was lost between two steps.
     """
@@ -110,26 +123,32 @@ class TrialPaging:
     after: str | None
     limit: int
     wanted: Callable[[TrialMirror], bool]
+    newest: bool = False
     next: str | None = None
 
     def __iter__(self) -> Iterator[list[TrialMirror]]:
-        trials, number = self.study.trials, _begin(self.after)
         found, last = 0, -1
-        while number < len(trials):
-            self.study.check_kept()
-            some: list[TrialMirror] = []
-            end = min(number + LOOKED_AT_A_SLICE, len(trials))
-            while number < end and len(some) < TRIALS_A_SLICE:
-                trial = trials[number]
-                if self.wanted(trial):
-                    if found == self.limit:
-                        self.next = str(last)
-                        yield some
-                        return
-                    some.append(trial)
-                    found, last = found + 1, number
-                number += 1
-            yield some
+        some: list[TrialMirror] = []
+        for looked_at, trial in enumerate(self._in_order(), 1):
+            if self.wanted(trial):
+                if found == self.limit:
+                    self.next = str(last)
+                    break
+                some.append(trial)
+                found, last = found + 1, trial.number
+            if looked_at % LOOKED_AT_A_SLICE == 0 or len(some) == TRIALS_A_SLICE:
+                yield some
+                some = []
+                self.study.check_kept()
+        yield some
+
+    def _in_order(self) -> Iterator[TrialMirror]:
+        self.study.check_kept()
+        trials, begin = self.study.trials, _begin(self.after)
+        if self.newest:
+            end = len(trials) if self.after is None else min(begin - 1, len(trials))
+            return map(trials.__getitem__, reversed(range(end)))
+        return map(trials.__getitem__, range(begin, len(trials)))
 
 
 def csv_slices(study: StudyMirror) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
 from lrtune.service.wire.base import WHOLE, Body
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS, Bounded
+from lrtune.service.wire.cards import schedule_card
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """A learning rate: finite, > 0."""
@@ -70,6 +71,11 @@ class ScheduleModel(Body):
     """The rate at step t, with η₀ for the learning rate and T for the steps of the training."""
     aliases: ClassVar[Mapping[str, str]] = {}
     """Other names that are read: alias → parameter."""
+
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        given = self.model_dump(mode="json", exclude_none=True)
+        return schedule_card(str(given.get("name")), {**given, "the rate at step t": self.formula})
 
     @classmethod
     def known_aliases(cls) -> dict[str, str]:

@@ -23,6 +23,12 @@ class ScheduleParameter(Reply):
     default: float | int | str | bool | None
     """null: see the description, or required."""
     choices: list[str] | None
+    minimum: float | int | None = None
+    """The least value there is; null where it has none, or is to be above `above`."""
+    above: float | int | None = None
+    maximum: float | int | None = None
+    """The greatest value; null where it has none, or is to be below `below`."""
+    below: float | int | None = None
     aliases: list[str]
     """Other names that are read."""
     description: str
@@ -99,6 +105,10 @@ def _parameter(kind: type[ScheduleModel], name: str, schema: Mapping[str, Any]) 
         required=field.is_required(),
         default=None if field.is_required() else field.default,
         choices=plain.get("enum"),
+        minimum=plain.get("minimum"),
+        above=plain.get("exclusiveMinimum"),
+        maximum=plain.get("maximum"),
+        below=plain.get("exclusiveMaximum"),
         aliases=[alias for alias, own in kind.known_aliases().items() if own == name],
         description=field.description or "",
     )

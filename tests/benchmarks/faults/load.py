@@ -30,7 +30,7 @@ def main() -> None:
     folder, name = Path(sys.argv[1]), sys.argv[2]
     end_with_owner()
     retries = _Retries()
-    logging.getLogger("lrtune.trainers.client.retry").addHandler(retries)
+    logging.getLogger("lrtune.trainers.client.http.retry").addHandler(retries)
     with (folder / f"{name}.jsonl").open("a", buffering=1) as journal:
 
         def note(kind: str, **what: Any) -> None:
@@ -63,6 +63,7 @@ def _work(client: Client, name: str, task: dict[str, Any], note: Note) -> None:
         task["study"],
         if_exists="load",
         max_trials=task["trials"],
+        failed_counts=True,
         max_steps=task["steps"],
         sampler="random",
         pruner="none",

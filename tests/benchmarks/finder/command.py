@@ -11,8 +11,9 @@ from lrtune.service.cli.output import print_json, print_table
 from tests.benchmarks.command_line import fail, measuring, say
 
 if TYPE_CHECKING:
+    from tests.benchmarks.finder.outliers import OutlierRow
     from tests.benchmarks.finder.run import Plan
-    from tests.benchmarks.finder.table import Cell, Row
+    from tests.benchmarks.finder.table import Cell, Curves, Row
 
 DATA_FILE = "small-trainings.npz"
 
@@ -39,11 +40,14 @@ def finder(
     For each rule: how often its rate trains to within 1.1 and 2 times the best loss of the grid, how often it is
     worse than 10 times, how many decades it is off, and how much seeds differ. Beside them, fixed rates, and the median
     best rate of the same optimizer on the other tasks. The tables of docs/explanation/range-tests.md:
-    that on built-in tasks; with --data, that on small trainings.
+    that on built-in tasks; with --data, that on small trainings, and what one outlier and fewer steps do to the
+    recommended rate.
     """
     if data is not None:
-        cells = _read(data)
+        curves = _read(data)
+        cells = [one.cell() for one in curves]
     else:
+        curves = []
         from tests.benchmarks.finder.run import Plan
 
         plan = Plan.quick() if quick else Plan()
@@ -51,16 +55,16 @@ def finder(
         given["rates_per_decade"] = rates_per_decade
         plan = replace(plan, **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]
         cells = _measure(plan, workers, results)
-    _show(cells, as_json)
+    _show(cells, curves, as_json)
 
 
-def _read(data: Path) -> "list[Cell]":
-    from tests.benchmarks.finder.table import read_cells
+def _read(data: Path) -> "list[Curves]":
+    from tests.benchmarks.finder.table import read_curves
 
     path = data / DATA_FILE if data.is_dir() else data
     if not path.is_file():
         fail(f"there is no file {path}: give the folder of {DATA_FILE}, or leave --data out to train here", 2)
-    return list(read_cells(path))
+    return list(read_curves(path))
 
 
 def _measure(plan: "Plan", workers: int, results: Path | None) -> "list[Cell]":
@@ -76,16 +80,18 @@ def _measure(plan: "Plan", workers: int, results: Path | None) -> "list[Cell]":
         return measure(plan, workers=workers, results=results, say=say)
 
 
-def _show(cells: "list[Cell]", as_json: bool) -> None:
+def _show(cells: "list[Cell]", curves: "list[Curves]", as_json: bool) -> None:
+    from tests.benchmarks.finder.outliers import outliers
     from tests.benchmarks.finder.table import held, table
 
-    rows = table(cells)
+    rows, with_outlier = table(cells), outliers(curves) if curves else []
     if as_json:
         print_json(
             {
                 "cells": len(cells),
                 "held_in_a_decade": held(cells),
                 "rows": [asdict(row) for row in rows],
+                "outliers": [asdict(row) for row in with_outlier],
                 "grids": [_grid(one) for one in cells],
             }
         )
@@ -94,11 +100,22 @@ def _show(cells: "list[Cell]", as_json: bool) -> None:
     title = f"{len(cells)} tasks × optimizers: loss over the best one, decades off its rate"
     print_table(columns, [_cells_of(row) for row in rows], title=title)
     print(f"a rate that trains to within 1.1× lies within a factor of ten of the recommended one: {held(cells):.0%}")
+    if with_outlier:
+        columns = ("steps", "outlier at", "size", "≤ 2×", "> 10×", "moved > 2×")
+        title = (
+            "the recommended rate of one seed, with one outlier; size in standard deviations of the first ten losses"
+        )
+        print_table(columns, [_cells_of_outlier(row) for row in with_outlier], title=title)
 
 
 def _cells_of(row: "Row") -> list[str]:
     shares = [f"{100 * share:.0f} %" for share in (row.answered, *row.within, row.worse)]
     return [row.rule, *shares, f"{row.median_error:.2f}", f"{row.seed_sd:.2f}"]
+
+
+def _cells_of_outlier(row: "OutlierRow") -> list[str]:
+    shares = [f"{100 * share:.1f} %" for share in (row.within, row.worse, row.moved)]
+    return [str(row.steps), row.place if row.size else "–", f"{row.size:+g}" if row.size else "none", *shares]
 
 
 def _grid(cell: "Cell") -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from lrtune.service.rates.range_test import analyse
+from lrtune.service.rates.range_test.analysis import analyse
 from tests.benchmarks.finder.table import Cell, Grid
 from tests.benchmarks.pools import pool
 from tests.benchmarks.processes import BenchError

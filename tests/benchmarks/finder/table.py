@@ -8,7 +8,7 @@ from statistics import mean, median, stdev
 
 import numpy as np
 
-from lrtune.service.rates.range_test import RULES, RangeTestAnalysis, analyse, combine
+from lrtune.service.rates.range_test.analysis import RULES, RangeTestAnalysis, analyse, combine
 
 FIXED = {"fixed 1e-2": 1e-2, "fixed 1e-3": 1e-3}
 WITHIN = (1.1, 2.0)
@@ -132,8 +132,22 @@ def _holds(cell: Cell, test: RangeTestAnalysis, decades: float) -> bool:
     )
 
 
-def read_cells(path: Path) -> Iterator[Cell]:
-    """The cells of an .npz with `tasks`, `optimizers`, `learning_rates`, `final_loss` [task, optimizer, rate, budget,
+@dataclass(frozen=True)
+class Curves:
+    """A grid, and the curves of the range tests run on it, as they were recorded."""
+
+    grid: Grid
+    learning_rates: list[float]
+    losses: list[list[float]]
+    """One for each seed, [seeds][steps]."""
+
+    def cell(self) -> Cell:
+        """What the range tests say."""
+        return Cell(self.grid, tuple(analyse(self.learning_rates, losses) for losses in self.losses))
+
+
+def read_curves(path: Path) -> Iterator[Curves]:
+    """The curves of an .npz with `tasks`, `optimizers`, `learning_rates`, `final_loss` [task, optimizer, rate, budget,
     seed], `range_learning_rates` and `range_losses` [task, optimizer, seed, step]. Grids take the last budget, and the
     mean over seeds: a rate at which one seed diverged is no good one."""
     with np.load(path) as stored:
@@ -144,4 +158,9 @@ def read_cells(path: Path) -> Iterator[Cell]:
     for i, task in enumerate(arrays["tasks"]):
         for j, optimizer in enumerate(arrays["optimizers"]):
             grid = Grid(f"{task}/{optimizer}", rates, tuple(final[i, j].tolist()))
-            yield Cell(grid, tuple(analyse(tested, losses) for losses in arrays["range_losses"][i, j].tolist()))
+            yield Curves(grid, tested, arrays["range_losses"][i, j].tolist())
+
+
+def read_cells(path: Path) -> Iterator[Cell]:
+    """What the range tests of such a file say."""
+    return (one.cell() for one in read_curves(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lrtune.service.rates.range_test import analyse
+from lrtune.service.rates.range_test.analysis import analyse
 from tests.benchmarks.finder.table import Cell, Grid, held, read_cells, table
 
 RATES = (1e-3, 1e-2, 1e-1, 1.0)
@@ -23,7 +23,7 @@ def test_losses_are_linear_in_log_rate_between_the_grids_points() -> None:
 
 def test_a_row_counts_what_a_rule_answers() -> None:
     tested = [10 ** (-6 + 0.1 * step) for step in range(60)]
-    falling = analyse(tested, [2.0 - step / 51 if step < 51 else 3.0 for step in range(60)], smoothing=0.0)
+    falling = analyse(tested, [2.0 - min(step, 50) / 51 if step < 58 else 3.0 for step in range(60)], smoothing=0.0)
     flat = analyse(tested, [1.0] * 60)
     assert falling.suggestions["minimum_over_10"] == pytest.approx(1e-2)
     rows = {row.rule: row for row in table([Cell(GRID, (falling, flat))])}

@@ -75,8 +75,8 @@ def prepare(url: str, sizes: Sizes) -> None:
 
 async def measure(url: str) -> AsyncGenerator[Measured, None]:
     """Read all there is to read, then delete the large study."""
-    app = create_app(Settings(storage=url))
-    async with app.router.lifespan_context(app), _as_served():
+    app = create_app(Settings(storage=url, dashboard=True))
+    async with app.router.lifespan_context(app), as_served():
         engine = app.state.container.engine
         heartbeat = await leased_heartbeat(app, SMALL)
 
@@ -117,7 +117,7 @@ async def measure(url: str) -> AsyncGenerator[Measured, None]:
 
 
 @contextlib.asynccontextmanager
-async def _as_served() -> AsyncIterator[None]:
+async def as_served() -> AsyncIterator[None]:
     """Garbage is collected, and threads take turns, as in `lrtune serve`."""
     collector, before = Collector(), sys.getswitchinterval()
     collector.start(asyncio.get_running_loop())

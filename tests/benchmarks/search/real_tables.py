@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lrtune.service.rates.range_test import analyse
+from lrtune.service.rates.range_test.analysis import analyse
 from lrtune.service.tuning.auto.ladder.ladder import lengths_of
 from tests.benchmarks.finder.run import Job, Plan, Record, final_loss, perform
 from tests.benchmarks.finder.table import Cell, Grid, history, read_cells

@@ -8,7 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR
-from lrtune.service.tuning.suggesting.posterior import posterior
+from lrtune.service.tuning.suggesting.posterior.posterior import posterior
 from tests.benchmarks.search.simulation import Simulation, Training
 
 _ENOUGH = 4

@@ -153,5 +153,11 @@ def thinned(task: Task, share: float, seed: int) -> Task:
     return replace(task, configs=task.configs[kept], cube=task.cube[kept], loss=task.loss[kept])
 
 
+def reported(task: Task, reports: int) -> Task:
+    """The task with so many reports a training, evenly spread, the last at its end."""
+    at = np.ceil(np.arange(1, reports + 1) * task.slices / reports).astype(np.int64) - 1
+    return replace(task, loss=task.loss[:, at])
+
+
 def _texts(array: Sequence[Any] | NDArray[Any]) -> tuple[str, ...]:
     return tuple(str(item) for item in array)

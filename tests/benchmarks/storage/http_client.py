@@ -81,29 +81,34 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-async def connect(address: str, count: int) -> list[Connection]:
-    """`count` connections to `http://HOST:PORT`."""
+async def connect(address: str, count: int, *, source: str | None = None) -> list[Connection]:
+    """`count` connections to `http://HOST:PORT`, from the address `source` where given."""
     parts = urlsplit(address)
     loop = asyncio.get_running_loop()
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    made = [await loop.create_connection(Connection, host, port) for _ in range(count)]
+    here = None if source is None else (source, 0)
+    made = [await loop.create_connection(Connection, host, port, local_addr=here) for _ in range(count)]
     return [connection for _, connection in made]
 
 
-def post(path: str, body: Any) -> bytes:
+def post(path: str, body: Any, token: str = "") -> bytes:
     """The bytes of a POST with a JSON body."""
-    return post_bytes(path, json.dumps(body, separators=(",", ":")).encode())
+    return post_bytes(path, json.dumps(body, separators=(",", ":")).encode(), token)
 
 
-def post_bytes(path: str, body: bytes) -> bytes:
-    """The bytes of a POST."""
+def post_bytes(path: str, body: bytes, token: str = "") -> bytes:
+    """The bytes of a POST, which shows that token where given."""
     head = (
         f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n{_shown(token)}\r\n"
     )
     return head.encode() + body
 
 
-def get(path: str) -> bytes:
-    """The bytes of a GET."""
-    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+def get(path: str, token: str = "") -> bytes:
+    """The bytes of a GET, which shows that token where given."""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{_shown(token)}\r\n".encode()
+
+
+def _shown(token: str) -> str:
+    return f"Authorization: Bearer {token}\r\n" if token else ""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 import uvloop
@@ -19,17 +19,29 @@ _POLL_SECONDS = 0.02
 _RETRY_SECONDS = 0.01
 
 
-def reports(address: str, study: str, connections: int, trials: int, pid: int | None = None) -> dict[str, float]:
+def reports(
+    address: str,
+    study: str,
+    connections: int,
+    trials: int,
+    pid: int | None = None,
+    tokens: Sequence[str] = ("",),
+) -> dict[str, float]:
     """Reports a second. Each connection reports the 10 steps of `trials` trials, which are leased before the clock
-    starts and handed in after it has stopped. `pid`: of the server, whose processor time is told as well."""
-    requests = Study(study)
+    starts and handed in after it has stopped. `pid`: of the server, whose processor time is told as well. `tokens`:
+    what the connections show in turn."""
+    shown = [Study(study, tokens[index % len(tokens)]) for index in range(connections)]
 
     async def measure() -> dict[str, float]:
         async with _connected(address, connections) as opened:
-            leased = await asyncio.gather(*(_lease(requests, one, trials) for one in opened))
-            sent = [[requests.report(trial, step) for trial in mine for step in _steps()] for mine in leased]
+            each = list(zip(shown, opened, strict=True))
+            leased = await asyncio.gather(*(_lease(requests, one, trials) for requests, one in each))
+            sent = [
+                [requests.report(trial, step) for trial in mine for step in _steps()]
+                for requests, mine in zip(shown, leased, strict=True)
+            ]
             found = await _burst(opened, sent, pid)
-            await asyncio.gather(*(_hand_in(requests, *pair) for pair in zip(opened, leased, strict=True)))
+            await asyncio.gather(*(_hand_in(*pair, mine) for pair, mine in zip(each, leased, strict=True)))
             return found
 
     return _run(measure)

@@ -17,7 +17,7 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.sampling.draw import draw
 from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.snapshots import snapshot_for
-from lrtune.service.tuning.state.distributions import study_distributions
+from lrtune.service.tuning.state.space.distributions import study_distributions
 from lrtune.service.wire.studies import StudySpec
 from tests.benchmarks.command_line import Quick, markdown, measuring, say
 

@@ -17,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, OUTCOME_ATTR
 from lrtune.service.tuning.sampling.draw import draw
 from lrtune.service.tuning.sampling.drawn import Point
-from lrtune.service.tuning.state.distributions import distribution_of
 from lrtune.service.tuning.state.snapshot import Snapshot
+from lrtune.service.tuning.state.space.distributions import distribution_of
 from lrtune.service.wire.studies import StudySpec
 from tests.benchmarks.command_line import Quick, markdown, measuring
 

@@ -62,23 +62,6 @@ def test_pacing_has_a_cell_for_each_way_to_spend_the_trials(bench: Bench, curves
     assert all(0 <= float(cell.partition(" ")[0]) <= 1 for cell in cells)
 
 
-def test_diagnosis_puts_each_run_into_one_cell_of_each_table(bench: Bench, tmp_path: Path) -> None:
-    kept = tmp_path / "curves.json"
-    ran = bench("diagnosis", "--quick", "--curves", str(kept))
-    assert ran.code == 0, ran.err
-    alone, in_study = tables_in(ran.out)
-    for head, *lines in (alone, in_study):
-        assert head[1:] == ["too_low", "good", "unclear", "too_high", "diverged"]
-        assert sum(int(cell) for line in lines for cell in line[1:]) == 2 * 5, "two optimizers, five rates"
-    assert bench("diagnosis", "--curves", str(kept)).out == ran.out, "curves that were kept are judged again"
-
-
-def test_diagnosis_refuses_a_task_it_does_not_train(bench: Bench) -> None:
-    ran = bench("diagnosis", "digitz")
-    assert (ran.code, ran.out) == (2, "")
-    assert ran.err.startswith("bench: there is no task 'digitz': use one of digits")
-
-
 def test_the_ladder_is_told_with_one_thing_changed_and_with_trainings_after_it(bench: Bench, curves: Path) -> None:
     ran = bench("ladder", "--quick", "--data", str(curves))
     assert ran.code == 0, ran.err

@@ -39,7 +39,8 @@ def test_the_documented_commands_do_what_they_say(
                 patched.setenv("LRTUNE_STORAGE", postgres_url)
                 words = words[1:]
             ran = lrtune(*words[1:])
-        assert (ran.code, ran.err) == (0, ""), line
+        told = [said for said in ran.err.splitlines() if not said.endswith(" s so far")]  # On a slow machine.
+        assert (ran.code, told) == (0, []), line
         if "--json" in words:
             json.loads(ran.out)
         if words[2] == "upgrade":

@@ -40,6 +40,12 @@ def one_batch():
     return model, optimizer, batches[:1], loss
 
 
+def quiet():
+    model, optimizer, batches, loss = setup()
+    inputs, targets = (torch.cat(parts) for parts in zip(*batches))
+    return model, optimizer, [(inputs, targets)] * 2, loss
+
+
 def stubborn():
     model, optimizer, batches, _ = setup()
     return model, optimizer, batches, lambda model, batch: 0.0 * model(batch[0]).mean() + 3.0
@@ -83,8 +89,29 @@ def test_a_seed_gives_the_same_answer_again(lrtune: Lrtune, script: str) -> None
 def test_no_signal_is_an_answer_without_a_number(lrtune: Lrtune, script: str, tmp_path: Path) -> None:
     ran = lrtune("find", "--task", f"{script}:stubborn", *QUICK, "--plot", str(tmp_path / "flat.png"))
     assert ran.code == 0, ran.err
-    assert ran.out.splitlines()[-1].startswith("nothing to recommend: ")
+    assert ran.out.splitlines()[-2:] == [
+        "2 of 2 seeds show no signal. The loss does not fall: it begins at 3 and is 3 at best later; its noise is 0.",
+        "There is no rate to recommend.",
+    ]
     assert (tmp_path / "flat.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ("1e-5", "1e-2", "widen the test upwards. Run it again with --high 1."),
+        ("3", "30", "widen the test downwards. Run it again with --low 0.003."),
+    ],
+)
+def test_a_test_that_ends_too_soon_or_begins_too_late_says_what_to_type(
+    lrtune: Lrtune, script: str, tmp_path: Path, low: str, high: str, said: str
+) -> None:
+    picture = tmp_path / "find.png"
+    arguments = ("--low", low, "--high", high, "--steps", "60", "--plot", str(picture))
+    ran = lrtune("find", "--task", f"{script}:quiet", *arguments)
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[-2].endswith(said)
+    assert picture.exists()
 
 
 def test_a_range_test_is_kept_with_a_study(lrtune: Lrtune, script: str, service: FakeService, address: str) -> None:

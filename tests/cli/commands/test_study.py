@@ -234,3 +234,40 @@ def test_low_and_high_bound_the_parameter_of_a_spec_that_has_the_role() -> None:
 def test_low_beside_a_learning_rate_that_is_a_choice_is_refused() -> None:
     with pytest.raises(ValueError, match="lr is a choice"):
         search_space(None, ["lr=choice:0.1,0.01"], 1e-4, None)
+
+
+def test_without_a_learning_rate_the_given_parameters_are_searched_alone(
+    lrtune: Lrtune, service: FakeService, address: str
+) -> None:
+    depth = {"type": "int", "low": 1, "high": 16}
+    ran = lrtune("study", "create", "rf", "--param", "max_depth=int:1:16", "--no-learning-rate")
+    assert ran.code == 0, ran.err
+    assert service.bodies("/v1/studies")[0]["search_space"] == {"max_depth": depth}
+    assert list(search_space(None, ["max_depth=int:1:16"], None, None) or {}) == ["learning_rate", "max_depth"]
+
+
+@pytest.mark.parametrize(
+    ("params", "low", "said"),
+    [
+        ([], None, "nothing to search"),
+        (["lr=float:1e-5:1:log"], None, "lr is one"),
+        (["peak=float:1e-5:1:log:rate"], None, "peak is one"),
+        (["max_depth=int:1:16"], 1e-3, "--low and --high bound a learning rate"),
+    ],
+)
+def test_no_learning_rate_beside_one_is_refused(params: list[str], low: float | None, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        search_space(None, params, low, None, no_rate=True)
+
+
+def test_what_is_said_against_a_search_space_is_told_once_when_the_study_is_created(
+    lrtune: Lrtune,
+    service: FakeService,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(STUDY, "warnings", ["The parameter lr is searched on a linear scale."])
+    ran = lrtune("study", "create", "t", "--param", "lr=float:1e-5:1")
+    assert ran.code == 0, ran.err
+    assert ran.err == "lrtune: study t: The parameter lr is searched on a linear scale.\n"
+    assert "linear scale" not in ran.out

@@ -3,12 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
+import httpx2
 
-from lrtune.service.cli.pictures.response import draw
-from lrtune.service.wire.responses import LearningRateResponse
 from tests.cli.conftest import Lrtune
-from tests.fake_service import RESPONSE, FakeService
+from tests.fake_service import RESPONSE, STUDY, TRIAL, FakeService
 
 PNG = b"\x89PNG\r\n"
 
@@ -18,8 +16,16 @@ def test_plot_writes_a_picture_and_says_where(lrtune: Lrtune, address: str, tmp_
     ran = lrtune("study", "plot", "s", "--plot", str(picture))
     assert ran.code == 0, ran.err
     assert picture.read_bytes().startswith(PNG)
-    assert ran.out == f"4 trials drawn; diverges above 0.1\npicture in {picture}\n"
-    assert json.loads(lrtune("study", "plot", "s", "--plot", str(picture), "--json").out) == RESPONSE
+    assert ran.out == (
+        "4 trials: 3 complete and 1 diverged.\n"
+        "Training tends to diverge above 0.1 with optimizer=sgd. Fit, interval and boundary are of trials with "
+        f"optimizer=sgd.\nThe picture is in {picture}.\n"
+    )
+    shown = json.loads(lrtune("study", "plot", "s", "--plot", str(picture), "--json").out)
+    assert {name: shown[name] for name in RESPONSE if name != "points"} == {
+        name: value for name, value in RESPONSE.items() if name != "points"
+    }
+    assert [point | {"categories": {}} for point in RESPONSE["points"]] == shown["points"]
 
 
 def test_a_picture_that_cannot_be_written_is_one_line(lrtune: Lrtune, address: str, tmp_path: Path) -> None:
@@ -29,32 +35,32 @@ def test_a_picture_that_cannot_be_written_is_one_line(lrtune: Lrtune, address: s
     assert ran.err.count("\n") == 1
 
 
-def test_everything_is_marked_once() -> None:
-    figure = draw(LearningRateResponse.model_validate(RESPONSE))
-    (axes,) = figure.axes
-    labels = [label for label in axes.get_legend_handles_labels()[1] if label]
-    assert sorted(labels) == [
-        "9 of 10 new runs",
-        "diverged (1)",
-        "diverges above 0.1",
-        "fitted mean",
-        "interval 0.005 to 0.02",
-        "suggested 0.01",
-        "trials",
-    ]
-    assert axes.get_xscale() == "log"
-    assert axes.get_xlabel() == "learning rate"
-    assert axes.get_ylabel() == "loss"
-    assert "optimizer=sgd" in axes.get_title(loc="left")
+def test_a_study_without_a_rate_is_drawn_over_its_other_numbers(
+    lrtune: Lrtune, service: FakeService, address: str, tmp_path: Path
+) -> None:
+    space = {"max_depth": {"type": "int", "low": 1, "high": 9}, "criterion": {"type": "categorical", "choices": ["a"]}}
+    nothing = {"parameter": None, "points": [], "fit": None, "suggested": None, "interval": None, "categories": {}}
 
+    def answer(request: httpx2.Request) -> httpx2.Response | None:
+        path = request.url.path
+        if path.endswith("/response"):
+            return httpx2.Response(200, json={**RESPONSE, **nothing, "max_stable_learning_rate": None})
+        if path.endswith("/studies/s"):
+            return httpx2.Response(200, json={**STUDY, "search_space": space})
+        if path.endswith("/trials"):
+            trial = {**TRIAL, "params": {"max_depth": 3, "criterion": "a"}, "state": "complete", "value": 0.5}
+            return httpx2.Response(200, json={"items": [trial], "next_cursor": None})
+        return None
 
-@pytest.mark.parametrize("values", [[], [0.0, 0.0], [-1.0, 1.0], [1e-3, 1e3]])
-def test_any_values_can_be_drawn(values: list[float], tmp_path: Path) -> None:
-    points = [{"trial": i, "learning_rate": 0.1, "value": value, "state": "complete"} for i, value in enumerate(values)]
-    nothing = {"points": points, "fit": None, "suggested": None, "interval": None, "max_stable_learning_rate": None}
-    figure = draw(LearningRateResponse.model_validate({**RESPONSE, **nothing}))
-    figure.savefig(tmp_path / "any.png")
-    assert (figure.axes[0].get_yscale() == "log") == (values == [1e-3, 1e3])
+    service.fault = answer
+    picture = tmp_path / "depth.png"
+    ran = lrtune("study", "plot", "s", "--plot", str(picture))
+    assert ran.code == 0, ran.err
+    assert picture.read_bytes().startswith(PNG)
+    assert ran.out == (
+        "Study s searches no learning rate, so its metric is drawn over 1 numeric parameter instead.\n"
+        f"1 trial: 1 complete.\nThe picture is in {picture}.\n"
+    )
 
 
 def test_show_says_what_the_curves_say(lrtune: Lrtune, service: FakeService, address: str) -> None:

@@ -1,4 +1,6 @@
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -6,6 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.cli.conftest import Lrtune
@@ -164,3 +167,53 @@ def test_settings_may_come_from_the_environment(lrtune: Lrtune, monkeypatch: pyt
     monkeypatch.setenv("LRTUNE_STUDY", "s")
     monkeypatch.setenv("LRTUNE_TASK", "json:no_such_function")
     assert "no_such_function" in lrtune("worker").err
+
+
+def test_on_a_terminal_a_worker_shows_the_running_trial_and_what_it_prints_stays_whole(
+    service: FakeService, address: str, script: Path
+) -> None:
+    body = "trial.report(1, 0.5); time.sleep(0.6); print('mine'); return 0.25"
+    script.write_text(f"import time\ndef train(trial):\n    {body}\n")
+    command = [sys.executable, "-m", "lrtune.service.cli.main", "worker", "--study", "s", "--task", f"{script}:train"]
+    ours, theirs = pty.openpty()
+    worker = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # What Linux answers once the other end is closed.
+        while content := os.read(ours, 65_536):
+            shown += content
+    os.close(ours)
+    assert worker.wait(30) == 0
+    assert b"trial 0: step 1 of 3, loss 0.5" in shown
+    assert b"\x1b[Jmine\r\n" in shown
+    assert b"; 1 step in 0." in shown
+
+
+@pytest.mark.parametrize("concurrency", ["1", "2"])
+def test_a_worker_whose_trials_all_failed_exits_1_with_the_reason_in_the_last_line(
+    service: FakeService, address: str, script: Path, concurrency: str
+) -> None:
+    service.max_trials = int(concurrency)
+    script.write_text(FAILS + "import time; time.sleep(0.2)\n")
+    worker = start(script, "--concurrency", concurrency)
+    _, log = worker.communicate(timeout=60)
+    assert worker.returncode == 1
+    last = log.splitlines()[-1]
+    if concurrency == "1":
+        assert (
+            last == "lrtune: the task failed in the only trial it had, with ValueError: no GPU: fix it and start again"
+        )
+    else:
+        assert last == "lrtune: Workers of study s ended in an error."
+
+
+def test_a_worker_that_gets_no_trial_since_all_is_done_exits_0_and_says_why(
+    service: FakeService, address: str, script: Path
+) -> None:
+    done = {"done": True, "reason": "max_trials", "explanation": "The study is finished: its 2 trials are over."}
+    service.fault = lambda request: httpx2.Response(200, json=done) if request.method == "POST" else None
+    script.write_text(TRAINS)
+    worker = start(script)
+    _, log = worker.communicate(timeout=60)
+    assert worker.returncode == 0
+    assert "this worker got no trial. The study is finished: its 2 trials are over." in log.splitlines()[-1]

@@ -3,17 +3,15 @@
 import io
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
 from lrtune.service.cli.demo.retrain import Retrained, retrain, verdict
 from lrtune.service.cli.demo.view import View, progress_line
-from lrtune.service.wire.studies import StudyStatus, Suggestion
+from lrtune.service.wire.studies import StudyStatus
 from lrtune.service.wire.trials import Trial
-from tests.fake_service import STATUS, SUGGESTION
+from tests.fake_service import STATUS
 
 STATUS_NOW = StudyStatus.model_validate(STATUS)
 RUNNING = Trial.model_validate(
@@ -35,7 +33,7 @@ def test_the_suggestion_is_retrained_beside_the_usual_rates_on_the_same_seeds() 
     assert [result.learning_rate for result in results] == [0.0031, 1e-2, 1e-3]
     assert all(len(result.losses) == 3 for result in results)
     assert results[0].row()[2] == "0.0342 ± 0.0100"
-    assert verdict(results) == "the suggestion does at least as well as each of them"
+    assert verdict(results) == "The suggestion does at least as well as each of them."
 
 
 def test_a_suggestion_that_does_worse_is_called_so() -> None:
@@ -77,24 +75,3 @@ def test_a_terminal_shows_outcomes_best_suggestion_and_workers() -> None:
         view.show(STATUS_NOW, [RUNNING])
     for words in ("24 of 25 trials", "20 complete", "1 diverged", "0.031", "0.00312", "host-[1]:7", "3/20"):
         assert words in out.getvalue()
-
-
-def test_the_picture_is_a_png_whatever_the_losses(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
-    from lrtune.service.cli.pictures.base import save
-    from lrtune.service.cli.pictures.loss_by_rate import Point, draw
-
-    wild = [
-        Point(1e-3, 0.2, "complete"),
-        Point(1e-2, -0.5, "complete"),
-        Point(0.1, 1e9, "pruned"),
-        Point(1.0, None, "pruned"),
-        Point(5.0, math.inf, "diverged"),
-        Point(9.0, None, "failed"),
-    ]
-    suggestion = Suggestion.model_validate(SUGGESTION)
-    prior = suggestion.model_copy(update={"interval": None, "learning_rate": None})
-    for points, answer in ((wild, suggestion), ([], prior), (wild[4:], prior), (wild[:1], suggestion)):
-        path = tmp_path / "picture.png"
-        save(draw(points, answer, bounds=(1e-5, 10.0), metric="loss", title="t"), path)
-        assert path.read_bytes().startswith(b"\x89PNG")

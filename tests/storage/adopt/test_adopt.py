@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import optuna
 import pytest
 from optuna.trial import TrialState
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 import lrtune.service.storage.adopt.adopt as adopt_module
@@ -24,7 +24,9 @@ from lrtune.service.storage.engine.engine import open_engine
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import adoption_record, upgrade
 from lrtune.service.storage.maintenance.check import check
+from lrtune.service.storage.memory.actor import Actor, acting
 from lrtune.service.storage.schema import optuna_tables
+from lrtune.service.storage.schema.tables import audit
 from lrtune.service.wire.trials import Ask, LeasedTrial
 from tests.conftest import new_postgres
 from tests.support.filled import content, fill, load_old
@@ -392,3 +394,16 @@ def test_two_adoptions_at_once_shift_times_once(old_url: str, monkeypatch: pytes
     monkeypatch.setattr(adopt_module, "Database", OtherIsFaster)
     assert adopt(old_url, BERLIN, NOW).already_converted
     assert_times_are_true(old_url)
+
+
+def test_who_adopts_a_study_is_kept_and_stays_kept_when_it_is_adopted_again(old_url: str) -> None:
+    with acting(Actor("anna", via="command")):
+        adopted = adopt(old_url, BERLIN, NOW)
+        adopt(old_url, Wanted(), NOW)
+    engine = create_engine(old_url)
+    with engine.connect() as connection:
+        entries = connection.execute(select(audit)).all()
+    engine.dispose()
+    assert {entry.subject for entry in entries} == {one.name for one in adopted.studies or () if one.spec is not None}
+    assert len({entry.subject for entry in entries}) == len(entries) > 0
+    assert {(entry.actor, entry.via, entry.action) for entry in entries} == {("anna", "command", "study.adopt")}

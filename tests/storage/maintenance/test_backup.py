@@ -14,6 +14,8 @@ from optuna.trial import TrialState
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from lrtune.service.access import tokens
+from lrtune.service.access.audit.pages import read_page
 from lrtune.service.storage.engine.engine import open_engine
 from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
@@ -21,6 +23,9 @@ from lrtune.service.storage.maintenance.backup import backup
 from lrtune.service.storage.maintenance.check import check
 from lrtune.service.storage.maintenance.restore import restore
 from lrtune.service.storage.memory.study import TrialMirror
+from lrtune.service.storage.sql.reading.audit import Wanted
+from lrtune.service.storage.sql.reading.tokens import read_tokens
+from lrtune.service.wire.access.bodies import NewToken
 from tests.conftest import new_postgres
 from tests.support.filled import content, load_old
 
@@ -59,6 +64,41 @@ def test_a_backup_restores_to_the_same_rows_on_the_same_and_the_other_kind_of_da
     assert len(engine.load_name("ours").trials) == 12 - 2  # The two released ones were leased again.
     engine.close()
     assert check(other_url).findings == []
+
+
+def test_a_backup_carries_the_tokens_and_the_audit_and_no_secret(
+    migrated_url: str, other_url: str, tmp_path: Path
+) -> None:
+    engine = open_engine(migrated_url)
+    admin = NewToken(role="admin", name="anna")
+    token, secret = engine.upkeep.run(lambda at: tokens.create(at, admin, engine.clock()))
+    engine.close()
+    saved = backup(migrated_url, tmp_path / "b.backup")
+    assert secret.encode() not in saved.file.read_bytes()
+    assert secret[len(token.prefix) :].encode() not in saved.file.read_bytes()
+    restore(saved.file, other_url)
+    assert check(other_url).findings == []
+    engine = open_engine(other_url)
+    with engine.database.read() as connection:
+        assert [one.digest for one in read_tokens(connection)] == [token.digest]
+    engine.upkeep.run(lambda at: tokens.rotate(at, token.token_id, engine.clock()))
+    with engine.database.snapshot() as connection:
+        entries, _ = read_page(connection, Wanted(token=token.token_id), None, 10)
+    assert [(entry.id, entry.action) for entry in entries] == [(2, "token.rotate"), (1, "token.create")]
+    engine.close()
+
+
+def test_a_database_that_has_tokens_or_an_audit_is_not_restored_into(
+    filled_url: str, migrated_url: str, tmp_path: Path
+) -> None:
+    saved = backup(filled_url, tmp_path / "b.backup")
+    engine = open_engine(migrated_url)
+    engine.upkeep.run(lambda at: tokens.create(at, NewToken(role="admin"), engine.clock()))
+    engine.close()
+    before = content(migrated_url)
+    with pytest.raises(StorageError, match=r"1 tokens already.*--storage"):
+        restore(saved.file, migrated_url)
+    assert content(migrated_url) == before
 
 
 def test_a_backup_of_a_database_in_use_is_one_moment_of_it(filled_url: str, tmp_path: Path) -> None:
@@ -192,7 +232,8 @@ def test_a_backup_of_an_older_lrtune_is_upgraded_when_it_is_restored(
     assert saved.file.read_bytes() == bytes_before
     assert check(other_url).findings == []
     after = content(other_url)
-    kept = [name for name in before if revision is not None or not name.startswith("lrtune_")]
+    lost = "lrtune_" if revision is None else "lrtune_audit"
+    kept = [name for name in before if not name.startswith(lost)]
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
 
 

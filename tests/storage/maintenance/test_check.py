@@ -23,7 +23,7 @@ from tests.support.filled import content, load_old
         ("insert into lrtune_superseded_reports values (999, 1, 1, 0.5, 'FINITE')", "lrtune_superseded_reports"),
         ("update lrtune_trials set study_id = 2 where trial_id = 1", "leases: 1 trials belong to another study"),
         ("update lrtune_studies set max_trials = 2, spec = replace(spec, '\"max_trials\":50', '\"max_trials\":2')",
-         "budget: study ours has 10 trials"),
+         "budget: study ours has 8 trials"),
         ("update lrtune_studies set spec = '{}'", "specs: the spec of study 1"),
         ("delete from trial_values where trial_id = 1", "values: 1 complete trials"),
         ("update trials set datetime_complete = null where number = 2 and study_id = 1", "times: 1 finished trials"),

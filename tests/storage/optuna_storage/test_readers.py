@@ -145,7 +145,7 @@ def test_importances_are_those_that_optuna_finds_in_the_database_itself(
 
 @pytest.fixture
 def dashboard(filled_url: str) -> Iterator[TestClient]:
-    with TestClient(create_app(Settings(storage=filled_url))) as client:
+    with TestClient(create_app(Settings(storage=filled_url, dashboard=True))) as client:
         yield client
 
 

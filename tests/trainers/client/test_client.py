@@ -49,20 +49,6 @@ def test_lists_are_read_page_by_page() -> None:
         assert [study.name for study in client.studies()] == ["a", "b"]
 
 
-def test_the_token_travels_in_the_header(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[str | None] = []
-
-    def service(request: httpx2.Request) -> httpx2.Response:
-        seen.append(request.headers.get("Authorization"))
-        return httpx2.Response(200, json=STUDY)
-
-    monkeypatch.setenv("LRTUNE_TOKEN", "from-environment")
-    for token in ("given", None):
-        with Client("http://service", token=token, transport=httpx2.MockTransport(service)) as client:
-            client.study("s")
-    assert seen == ["Bearer given", "Bearer from-environment"]
-
-
 def test_the_server_comes_from_the_environment_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LRTUNE_SERVER", raising=False)
     assert Client().server == "http://127.0.0.1:8080"

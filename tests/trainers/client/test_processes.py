@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from lrtune import Client, LrtuneError
+from lrtune.service.wire.access.secrets import new_secret
 from tests.fake_service import STUDY, FakeService, listening
 
 CHILDREN = 4
@@ -85,7 +86,7 @@ def test_a_childs_end_leaves_the_parents_connection_open() -> None:
 def test_a_client_can_be_sent_to_a_spawned_process() -> None:
     with (
         listening(_name_of) as address,
-        Client(address, token="t", retry_seconds=7) as client,
+        Client(address, token=new_secret(), retry_seconds=7) as client,
         get_context("spawn").Pool(1) as pool,
     ):
         assert pool.apply(_crossed, (client, 3)) == 0

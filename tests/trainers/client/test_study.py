@@ -49,3 +49,22 @@ def test_update_sends_what_is_given_and_remembers_the_answer(client: Client, ser
     assert study.update(max_trials=40, max_total_steps=None).max_trials == 40
     assert study.spec.max_trials == 40
     assert service.calls[-1] == ("PATCH", "/v1/studies/s", {"max_trials": 40, "max_total_steps": None})
+
+
+@pytest.mark.parametrize(
+    ("length", "own_length", "warned"), [(None, False, True), (None, True, False), (3, False, False)]
+)
+def test_a_study_without_max_steps_is_told_of_before_a_trial_is_leased(
+    length: int | None, own_length: bool, warned: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    service = FakeService()
+    service.fault = lambda request: (
+        httpx2.Response(200, json={**STUDY, "max_steps": length}) if request.url.path.endswith("/s") else None
+    )
+    with Client("http://service", transport=httpx2.MockTransport(service)) as client:
+        study = client.study("s")
+        seen = []
+        for trial in study.leases(own_length=own_length):
+            seen.append(any("Study s has no max_steps, so trial.max_steps is None" in str(w.message) for w in recwarn))
+            trial.release()
+        assert seen[0] is warned

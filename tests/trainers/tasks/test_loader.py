@@ -70,7 +70,7 @@ def test_a_script_that_breaks_is_not_left_among_the_modules(tmp_path: Path) -> N
         ("nowhere.py:train", "there is no file nowhere.py"),
         ("no_such_module_at_all:train", "there is no module 'no_such_module_at_all' here"),
         ("lrtune.trainers.tasks.loader:load_tusk", "has no 'load_tusk'; it has "),
-        ("lrtune.trainers.client.retry:FIRST_WAIT_SECONDS", "is a float, not a function"),
+        ("lrtune.trainers.client.http.retry:FIRST_WAIT_SECONDS", "is a float, not a function"),
     ],
 )
 def test_a_task_that_cannot_be_loaded_is_explained_in_one_line(name: str, message: str) -> None:

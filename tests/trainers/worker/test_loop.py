@@ -2,16 +2,17 @@ import logging
 import os
 import signal
 import sys
+from typing import Any
 
 import httpx2
 import pytest
 
 from lrtune import Client, LeasedTrial, ServiceUnreachable, task
-from lrtune.trainers.client.retry import Retry
-from lrtune.trainers.errors import TaskKeepsFailing
+from lrtune.trainers.client.http.retry import Retry
+from lrtune.trainers.errors import StudyHalted, TaskKeepsFailing, TokenRefused
 from lrtune.trainers.worker.loop import exit_code, run, work
 from lrtune.trainers.worker.signals import Shutdown, Signals
-from tests.fake_service import STUDY, FakeService, problem
+from tests.fake_service import TRIAL, FakeService, problem
 
 
 def test_a_task_may_report_or_return_its_loss(client: Client, service: FakeService) -> None:
@@ -135,6 +136,24 @@ def test_a_service_that_is_gone_is_no_failure_of_the_task(client: Client, servic
     assert service.bodies("/result") == []
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_worker_whose_token_is_refused_ends_with_one_line_and_says_what_becomes_of_its_trial(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, late: bool
+) -> None:
+    def train(trial: LeasedTrial) -> float:
+        service.fault = lambda _: problem(401, "token-refused", detail="there is no such token, or it was rotated")
+        if not late:
+            trial.report(1, 0.5)
+        return 0.5
+
+    with pytest.raises(TokenRefused) as refused:
+        run(client.study("s"), train)
+    assert "it was rotated" in str(refused.value)
+    assert str(refused.value).endswith("trial 0 goes to another worker when its lease ends")
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert len(service.bodies("/trials")) == 1, "no other trial is asked for"
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
 def test_a_signal_breaks_into_a_training_and_gives_its_trial_back(
     client: Client, service: FakeService, number: signal.Signals, code: int
@@ -192,23 +211,65 @@ def test_a_signal_shortens_the_wait_for_a_service_that_is_away(service: FakeServ
     assert len(service.bodies("/trials")) == 1
 
 
-@pytest.mark.parametrize("direction", ["minimize", "maximize"])
-def test_the_closing_line_says_what_the_curve_says_of_the_rate(
-    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, direction: str
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            {"verdict": "too_low", "evidence": ["ends at 2.3, 8 times the best, 0.29", "the rate is low", "falls"]},
+            "too_low",
+        ),
+        ({"verdict": "unclear", "evidence": ["2 values are too few"]}, ""),
+        (None, ""),
+        ("gone", ""),
+    ],
+)
+def test_the_closing_line_says_what_the_study_says_of_the_rate(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture, answer: Any, said: str
 ) -> None:
-    sign = 1.0 if direction == "minimize" else -1.0
+    asked = []
 
-    def study(request: httpx2.Request) -> httpx2.Response | None:
-        read = request.method == "GET" and request.url.path == "/v1/studies/s"
-        return httpx2.Response(200, json={**STUDY, "direction": direction}) if read else None
+    def diagnosed(request: httpx2.Request) -> httpx2.Response | None:
+        if request.method != "GET" or "/trials/" not in request.url.path:
+            return None
+        asked.append(request.url.path)
+        if answer == "gone":
+            return problem(503, "storage-unavailable")
+        return httpx2.Response(200, json={**TRIAL, "curve": [], "diagnosis": answer})
 
-    def train(trial: LeasedTrial) -> None:
-        for step in range(1, 13):
-            trial.report(step, sign * (2.3 - 0.01 * step if trial.number == 0 else 0.5))
-
-    service.fault = study
+    service.fault = diagnosed
     with caplog.at_level(logging.INFO, "lrtune.trainers"):
+        run(client.study("s"), lambda trial: trial.report(1, 0.5))
+    told = "; learning rate too_low: ends at 2.3, 8 times the best, 0.29; the rate is low" if said else ""
+    closing = next(line for line in caplog.messages if "complete" in line)
+    assert closing.startswith("trial 0: complete, 0.5; ")
+    assert ("; learning rate too_low" in closing) is bool(said)
+    assert closing.endswith(told)
+    assert asked == ["/v1/studies/s/trials/0", "/v1/studies/s/trials/1"], "once each, whatever the answer"
+
+
+def test_a_worker_whose_trials_all_failed_says_so_at_the_end_however_few_they_were(
+    client: Client, service: FakeService
+) -> None:
+    def train(trial: LeasedTrial) -> float:
+        raise ValueError(f"no GPU {trial.number}")
+
+    with pytest.raises(TaskKeepsFailing, match="failed 2 times in a row, the last time with ValueError: no GPU 1"):
         run(client.study("s"), train)
-    closing = [line for line in caplog.messages if "complete" in line]
-    assert "; learning rate too_low: falls slowly and steadily" in closing[0]
-    assert closing[1] == f"trial 1: complete, {sign * 0.5:g}"
+    service.by_request_id.clear()
+    service.max_trials = 1
+    with pytest.raises(TaskKeepsFailing, match="failed in the only trial it had, with ValueError: no GPU"):
+        run(client.study("s"), train)
+
+
+def test_a_worker_of_a_study_that_hands_out_nothing_since_its_trials_fail_raises_the_reason(
+    client: Client, service: FakeService
+) -> None:
+    answer = {
+        "done": True,
+        "reason": "stopped",
+        "halted": True,
+        "explanation": "The last 5 trials failed alike: no GPU.",
+    }
+    service.fault = lambda request: httpx2.Response(200, json=answer) if request.url.path.endswith("/trials") else None
+    with pytest.raises(StudyHalted, match="The last 5 trials failed alike: no GPU"):
+        run(client.study("s"), lambda _: 0.5)

@@ -123,7 +123,8 @@ def test_a_trainer_that_anneals_climbs_and_then_trains_in_full(tuning: Tuning, d
         trial = bench.leased(resumable=True)
         assert trial.max_steps == STEPS
         bench.train(trial)
-    assert bench.ask() == NoTrial(done=True, reason="max_trials")
+    assert isinstance(done := bench.ask(), NoTrial)
+    assert (done.done, done.reason) == (True, "max_trials")
     status = status_view(bench.study)
     assert (status.state, status.short_trainings) == ("finished", 9)
     assert status.trials.complete + status.trials.diverged == 13
@@ -230,7 +231,8 @@ def test_a_short_training_that_nobody_can_take_up_again_is_trained_in_full(tunin
     last = bench.leased(anneals=False)
     assert (last.number, last.max_steps, last.params) == (0, STEPS, given_back.params)
     assert bench.train(last).outcome == "complete"
-    assert bench.ask(anneals=False) == NoTrial(done=True, reason="max_trials")
+    assert isinstance(done := bench.ask(anneals=False), NoTrial)
+    assert (done.done, done.reason) == (True, "max_trials")
     assert status_view(bench.study).short_trainings == 0
 
 
@@ -240,7 +242,8 @@ def test_where_the_steps_for_that_are_not_left_it_is_over(tuning: Tuning) -> Non
     tuning.run(tuning.trials.release("s", 0, Release(lease=given_back.lease)))
     while isinstance(trial := bench.ask(anneals=False), LeasedTrial):
         bench.train(trial)
-    assert trial == NoTrial(done=True, reason="max_total_steps")
+    assert isinstance(done := trial, NoTrial)
+    assert (done.done, done.reason) == (True, "max_total_steps")
     assert bench.study.trials[0].outcome == "pruned"
     assert bench.study.tally.trained == 360
 

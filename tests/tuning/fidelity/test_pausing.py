@@ -140,15 +140,18 @@ def test_some_trials_are_promoted_and_the_others_end_where_they_were_paused(
     assert bench.finish(workers=workers).reason == "max_trials"
     study = bench.study
     outcomes = {outcome: count for outcome, count in study.tally.outcomes.items() if count}
-    assert set(outcomes) == {"complete", "pruned"}
+    assert outcomes["complete"]
+    assert set(outcomes) <= {"complete", "pruned"}
+    assert "pruned" in outcomes or space is RATE, "along the rate all may earn their steps, none of them more"
     assert sum(outcomes.values()) == study.tally.spent_trials == trials
-    assert study.tally.trained == bench.trained < trials * STEPS
+    assert study.tally.trained == bench.trained <= trials * STEPS
     assert study.tally.reserved == 0
     told = [str(explanation_of(trial)) for trial in study.trials if trial.outcome == "pruned"]
     assert all("earned no more steps before max_trials was spent" in text for text in told)
     assert all(trial.values == [trial.intermediate[trial.last_step]] for trial in study.trials if trial.last_step)
     assert study.best is not None
-    assert bench.ask() == NoTrial(done=True, reason="max_trials")
+    assert isinstance(done := bench.ask(), NoTrial)
+    assert (done.done, done.reason) == (True, "max_trials")
 
 
 @pytest.mark.parametrize("space", [RATE, SEVERAL])
@@ -190,7 +193,7 @@ def test_a_paused_trial_waits_through_a_restart_and_goes_on_from_its_checkpoint(
     study = bench.study
     assert list(study.paused_trials) == [first.number]
     assert study.trials[0].outcome == "waiting"
-    assert str(explanation_of(study.trials[0])).startswith(f"paused at step {step} of {STEPS}, rank 1 of 1")
+    assert str(explanation_of(study.trials[0])).startswith(f"Paused at step {step} of {STEPS}, rank 1 of 1")
     assert study.tally.reserved == STEPS, "a paused trial keeps no steps from others"
     bench.until_paused(second)
     promoted = bench.leased()

@@ -76,7 +76,7 @@ def test_a_new_study_begins_at_the_median_best_rate_of_those_with_its_optimizer(
         found = beginning(tuning, "new", tags={"optimizer": "adamw"})
         assert (found.basis, found.trials) == ("prior", 0)
         assert found.learning_rate == pytest.approx(3e-4)
-        assert "the median best rate of 3 studies with adamw here is 0.0003" in found.explanation
+        assert "The median best rate of 3 studies with adamw here is 0.0003" in found.explanation
         assert found.interval is not None
         assert found.interval[0] < 1e-4
         assert found.interval[1] > 1e-3

@@ -86,7 +86,7 @@ def test_the_leaders_are_trained_again_and_say_of_which_trial(bench: Bench, work
         assert trial_view(earlier).again is None
     assert study.tally.outcomes["complete"] >= 3
     told = [str(explanation_of(trial)) for trial in study.trials if trial.outcome == "pruned"]
-    assert any("the first 12 show what is usual" in text for text in told)
+    assert any("the first 12 stop here, to show what is usual" in text for text in told)
 
 
 def test_what_stopping_saved_counts_each_configuration_once(bench: Bench) -> None:

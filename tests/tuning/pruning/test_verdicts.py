@@ -132,8 +132,8 @@ def test_a_race_is_lost_against_what_finished_and_says_so() -> None:
         before = report(late, step, 9.0)
         told.append(race_evidence.judge(study, late, before))
     lost = next(call for call in told if call.stop)
-    assert "rank 7 of 7" in lost.explanation
-    assert "trust" in lost.explanation
+    assert "rank is 7 of 7" in lost.explanation
+    assert "kept their order" in lost.explanation
 
 
 @pytest.mark.parametrize("full", [1, 3, 9, 12])
@@ -163,7 +163,7 @@ def test_of_a_large_first_wave_the_worst_do_not_train_to_the_end() -> None:
                 end(study, trial, TrialState.PRUNED)
     assert 5 <= len(stopped) <= 20
     assert min(ranks[number] for number in stopped) >= 20, "only the worse half"
-    assert "nothing finished" in next(iter(stopped.values()))
+    assert "nothing has finished yet" in next(iter(stopped.values()))
 
 
 @pytest.mark.parametrize("trials", [50, 2000])

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lrtune.service.tuning.errors import InvalidField
-from lrtune.service.tuning.state.params import check_params
+from lrtune.service.tuning.state.space.params import check_params
 from lrtune.service.wire.search_space import is_active
 from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, Record, Result
 from tests.support.spaces import search_spaces

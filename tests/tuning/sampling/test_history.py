@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.sampling.draw import draw
 from lrtune.service.tuning.sampling.snapshots import snapshot_for
-from lrtune.service.tuning.state.distributions import study_distributions
+from lrtune.service.tuning.state.space.distributions import study_distributions
 from lrtune.service.wire.studies import NewStudy
 
 SPACE: dict[str, Any] = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrtune.service.tuning.state.params import check_params
+from lrtune.service.tuning.state.space.params import check_params
 from lrtune.service.tuning.suggesting.takeable import takeable
 from lrtune.service.wire.search_space import Parameter
 from lrtune.service.wire.studies import NewStudy, Suggestion

@@ -14,6 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from lrtune.service.storage.schema.attributes import PAUSE_AT_ATTR
 from lrtune.service.tuning.errors import BudgetSpent, LeaseLost
+from lrtune.service.tuning.state.budget import counted_trials
+from lrtune.service.tuning.state.failing import halt_of
+from lrtune.service.wire.studies import StudyPatch
 from lrtune.service.wire.trials import (
     Ask,
     Checkpoint,
@@ -97,6 +100,7 @@ class LeaseMachine(RuleBasedStateMachine):
             lease_ttl_seconds=TTL,
             **self.spec,
         )
+        self.mirror = self.tuning.run(self.tuning.studies.get(NAME))
         self.models: list[Model] = []
         self.stale: list[tuple[int, str]] = []
         self.requests = 0
@@ -126,12 +130,19 @@ class LeaseMachine(RuleBasedStateMachine):
         self.requests += 1
         self.asks(f"r{self.requests}", resumable, anneals)
 
+    def budgeted(self) -> int:
+        """Trials that have a place in the budget: those that failed have given theirs back."""
+        return sum(m.budgeted and m.state != "failed" for m in self.models)
+
     def asks(self, request: str, resumable: bool, anneals: bool) -> None:
+        study = self.tuning.run(self.tuning.studies.get(NAME))
+        if halt_of(study) is not None:
+            self.tuning.run(self.tuning.studies.patch(NAME, StudyPatch(paused=False)))
         reply = self.ask_once(request, resumable, anneals)
         waiting = [m for m in self.models if m.state == "waiting" and (anneals or m.max_steps == MAX_STEPS)]
         waiting = [m for m in waiting if self.fits(m.needs)]
         fits, running = self.fits_another(), any(m.state == "running" for m in self.models)
-        budgeted = sum(m.budgeted for m in self.models)
+        budgeted = self.budgeted()
         if isinstance(reply, NoTrial):
             assert not waiting
             if not reply.done and self.may_wait(anneals):
@@ -324,7 +335,9 @@ class LeaseMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([61.0, 30.0, 61.0]))
     def time_passes(self, seconds: float) -> None:
+        self.leases_of_a_study_read_anew_are_renewed()
         self.tuning.clock.now += seconds
+        self.leases_of_a_study_read_anew_are_renewed()
         self.tuning.trials.expire()
         for number, model in enumerate(self.models):
             if model.state != "running" or model.expires_at >= self.tuning.clock.now:
@@ -338,10 +351,19 @@ class LeaseMachine(RuleBasedStateMachine):
             else:
                 model.state, model.lost = "waiting", True
 
+    def leases_of_a_study_read_anew_are_renewed(self) -> None:
+        """The engine may read a study anew at any time, as it does when the database was slow to answer."""
+        study = self.tuning.run(self.tuning.studies.get(NAME))
+        if study is not self.mirror:
+            self.mirror = study
+            for model in self.models:
+                if model.state == "running":
+                    model.expires_at = self.tuning.clock.now + TTL
+
     @rule(rate=st.floats(1e-6, 1.0))
     def enqueue(self, rate: float) -> None:
         body = Enqueue(params={"learning_rate": rate})
-        if sum(m.budgeted for m in self.models) == self.most or not self.fits_another():
+        if self.budgeted() == self.most or not self.fits_another():
             with pytest.raises(BudgetSpent):
                 self.tuning.run(self.tuning.trials.enqueue(NAME, body))
             return
@@ -388,7 +410,8 @@ class LeaseMachine(RuleBasedStateMachine):
             assert (trial.number in study.leased) == (model.state == "running")
         counts = {state: n for state, n in study.tally.outcomes.items() if n}
         assert counts == {state: states.count(state) for state in set(states)}
-        assert study.tally.spent_trials == sum(m.budgeted for m in self.models) <= self.most
+        assert study.tally.spent_trials == sum(m.budgeted for m in self.models)
+        assert counted_trials(study) == self.budgeted() <= self.most
         assert study.tally.trained == self.trained
         assert study.tally.reserved == sum(m.max_steps - m.reached for m in self.models if m.state == "running")
         assert study.tally.awaited == sum(m.needs for m in self.models if m.state == "waiting")

@@ -47,7 +47,7 @@ fit = TASK.fit
 train = on_lease(TASK)
 
 
-@task(anneals=True)
+@task(anneals=True, own_length=True)
 def train_whole(trial: LeasedTrial) -> float:
     """As `train`, but never paused: where the budget is a few trials, each had better be trained to its end."""
     return train(trial)

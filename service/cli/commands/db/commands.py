@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
+from lrtune.service.cli.database import DEFAULT_STORAGE, Storage, one_line_errors
 from lrtune.service.cli.options import Json
 from lrtune.service.cli.output import fail, print_json, print_table
+from lrtune.service.cli.progress import alive
 
 if TYPE_CHECKING:
     from lrtune.service.storage.adopt.adopt import Outcome
@@ -24,16 +26,6 @@ app = typer.Typer(
     add_completion=False,
 )
 
-Storage = Annotated[
-    str,
-    typer.Option(
-        envvar="LRTUNE_STORAGE",
-        help="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; by the environment where "
-        "it holds a password.",
-    ),
-]
-DEFAULT_STORAGE = "sqlite:///lrtune.db"
-
 
 @app.callback()
 def _group() -> None:
@@ -43,7 +35,7 @@ def _group() -> None:
 @app.command("upgrade")
 def upgrade(storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
     """Create the tables, or bring them up to this version. `lrtune serve` does the same when it starts."""
-    with _one_line_errors(storage):
+    with one_line_errors(storage), alive("bringing the database up to this version"):
         from lrtune.service.storage.database.database import Database
         from lrtune.service.storage.maintenance import upgrade
 
@@ -71,7 +63,7 @@ def check(storage: Storage = DEFAULT_STORAGE, as_json: Json = False) -> None:
     Only reads, on one snapshot, and so may run beside the service. Exit code 0: all is well; 1: it is not, and each
     finding says what to do; 2: the database cannot be read.
     """
-    with _one_line_errors(storage, code=2):
+    with one_line_errors(storage, code=2), alive("checking every row of the database"):
         from lrtune.service.storage.maintenance import check
 
         checked = check.check(storage)
@@ -95,10 +87,10 @@ def backup(
     The backup is one moment of the whole database, and a SQLite file whatever the database is. It appears under its
     name when it is complete; until then, and if it fails, a file that had the name stays.
     """
-    with _one_line_errors(storage), _ends_tidily():
+    with one_line_errors(storage), _ends_tidily(), alive("saving the database") as shown:
         from lrtune.service.storage.maintenance.backup import backup as save
 
-        saved = save(storage, file, force=force)
+        saved = save(storage, file, force=force, copied=shown.count)
     if as_json:
         print_json({**asdict(saved), "file": str(saved.file)})
     else:
@@ -117,11 +109,11 @@ def restore(
     All of it is restored, or nothing. A database that has studies is refused; a backup of an older lrtune is brought
     up to this version.
     """
-    with _one_line_errors(storage), _ends_tidily():
+    with one_line_errors(storage), _ends_tidily(), alive(f"restoring {file}") as progress:
         from lrtune.service.storage.database.read_only import shown
         from lrtune.service.storage.maintenance.restore import restore as put
 
-        restored = put(file, storage)
+        restored = put(file, storage, copied=progress.count)
         database = shown(storage)
     if as_json:
         print_json({"database": database, "file": str(file), **asdict(restored)})
@@ -169,19 +161,22 @@ def adopt(
     can express can be used over HTTP. All others stay as they are, for Optuna. Stop the scripts that write it first,
     and save it: `lrtune db backup FILE`.
     """
-    with _one_line_errors(url), _ends_tidily():
+    with one_line_errors(url), _ends_tidily():
         from lrtune.service.cli.commands.db.adopt_view import outcome_json, show_outcome
         from lrtune.service.storage.adopt import adopt as adopting
         from lrtune.service.storage.adopt.zones import parse_zones
+        from lrtune.service.storage.memory.actor import acting, whoever_typed
 
         try:
             wanted = adopting.Wanted(parse_zones(timezone or []), times, fail_running)
         except ValueError as error:
             fail(f"--timezone: {error}", 2)
-        outcome = adopting.plan(url, wanted, time.time())
+        with alive("looking at the database"):
+            outcome = adopting.plan(url, wanted, time.time())
         if not dry_run:
             _ask_for_zone(outcome, given=bool(timezone) or yes)
-            outcome = adopting.adopt(url, wanted, time.time())
+            with alive("taking the database over"), acting(whoever_typed()):
+                outcome = adopting.adopt(url, wanted, time.time())
     if as_json:
         print_json(outcome_json(outcome, dry_run=dry_run))
     else:
@@ -222,29 +217,6 @@ def _show_check(checked: "Checked") -> None:
         return
     rows = ((finding.check, finding.found, finding.remedy) for finding in checked.findings)
     print_table(("check", "found", "what to do"), rows)
-
-
-@contextlib.contextmanager
-def _one_line_errors(storage: str, code: int = 1) -> Iterator[None]:
-    """Whatever a database or a disk may answer, as one line that holds no secret of the storage URL."""
-    from lrtune.service.storage.errors import StorageError
-
-    try:
-        yield
-    except (StorageError, OSError) as error:
-        fail(str(error), code)
-    except Exception as error:
-        from alembic.util import CommandError
-        from optuna.exceptions import OptunaError
-        from sqlalchemy.exc import SQLAlchemyError
-
-        from lrtune.service.storage.database.connections import parse_url
-        from lrtune.service.storage.database.driver_errors import DRIVER_ERRORS, first_line
-        from lrtune.service.storage.database.shown import without_secrets
-
-        if not isinstance(error, (*DRIVER_ERRORS, SQLAlchemyError, OptunaError, CommandError)):
-            raise
-        fail(f"the database answered: {without_secrets(first_line(error), parse_url(storage))}", code)
 
 
 @contextlib.contextmanager

@@ -7,9 +7,13 @@ import typer
 
 from lrtune.service.cli.commands.study.change import change
 from lrtune.service.cli.commands.study.create import create
+from lrtune.service.cli.commands.study.health import health
+from lrtune.service.cli.commands.study.pause import pause, resume, stop
 from lrtune.service.cli.commands.study.plot import plot
 from lrtune.service.cli.commands.study.replay import replay
 from lrtune.service.cli.commands.study.show import budget_text, show
+from lrtune.service.cli.commands.study.trials import trials
+from lrtune.service.cli.commands.study.watch import watch
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server, StudyName
 from lrtune.service.cli.output import fail, print_json, print_table
@@ -57,10 +61,18 @@ def delete(
         print(f"deleted study {name}")
 
 
-app = typer.Typer(help="Create, show, change, draw and delete studies.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Create, show, follow, change, draw and delete studies.", no_args_is_help=True, add_completion=False
+)
 app.command("create")(create)
 app.command("list")(list_studies)
 app.command("show")(show)
+app.command("health")(health)
+app.command("trials")(trials)
+app.command("watch")(watch)
+app.command("pause")(pause)
+app.command("resume")(resume)
+app.command("stop")(stop)
 app.command("set")(change)
 app.command("delete")(delete)
 app.command("plot")(plot)

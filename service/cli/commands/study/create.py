@@ -37,9 +37,15 @@ def create(
     low: Annotated[float | None, typer.Option(help="Lowest learning rate.", show_default="1e-6")] = None,
     high: Annotated[float | None, typer.Option(help="Highest learning rate.", show_default="1")] = None,
     param: Annotated[list[str] | None, typer.Option(help=PARAM_HELP, metavar="NAME=...")] = None,
+    no_learning_rate: Annotated[
+        bool, typer.Option("--no-learning-rate", help="With --param: search these alone; train() takes no rate.")
+    ] = False,
     max_trials: Annotated[int | None, typer.Option(help="Budget: trials, exactly.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Length of a full training, in steps.")] = None,
     max_total_steps: Annotated[int | None, typer.Option(help="Budget: steps over all trials.")] = None,
+    failed_counts: Annotated[
+        bool, typer.Option("--failed-counts", help="A trial that fails has spent its place of --max-trials.")
+    ] = False,
     sampler: Annotated[
         str | None,
         typer.Option(help="auto, tpe, gp, cmaes, qmc, random, grid, bruteforce.", show_default="auto"),
@@ -70,7 +76,7 @@ def create(
         if folds is not None and max_steps not in (None, folds):
             raise ValueError("--max-steps is the number of folds here: leave it out; --epochs is their length")
         body = with_task(body, task, only, folds, epochs)
-        space = search_space(body.get("search_space"), param or [], low, high)
+        space = search_space(body.get("search_space"), param or [], low, high, no_rate=no_learning_rate)
     except ValueError as error:
         fail(str(error), 2)
     flags: dict[str, Any] = {
@@ -78,6 +84,7 @@ def create(
         "max_trials": max_trials,
         "max_steps": max_steps,
         "max_total_steps": max_total_steps,
+        "failed_counts": True if failed_counts else None,
         "pruner": None if pruner is None else {"name": pruner},
         "sampler": _sampler(body, sampler, seed, points),
         "direction": direction,

@@ -1,11 +1,17 @@
 """`lrtune study show`."""
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lrtune.service.cli.commands.study.task_tags import FOLDS
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server, StudyName
 from lrtune.service.cli.output import number, params_text, print_json, print_table, suggestion_line
+from lrtune.service.sentences.diagnosis import verdict_on_rate
+from lrtune.service.sentences.failures import error_line, failures
+
+MOST_ERRORS = 1000
+"""Of the latest failed trials, that are read and compared."""
 
 if TYPE_CHECKING:
     from lrtune.service.wire.studies import BestTrial, Study, StudyStatus
@@ -17,12 +23,24 @@ def show(name: StudyName, server: Server = None, as_json: Json = False) -> None:
     with connect(server) as client:
         status = client.status(name)
         study = client.study(name).spec
+        failed = _failures(client, status)
         diagnoses = [] if FOLDS in study.tags else _diagnoses(client, status)
     if as_json:
         print_json({"study": study.model_dump(mode="json"), "status": status.model_dump(mode="json")})
         return
-    print_table(("", f"study {name}"), [*_facts(study, status), *diagnoses])
+    print_table(("", f"study {name}"), [*facts(study, status), *failed, *diagnoses])
     print(suggestion_line(status.suggestion))
+
+
+def _failures(client: "Client", status: "StudyStatus") -> list[tuple[str, str]]:
+    """What the trials that failed have failed with; nothing where none did."""
+    counts = status.trials
+    if not counts.failed:
+        return []
+    latest = islice(client.trials(status.study, state="failed", newest=True, page=MOST_ERRORS), MOST_ERRORS)
+    errors = [error_line(trial.error or "") for trial in latest][::-1]
+    ended = counts.complete + counts.pruned + counts.diverged + counts.failed
+    return [("failed", failures(counts.failed, ended, errors, study=status.study))]
 
 
 def _diagnoses(client: "Client", status: "StudyStatus") -> list[tuple[str, str]]:
@@ -37,15 +55,17 @@ def _diagnoses(client: "Client", status: "StudyStatus") -> list[tuple[str, str]]
     for label, trial in numbers.items():
         found = client.trial(status.study, trial).diagnosis
         if found is not None:
-            rows.append((label, f"learning rate {found.verdict}: {'; '.join(found.evidence)}"))
+            rows.append((label, verdict_on_rate(found.verdict, found.evidence)))
     return rows
 
 
-def _facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
+def facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
+    """What is known of a study, a row a fact."""
     counts = status.trials.model_dump()
     best, short = status.best, status.short_trainings
     return [
         ("state", status.state),
+        *([("", status.explanation)] if status.explanation else []),
         ("trials", ", ".join(f"{count} {state}" for state, count in counts.items() if count) or "none yet"),
         *([("", f"{short} of the complete ones short, not compared with full ones")] if short else []),
         ("budget", budget_text(study)),

@@ -38,13 +38,21 @@ def read_spec(where: str, standard_input: TextIO) -> dict[str, Any]:
 
 
 def search_space(
-    given: Mapping[str, Any] | None, params: Sequence[str], low: float | None, high: float | None
+    given: Mapping[str, Any] | None,
+    params: Sequence[str],
+    low: float | None,
+    high: float | None,
+    *,
+    no_rate: bool = False,
 ) -> dict[str, Any] | None:
     """The search space that --spec and the flags make together; None to leave it to the service.
 
     A learning rate is part of it, unless the spec has a search space without one: the parameter that has the role or
-    a usual name, else `learning_rate`. `low` and `high` are its bounds. Raises ValueError in one line.
+    a usual name, else `learning_rate`. `low` and `high` are its bounds; with `no_rate` there is to be none. Raises
+    ValueError in one line.
     """
+    if no_rate:
+        return _without_rate({**(given or {}), **dict(map(parse_param, params))}, low, high)
     if given is None and not params and low is None and high is None:
         return None
     space: dict[str, Any] = {**(given or {}), **dict(map(parse_param, params))}
@@ -59,6 +67,17 @@ def search_space(
     if choice is not None or (given is not None and not bounds):
         return space
     return {"learning_rate": {"type": "float", "low": 1e-6, "high": 1.0, "log": True} | bounds} | space
+
+
+def _without_rate(space: dict[str, Any], low: float | None, high: float | None) -> dict[str, Any]:
+    if low is not None or high is not None:
+        raise ValueError("--low and --high bound a learning rate: leave them out, or --no-learning-rate")
+    if not space:
+        raise ValueError("--no-learning-rate leaves nothing to search: say what with --param")
+    for name, one in space.items():
+        if isinstance(one, Mapping) and is_learning_rate(name, _Described(one)):
+            raise ValueError(f"--no-learning-rate, but {name} is one: leave one of the two out")
+    return space
 
 
 @dataclass(frozen=True)

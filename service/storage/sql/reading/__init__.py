@@ -1,2 +1,3 @@
 """What is read: `studies` and `trials` load whole studies by sets of rows, while no garbage is collected; `summaries`
-counts without loading; `specs`, `range_tests`, `past_rates` and `sequences` are read on their own."""
+counts without loading; `audit` finds a page of what was done, along one index; `specs`, `range_tests`, `past_rates`,
+`sequences` and `created` are read on their own."""

@@ -1,7 +1,8 @@
 """The best learning rates of past studies, as they are kept in the database: a row a study and optimizer."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from optuna.trial import TrialState
 from sqlalchemy import Connection, func, select
@@ -9,6 +10,14 @@ from sqlalchemy import Connection, func, select
 from lrtune.service.storage.schema import codecs, optuna_tables, tables
 
 _MOST_ROWS = 200
+
+Shown = Callable[[str], bool]
+"""Whether somebody may see the study of that name."""
+
+
+def every_study(_study: str) -> bool:
+    """Who may see them all."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +34,24 @@ class PastRate:
 
 
 def read_past(
-    connection: Connection, *, optimizer: str | None, family: str | None, at_least: int
+    connection: Connection, *, optimizer: str | None, family: str | None, at_least: int, shown: Shown = every_study
 ) -> Sequence[PastRate]:
     """What up to 200 studies found, the latest first: those with this optimizer and of this family, where given, that
-    have `at_least` so many complete trials."""
+    have `at_least` so many complete trials and whose names are to be `shown`."""
     optimizer, family = codecs.storable_text(optimizer), codecs.storable_text(family)
     columns = tables.history.c
-    query = select(*(columns[name] for name in PastRate.__slots__)).where(
-        columns.learning_rate.is_not(None), columns.trials >= at_least
+    studies = optuna_tables.studies.c
+    query = (
+        select(studies.study_name, *(columns[name] for name in PastRate.__slots__))
+        .where(studies.study_id == columns.study_id, columns.learning_rate.is_not(None), columns.trials >= at_least)
+        .order_by(columns.updated_at.desc())
     )
     if optimizer is not None:
         query = query.where(columns.optimizer == optimizer)
     if family is not None:
         query = query.where(columns.family == family)
-    rows = connection.execute(query.order_by(columns.updated_at.desc()).limit(_MOST_ROWS))
-    return [PastRate(*row) for row in rows]
+    seen = (PastRate(*row) for name, *row in connection.execute(query) if shown(name))
+    return list(islice(seen, _MOST_ROWS))
 
 
 def studies_without(connection: Connection, *, at_least: int, most_studies: int, most_trials: int) -> list[int]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, Select, case, func, select
 from lrtune.service.storage.memory.study import Tally
 from lrtune.service.storage.memory.summary import StudySummary
 from lrtune.service.storage.schema import optuna_tables, tables
-from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR
+from lrtune.service.storage.schema.attributes import EXHAUSTED_ATTR, FAILING_ATTR
 from lrtune.service.storage.sql.reading.specs import read_spec
 from lrtune.service.storage.sql.reading.studies import study_attrs
 
@@ -104,6 +104,7 @@ def _counted(
         counts[study_id].trials = count
     for study_id, count in connection.execute(_of_each(ours.study_id, ids)):
         counts[study_id].tally.spent_trials = count
+    _count_failures(connection, rows, attrs, counts)
     by_steps = [i for i in ids if rows[i].max_total_steps is not None]
     may_be_spent = [
         study_id
@@ -123,6 +124,28 @@ def _counted(
     for study_id, trained, reserved in connection.execute(_steps(idle)) if idle else ():
         counts[study_id].tally.trained, counts[study_id].tally.reserved = int(trained or 0), int(reserved or 0)
     return counts
+
+
+def _count_failures(
+    connection: Connection,
+    rows: Mapping[int, Row[Any]],
+    attrs: Mapping[int, Mapping[str, Any]],
+    counts: Mapping[int, _Counts],
+) -> None:
+    """What failed, where that may leave a place in a budget; what ended well, where failures may have stopped a
+    study."""
+    theirs, ours = optuna_tables.trials.c, tables.trials.c
+    full = [i for i, row in rows.items() if _reached(counts[i].tally.spent_trials, row.max_trials)]
+    if full:
+        joined = tables.trials.join(optuna_tables.trials, theirs.trial_id == ours.trial_id)
+        failed = _of_each(ours.study_id, full).select_from(joined).where(theirs.state == TrialState.FAIL)
+        for study_id, count in connection.execute(failed):
+            counts[study_id].tally.failed_trials = count
+    failing = [i for i in rows if attrs.get(i, {}).get(FAILING_ATTR)]
+    if failing:
+        well = _of_each(theirs.study_id, failing).where(theirs.state.in_((TrialState.COMPLETE, TrialState.PRUNED)))
+        for study_id, count in connection.execute(well):
+            counts[study_id].tally.outcomes["complete"] = count  # Or pruned, or diverged: nobody asks for which.
 
 
 def _reached(count: int, limit: int | None) -> bool:

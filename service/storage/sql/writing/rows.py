@@ -3,14 +3,18 @@
 The values are what the drivers take: enumerations by their names, times and JSON as text.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
+from lrtune.service.storage.memory.actor import Actor
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.memory.trial import WORK_COLUMNS
 from lrtune.service.storage.schema import codecs
 from lrtune.service.storage.sql.reading.past_rates import PastRate
+from lrtune.service.storage.sql.writing.audited import audited_text
 from lrtune.service.storage.sql.writing.statements import Op, Row
+from lrtune.service.wire.base import storable_part
 from lrtune.service.wire.studies import StudySpec
 
 # Studies
@@ -25,10 +29,11 @@ def study_rows(study: StudyMirror) -> list[Row]:
     return rows
 
 
-def our_study_row(study: StudyMirror, spec: StudySpec) -> Row:
-    """What we keep of a new study."""
+def our_study_row(study: StudyMirror, spec: StudySpec, created_by: str | None) -> Row:
+    """What we keep of a new study; `created_by` is the id of a token."""
     row: dict[str, Any] = {"study_id": study.study_id, "spec": spec.model_dump_json(), "version": 0}
     row |= _settings(study) | {"created_at": study.created_at, "updated_at": study.updated_at}
+    row["created_by"] = created_by
     return Op.INSERT_OUR_STUDY, row
 
 
@@ -65,6 +70,22 @@ def past_rate_row(study: StudyMirror, found: PastRate, now: float) -> Row:
     row: dict[str, Any] = {name: getattr(found, name) for name in PastRate.__slots__}
     row |= {name: codecs.storable_text(row[name]) for name in ("optimizer", "family")}
     return Op.SET_HISTORY, row | {"study_id": study.study_id, "updated_at": now}
+
+
+def audit_row(
+    actor: Actor,
+    at: float,
+    action: str,
+    subject: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> Row:
+    """What somebody did to a study, or to a token; nothing of it can make the database refuse the row. Its time is
+    rounded to microseconds, as it is shown: who asks for what was done since then is told of this, too."""
+    row: dict[str, Any] = {"at": round(at, 6), "action": action, "subject": subject}
+    row |= {"token_id": actor.token_id, "via": actor.via}
+    row |= {"actor": storable_part(actor.name), "address": actor.address and storable_part(actor.address)[:64]}
+    return Op.INSERT_AUDIT, row | {"before": audited_text(before), "after": audited_text(after)}
 
 
 # Trials

@@ -79,6 +79,8 @@ class Op(IntEnum):
     """A range test of a study, with its curve."""
     SET_HISTORY = auto()
     """The best rate that a study found with an optimizer, for later studies."""
+    INSERT_AUDIT = auto()
+    """What was done to a study, by whom."""
     DELETE_INTERMEDIATE_AFTER = auto()
     """Removes the reports of the trial `of_trial` past `after_step`."""
     DELETE_STUDY = auto()
@@ -176,6 +178,7 @@ def _by_op(dialect: str) -> dict[Op, Sequence[_Statement]]:
         Op.INSERT_SUPERSEDED: [upsert(ours.superseded_reports, "trial_id", "lease_number", "step")],
         Op.INSERT_RANGE_TEST: [_insert(ours.range_tests, *ours.range_tests.c.keys())],
         Op.SET_HISTORY: [upsert(ours.history, "study_id", "optimizer")],
+        Op.INSERT_AUDIT: [_insert(ours.audit, *(column.name for column in ours.audit.c if column.name != "entry_id"))],
         Op.DELETE_INTERMEDIATE_AFTER: [_delete_reports()],
         Op.DELETE_STUDY: _delete_study(),
         Op.TAKE_STUDY_AWAY: _take_study_away(),

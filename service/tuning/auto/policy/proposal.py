@@ -12,8 +12,6 @@ from lrtune.service.tuning.auto.surrogate.acquisition import at_large, best_new
 from lrtune.service.tuning.auto.surrogate.model import build, odds_of
 
 _UNIFORM_SHARE = 0.15
-_EXPLORE_EVERY = 3
-_EXPLORE_FROM = 4
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,7 @@ def propose(
     """The point of the `number`-th trial (from 0) of a study.
 
     First spread points (`quantiles`: of a prior on the rate, see `first_point`), then log expected improvement
-    of a Gaussian process, in several dimensions of final losses where those are smooth; in one dimension every third
-    looks where least is known, in more one in seven is uniform.
+    of a Gaussian process, in several dimensions of final losses where those are smooth, and one in seven uniform.
     `fixed`: columns that are given already.
     """
     if number < spread_count(space.columns):
@@ -59,9 +56,8 @@ def propose(
             best = learned.next(np.zeros(0, dtype=np.int64), space, rng, quantiles).point
             assert best is not None
             return NextPoint(best, "the most improvement expected by others' final losses")
-    explore = not many and number >= _EXPLORE_FROM and number % _EXPLORE_EVERY == 2
-    found = best_new(model, space, rng, explore=explore, fixed=fixed, quantiles=quantiles)
-    what = "the least known rate" if explore else "the most improvement expected"
+    found = best_new(model, space, rng, fixed=fixed, quantiles=quantiles)
+    what = "the most improvement expected"
     return NextPoint(found.point, f"{what}; {found.safe:.0%} likely to train without diverging")
 
 

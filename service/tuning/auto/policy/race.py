@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, concordance, steps_at
 
 CHECKPOINTS = (2, 4, 6, 8)
@@ -39,8 +40,8 @@ Ending = Literal["finished", "stopped", "other"]
 """How a run ended: trained to its end; stopped while its loss was finite; diverged, failed or still running."""
 
 _GOES_ON = Call(False, "")
-_NOT_RACED = Call(False, "the rate is all there is: early ranks are not raced")
-_BEHIND = Call(False, "the budget is trials, and few of their steps were trained: none is raced yet")
+_NOT_RACED = Call(False, say.rate_alone())
+_BEHIND = Call(False, say.few_steps_so_far())
 
 
 def trust(evidence: Evidence, checkpoint: int) -> float:
@@ -68,12 +69,12 @@ def decide(
     if evidence.cube.shape[1] <= 1:
         return _NOT_RACED
     if number % _SPARED_EVERY == _SPARED_EVERY - 1:
-        return Call(False, "one run in ten trains to its end, to learn from")
+        return Call(False, say.spared())
     if in_a_row >= _UNFINISHED_IN_A_ROW:
-        return Call(False, f"{in_a_row} runs were stopped in a row: this one trains on")
+        return Call(False, say.many_stopped(in_a_row))
     if not evidence.finished.any():
-        return _wave(evidence, curve, raced, in_a_row, behind)
-    return _BEHIND if behind else _race(evidence, curve, raced)
+        return _wave(evidence, curve, raced, full, in_a_row, behind)
+    return _BEHIND if behind else _race(evidence, curve, raced, full)
 
 
 def stopped_in_a_row(latest_first: Iterable[Ending]) -> int:
@@ -98,19 +99,19 @@ def sharing_a_step(checkpoint: int, full: float) -> frozenset[int]:
     return frozenset(place for place, step in enumerate(steps) if step == steps[-1])
 
 
-def _race(evidence: Evidence, curve: Floats, checkpoint: int) -> Call:
+def _race(evidence: Evidence, curve: Floats, checkpoint: int, full: float) -> Call:
     there = evidence.finished & np.isfinite(evidence.curves[:, checkpoint])
     count = int(there.sum())
     trusted = trust(evidence, checkpoint)
     as_good = int((evidence.curves[there, checkpoint] <= curve[checkpoint]).sum())
     cut = _LEAST_CUT + round(count * max(_HELD - trusted, 0.0))
-    at = f"at {FRACTIONS[checkpoint]:.0%} of a training: rank {as_good + 1} of {count + 1}"
+    step = steps_at(float(FRACTIONS[checkpoint]), full)
     if trusted < _NEVER_BELOW:
-        return Call(False, f"{at}; early ranks mislead here (trust {trusted:.2f})")
-    return Call(as_good >= cut, f"{at}, cut {cut}; trust {trusted:.2f}")
+        return Call(False, say.misled(step, round(full), as_good + 1, count + 1))
+    return Call(as_good >= cut, say.raced(step, round(full), as_good + 1, count + 1, cut=cut, held=trusted))
 
 
-def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behind: bool) -> Call:
+def _wave(evidence: Evidence, curve: Floats, checkpoint: int, full: float, stopped: int, behind: bool) -> Call:
     """Before anything has finished, with so many `stopped` so far.
 
     One after the other: the first few runs are a sample, trained to the first checkpoint only, and the next that leads
@@ -119,12 +120,14 @@ def _wave(evidence: Evidence, curve: Floats, checkpoint: int, stopped: int, behi
     """
     others = evidence.curves[np.isfinite(evidence.curves[:, checkpoint]), checkpoint]
     count, better = len(others), int((others <= curve[checkpoint]).sum())
-    at = f"at {FRACTIONS[checkpoint]:.0%} of a training: rank {better + 1} of {count + 1}, nothing finished"
+    standing = steps_at(float(FRACTIONS[checkpoint]), full), round(full), better + 1, count + 1
     if int(evidence.partial.sum()) - stopped >= _SAMPLE:
         worst = count >= _WAVE and FRACTIONS[checkpoint] > _WAVE_AT and better >= (1.0 - _WORST) * count
-        return Call(worst and stopped < _WORST * count, at)
+        stops = worst and stopped < _WORST * count
+        return Call(stops, say.first_wave(*standing, stops=stops))
     if behind:
         return _BEHIND
     if checkpoint == CHECKPOINTS[0] and count < _SAMPLE:
-        return Call(True, f"{at}: the first {_SAMPLE} show what is usual")
-    return Call(better > max(count - _SAMPLE, 0) // 2, at)
+        return Call(True, say.sample(*standing, first=_SAMPLE))
+    stops = better > max(count - _SAMPLE, 0) // 2
+    return Call(stops, say.first_wave(*standing, stops=stops))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from optuna.trial import FrozenTrial, TrialState
 
-from lrtune.service.storage.schema.attributes import AGAIN_ATTR, TRAINS_TO_ATTR
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, TRAINS_TO_ATTR, whole_number
 from lrtune.service.tuning.auto.observed import has_diverged
 
 Run = TypeVar("Run")
@@ -23,12 +23,13 @@ _FAILURES = 2
 def trains_to(system_attrs: Mapping[str, Any]) -> float | None:
     """The share of a training until which a trial with these attributes trains in any case; None where it is raced."""
     share = system_attrs.get(TRAINS_TO_ATTR)
-    return float(share) if isinstance(share, int | float) else None
+    return float(share) if isinstance(share, int | float) and 0 <= share <= 1 else None
 
 
 def began_as(trial: FrozenTrial) -> int:
     """The number of the trial that this one trains again; its own where it does so for none."""
-    return int(trial.system_attrs.get(AGAIN_ATTR, trial.number))
+    earlier = whole_number(trial.system_attrs, AGAIN_ATTR)
+    return trial.number if earlier is None else earlier
 
 
 def furthest_runs(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -6,6 +6,7 @@ finished trials' own curves show that early ranks mislead.
 
 import numpy as np
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Evidence, Floats, Ints, concordance, steps_at
 from lrtune.service.tuning.auto.policy.race import Call, sharing_a_step
 
@@ -84,18 +85,18 @@ def judge(others: Evidence, curve: Floats, share: float, full: float) -> Call:
     trial, evidence = len(others.final), others.joined_by(curve)
     reached, rungs = int(evidence.reached[trial]), rungs_of(evidence)
     if not decides(reached, share, full):
-        return earned(reached, share)
+        return earned(reached, share, full)
     if not sharing_a_step(reached, full).intersection(rungs):
         return _GOES_ON
-    at = f"at {FRACTIONS[reached]:.0%} of a training"
     there = evidence.curves[np.isfinite(evidence.curves[:, reached]), reached]
-    at = f"{at}: rank {int((there < evidence.curves[trial, reached]).sum()) + 1} of {len(there)}"
+    rank = int((there < evidence.curves[trial, reached]).sum()) + 1
+    standing = steps_at(float(FRACTIONS[reached]), full), round(full), rank, len(there)
     if len(there) <= _SAMPLE and not evidence.finished.any() and share <= FRACTIONS[RUNGS[0]]:
-        return Call(True, f"{at}; the first {_SAMPLE} show what is usual")
+        return Call(True, say.sample(*standing, first=_SAMPLE))
     if misled(evidence):
-        return Call(False, f"{at}; early ranks mislead here")
+        return Call(False, say.misled(*standing))
     leads = len(leading(evidence, np.array([trial]), rungs, least=int(not evidence.finished.any()))) > 0
-    return Call(not leads, f"{at}; " + ("it goes on" if leads else "the best third goes on, the others when they lead"))
+    return Call(not leads, say.at_rung(*standing, leads=leads))
 
 
 def decides(reached: int, share: float, full: float) -> bool:
@@ -106,9 +107,9 @@ def decides(reached: int, share: float, full: float) -> bool:
     return not early and bool(sharing_a_step(reached, full).intersection((_SHORTEST, *RUNGS)))
 
 
-def earned(reached: int, share: float) -> Call:
+def earned(reached: int, share: float, full: float) -> Call:
     """What is said where nothing is decided."""
     if reached < 0 or not FRACTIONS[RUNGS[0]] < share > FRACTIONS[reached]:
         return _GOES_ON
-    earned = "its end, whatever its early rank" if share >= 1.0 else f"{share:.0%}"
-    return Call(False, f"at {FRACTIONS[reached]:.0%} of a training: it trains to {earned}")
+    step = steps_at(float(FRACTIONS[reached]), full)
+    return Call(False, say.earned(step, round(full), steps_at(share, full)))

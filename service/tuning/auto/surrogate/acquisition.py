@@ -9,6 +9,7 @@ from lrtune.service.tuning.auto.evidence import Bools, Evidence, Floats
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate import gp
 from lrtune.service.tuning.auto.surrogate.model import Model, Odds
+from lrtune.service.tuning.auto.surrogate.walls import walls
 
 _GRID = 401
 _XI, _LEAST_XI = 1.0, 0.1
@@ -80,16 +81,26 @@ def best_new(
     fixed: dict[int, float] | None = None,
     quantiles: Floats | None = None,
 ) -> Proposal:
-    """The point to try next.
+    """The point to try next: where the rate is all there is, between its walls (`walls`).
 
     With `explore` the least known point is taken instead of the most promising one. `fixed`: columns that are given.
     `quantiles`: a prior on the rate (`first_point`), whose say fades as runs finish (Hvarfner 2022, πBO,
     arXiv:2204.11051).
     """
-    found = judged(_candidates(model, space, rng, fixed), model, space, quantiles, crowded=fixed is not None)
+    points = _candidates(model, space, rng, fixed)
+    if space.columns == 1 and space.rate_index is not None and fixed is None:
+        points = _between_walls(points, model)
+    found = judged(points, model, space, quantiles, crowded=fixed is not None)
     mean, sd = model.process.predict(found.points)
     gain = log_improvement(mean, sd, model.best - (_margin(model) if space.columns > 1 else 0.0))
     return found.best(gain, np.log(sd) if explore else None)
+
+
+def _between_walls(points: Floats, model: Model) -> Floats:
+    """Those of the points (m, 1) that lie between the walls, if any that is likely to train does."""
+    low, high = walls(model)
+    kept = points[(points[:, 0] >= low) & (points[:, 0] <= high)]
+    return kept if model.odds.allowed(points)[np.isin(points[:, 0], kept[:, 0])].any() else points
 
 
 def judged(

@@ -201,6 +201,7 @@ class StabilityModel:
 
     def __init__(self, runs: Sequence[Run], bounds: tuple[float, float]) -> None:
         self._low, self._high = bounds
+        self._runs = runs
         names = sorted({name for run in runs for name in run.categories})
         self._stability = learn(
             self._places([run.learning_rate for run in runs]),
@@ -224,6 +225,15 @@ class StabilityModel:
         boundary = self._stability.boundary(categories)
         place = None if boundary is None else boundary.largest(probability)
         return None if place is None else float(self._low * (self._high / self._low) ** place)
+
+    def known_edge(self, categories: Mapping[str, Any]) -> float | None:
+        """Where trainings are seen to begin to diverge: `largest_stable`, and the lowest rate that diverged where none
+        trained well, for then nothing below it was tried. None while nothing has diverged."""
+        by = self.split_by
+        alike = [run for run in self._runs if by is None or run.categories.get(by) == categories.get(by)]
+        if any(not run.diverged for run in alike):
+            return self.largest_stable(categories)
+        return min((run.learning_rate for run in alike), default=None)
 
     def _places(self, rates: Sequence[float]) -> Floats:
         """Rates (n,) as places in their range."""

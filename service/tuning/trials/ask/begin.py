@@ -5,6 +5,7 @@ Every function works within a change, under the engine's lock.
 
 from dataclasses import replace
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
@@ -14,8 +15,8 @@ from lrtune.service.tuning.fidelity.pausing import insists, pauses
 from lrtune.service.tuning.fidelity.short_trainings import is_short, ladder_of
 from lrtune.service.tuning.sampling.snapshots import snapshot_for, snapshot_for_choice
 from lrtune.service.tuning.state.budget import affordable, ask_at_once, ask_later, fits, spent
-from lrtune.service.tuning.state.fixed_params import fixed_params
 from lrtune.service.tuning.state.outcomes import explain
+from lrtune.service.tuning.state.space.fixed_params import fixed_params
 from lrtune.service.tuning.trials import leases
 from lrtune.service.tuning.trials.ask import idle, shortage
 from lrtune.service.tuning.trials.ask.to_draw import (
@@ -98,7 +99,7 @@ def _lengthen(change: Change, ask: Ask, spec: StudySpec, trial: TrialMirror) -> 
     if not fits(study, spec.max_steps):
         if study.leased:
             return ask_later()
-        explain(change, trial, "given back as a short training; no trainer that anneals asked for it again")
+        explain(change, trial, say.short_given_back())
         leases.finish(change, trial, "pruned")
         return shortage.why_none(change) or ask_at_once()
     change.set_work(trial, replace(trial.work, checkpoint_uri=None, checkpoint_step=None))

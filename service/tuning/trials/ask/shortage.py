@@ -4,6 +4,7 @@ from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.memory.study import TrialMirror
 from lrtune.service.tuning.state import budget
 from lrtune.service.tuning.trials import leases
+from lrtune.service.tuning.trials.standing import done_text
 from lrtune.service.wire.trials import NoTrial
 
 
@@ -15,7 +16,10 @@ def why_none(change: Change) -> NoTrial | None:
         for number in list(study.waiting):
             if study.trials[number].work is not None:  # Else another process queued it.
                 _end(change, study.trials[number])
-    return budget.why_none(study)
+    nothing = budget.why_none(study)
+    if nothing is None or nothing.reason is None:
+        return nothing
+    return nothing.model_copy(update={"explanation": done_text(study, nothing.reason)})
 
 
 def _end(change: Change, trial: TrialMirror) -> None:

@@ -5,6 +5,7 @@ Every function works within a change, under the engine's lock.
 
 from optuna.trial import TrialState
 
+from lrtune.service.sentences import verdicts as say
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.study import TrialMirror
@@ -87,7 +88,7 @@ def _lease_waiting(
     if trial.number not in study.waiting or not is_affordable(study, trial):
         return ask_at_once()
     _keep_of_study(change, point, trial.number)
-    work = leases.new_work(ask, spec.max_steps, change.elapsed + spec.lease_ttl_seconds)
+    work = leases.new_work(ask, spec.max_steps, change.elapsed, spec.lease_ttl_seconds)
     for name, distribution in point.distributions.items():
         change.set_param(trial, name, distribution, point.params[name])
     for key, value in point.trial_attrs.items():
@@ -111,7 +112,7 @@ def _lease_new(
     trial.system_attrs = point.trial_attrs
     trial.started_at = change.now
     steps = point.steps if isinstance(point, LadderPoint) else spec.max_steps
-    trial.work = leases.new_work(ask, steps, change.elapsed + spec.lease_ttl_seconds)
+    trial.work = leases.new_work(ask, steps, change.elapsed, spec.lease_ttl_seconds)
     change.add_trial(trial)
     return leases.leased_view(trial, spec.lease_ttl_seconds)
 
@@ -134,7 +135,6 @@ def _end_paused(change: Change, *, others_train: bool) -> NoTrial:
         return ask_at_once()
     for number in list(study.paused_trials):
         trial = study.trials[number]
-        told = (explanation_of(trial) or "paused").partition("; it goes on")[0]
-        explain(change, trial, f"{told}; it earned no more steps before {used_up} was spent")
+        explain(change, trial, say.earned_no_more(explanation_of(trial), used_up))
         leases.finish(change, trial, "pruned")
     return shortage.why_none(change) or ask_at_once()

@@ -36,8 +36,8 @@ def test_trust_is_the_share_of_pairs_whose_order_held() -> None:
 def test_a_run_that_trails_is_stopped_where_early_ranks_held_and_the_reason_says_so() -> None:
     call = race.decide(HELD, until(LATE[-1] + 1.0 + 0 * FRACTIONS, 4), 0, 0)
     assert call.stop
-    assert "rank 13 of 13, cut 1" in call.explanation
-    assert "trust 0.9" in call.explanation
+    assert "rank is 13 of 13" in call.explanation
+    assert "only the best of them goes on, since 9" in call.explanation
 
 
 def test_a_run_that_leads_goes_on() -> None:

@@ -219,7 +219,8 @@ def test_at_a_rung_the_best_third_goes_on_and_the_reason_says_so() -> None:
     assert [call.stop for call in calls] == sorted(call.stop for call in calls)
     assert sum(not call.stop for call in calls) == 5
     assert (
-        calls[-1].explanation == "at 6% of a training: rank 30 of 30; the best third goes on, the others when they lead"
+        calls[-1].explanation
+        == "At step 3 of 50 its rank is 30 of 30: the best third goes on, and the others when they come to lead."
     )
 
 
@@ -227,7 +228,7 @@ def test_a_trial_trains_as_far_as_it_earned() -> None:
     others = of(np.linspace(1.0, 2.0, 29), finished=True)
     told = [rungs.judge(others, at(3.0, checkpoint), 0.22, STEPS) for checkpoint in (2, 4, 6)]
     assert [call.stop for call in told] == [False, False, True]
-    assert "it trains to 22%" in told[0].explanation
+    assert "it may train to step 11" in told[0].explanation
 
 
 def test_in_a_training_of_ten_steps_rungs_that_fall_onto_one_step_are_one() -> None:

@@ -130,3 +130,11 @@ def test_nothing_is_forbidden_where_divergence_does_not_hang_on_the_rate() -> No
     asked = np.linspace(0, 0.9, 10)[:, None]
     assert (stability.required(asked) == 0).all()
     assert stability.safe(asked).min() > 0.2
+
+
+def test_without_a_run_that_trained_the_edge_that_is_known_is_the_lowest_rate_that_diverged() -> None:
+    lost = [Run(0.018, True, {"optimizer": "sgd"}), Run(0.5, True, {"optimizer": "sgd"})]
+    assert StabilityModel(lost, BOUNDS).known_edge({"optimizer": "sgd"}) == 0.018
+    both = StabilityModel([*lost, Run(1e-3, False, {"optimizer": "sgd"})], BOUNDS)
+    assert both.known_edge({"optimizer": "sgd"}) == both.largest_stable({"optimizer": "sgd"})
+    assert StabilityModel([], BOUNDS).known_edge({}) is None

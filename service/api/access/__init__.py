@@ -1,0 +1,1 @@
+"""`/v1/tokens`, `/v1/me` and `/v1/audit`."""

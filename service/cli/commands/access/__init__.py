@@ -1,0 +1,1 @@
+"""`lrtune token` and `lrtune audit`."""

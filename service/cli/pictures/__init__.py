@@ -1,1 +1,0 @@
-"""Pictures: values in, a matplotlib figure out."""

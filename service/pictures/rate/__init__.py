@@ -1,0 +1,1 @@
+"""The learning rate: the loss over it, tests of it, schedules of it."""

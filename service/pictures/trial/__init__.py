@@ -1,0 +1,1 @@
+"""One trial: what it reported, and what became of it over time."""

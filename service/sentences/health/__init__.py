@@ -1,0 +1,1 @@
+"""What the health cards say, a file a card: the question, answers with their numbers, and what to do."""

@@ -1,0 +1,1 @@
+"""The page that shows two to five studies side by side."""

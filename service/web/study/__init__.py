@@ -1,0 +1,1 @@
+"""The page of a study: parts that are made, and made anew, one by one."""
