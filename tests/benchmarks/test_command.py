@@ -15,6 +15,7 @@ PAGES = {
     "storage": "reference/benchmarks.md",
     "abuse": "reference/benchmarks.md",
     "access": "reference/benchmarks.md",
+    "pages": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "reads": "explanation/performance.md",

@@ -32,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         ("body", post("/v1/studies/a/trials", "Content-Length: 10") + b"{"),
         ("body", post("/v1/studies/a/trials/1/reports", "Content-Length: 10")),
         ("body", post("/v1/studies", "Transfer-Encoding: chunked") + b"2\r\n{}\r\n"),
-        ("body", post("/static/swagger-ui.css", "Transfer-Encoding: chunked") + b"2;x"),
+        ("body", post("/assets/look/style.css", "Transfer-Encoding: chunked") + b"2;x"),
     ],
 )
 def test_half_a_request_is_a_408_and_counted(served: Served, part: str, sent: bytes) -> None:

@@ -57,10 +57,10 @@ def test_the_source_distribution_holds_the_same_files(tmp_path: Path) -> None:
 
 
 def serve(programs: Programs, service_host: Path, folder: Path) -> tuple[Program, str]:
-    """The service from the wheel on a new SQLite file; its address."""
+    """The service from the wheel on a new SQLite file, with optuna-dashboard; its address."""
     env = bare_environ(service_host, folder)
     storage = f"sqlite:///{folder / 'lrtune.db'}"
-    service = programs.start([str(service_host / "lrtune"), "serve", "--port", "0", "--storage", storage], env)
+    service = programs.start([str(service_host / "lrtune"), "serve", "--port", "0", "--storage", storage, "--dashboard"], env)
     return service, service.wait_for_line(r"^lrtune serving on (http://\S+)$", timeout_seconds=30)[1]
 
 
@@ -84,6 +84,9 @@ def test_an_installed_wheel_serves(programs: Programs, service_host: Path, tmp_p
     created = httpx2.post(f"{address}/v1/studies", json={"name": "from-a-wheel"})
     assert created.status_code == 201, created.text
     assert httpx2.get(f"{address}/docs").status_code == 200
+    assert "style.css" in httpx2.get(f"{address}/").text
+    assert httpx2.get(f"{address}/assets/look/style.css").status_code == 200
+    assert httpx2.get(f"{address}/studies/from-a-wheel").status_code == 200
     assert httpx2.get(f"{address}/optuna/", follow_redirects=True).status_code == 200
 
     assert service.terminate(timeout_seconds=15) == 0, service
