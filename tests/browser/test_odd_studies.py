@@ -60,7 +60,7 @@ def _many_parameters(workers: Workers, study: str) -> None:
 
 def _long(workers: Workers, study: str) -> None:
     for start in range(4):
-        reports = [{"step": 80 * number, "value": 2.0 / (1 + number / 500)} for number in range(1, 25_001)]
+        reports = [{"step": 100 * number, "value": 2.0 / (1 + number / 400)} for number in range(1, 20_001)]
         body = {"params": _point(10.0 ** (-start)), "reports": reports}
         workers.post(f"/v1/studies/{study}/trials/record", body)
 
