@@ -27,7 +27,7 @@ class Size:
     rounds: int = 7
     viewers: int = 200
     connections: int = 32
-    trials: int = 8
+    trials: int = 40
     judged: bool = True
 
 
