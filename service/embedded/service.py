@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -24,6 +25,8 @@ START_SECONDS = 60.0
 """A large database takes some time to be upgraded."""
 DRAIN_SECONDS = 5.0
 """What is being answered when the service ends may take so long."""
+_BY_EFFECTIVE_IDS = os.access in os.supports_effective_ids
+
 END_SECONDS = 50.0
 """The engine takes 40 s at the most."""
 
@@ -59,6 +62,8 @@ class EmbeddedService:
         self._ended = False
         self._ready: Future[None] = Future()
         self._under_way: set[asyncio.Task[None]] = set()
+        _check_place(file)
+        _quieten_alembic()
         url = f"sqlite:///{file}"
         try:
             check_can_open(url)
@@ -174,6 +179,23 @@ class EmbeddedService:
     def _end(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         exchange.end()
+
+
+def _check_place(file: Path) -> None:
+    """Raises CannotEmbed where a look at the file system says that it cannot be. A folder that is not there, and what
+    is no database, the storage finds."""
+    if file.is_dir():
+        raise CannotEmbed(f"{file} is a folder: name a file in it, local:{file}/lrtune.db say")
+    for needed in (file, file.parent):  # Its log and its lock lie beside it.
+        if needed.exists() and not os.access(needed, os.W_OK, effective_ids=_BY_EFFECTIVE_IDS):
+            raise CannotEmbed(f"{needed} cannot be written by this user: make it so, or name another file")
+
+
+def _quieten_alembic() -> None:
+    """It tells of each look at a schema, which is nothing to the log of a training script."""
+    told = logging.getLogger("alembic")
+    if told.level == logging.NOTSET:
+        told.setLevel(logging.WARNING)
 
 
 def _busy(file: Path) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from lrtune.service.embedded.errors import CannotEmbed, ServiceEnded
 from lrtune.service.embedded.service import EmbeddedService
-from lrtune.service.settings import Settings
+from lrtune.service.settings import PREFIX, Settings
 from lrtune.service.storage.database.connections import parse_url, real_path
 from lrtune.service.storage.errors import StorageUrlInvalid
 
 __all__ = ["CannotEmbed", "ServiceEnded", "Share", "file_of", "open_shared"]
+
+_STORAGE = f"{PREFIX}STORAGE"
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def open_shared(storage: str | None = None) -> Share:
 def file_of(storage: str | None) -> Path:
     """Where that file really lies. Raises CannotEmbed for what is no SQLite file."""
     if storage is None:
-        named, url = "LRTUNE_STORAGE", Settings().storage
+        named, url = _STORAGE, os.environ.get(_STORAGE) or str(Settings.model_fields["storage"].default)
     elif "://" in storage:
         named, url = "the storage URL", storage
     else:

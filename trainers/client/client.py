@@ -24,10 +24,12 @@ from lrtune.trainers.client.local.connection import LocalConnection, is_local
 from lrtune.trainers.client.pictures.study import compared
 from lrtune.trainers.client.report_checks import read_report, read_value
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import LrtuneWarning, ServiceUnreachable
+from lrtune.trainers.errors import InvalidRequest, LrtuneWarning, ServiceUnreachable
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+_EXAMPLE = '{"learning_rate": {"type": "float", "low": 1e-5, "high": 1.0, "log": True}}'
 
 
 class Client(AccessCalls):
@@ -99,7 +101,7 @@ class Client(AccessCalls):
         """
         body: dict[str, Any] = {"name": name, "if_exists": if_exists, **spec}
         if search_space is not None:
-            body["search_space"] = {key: _plain(parameter) for key, parameter in search_space.items()}
+            body["search_space"] = _plain_space(search_space)
         for method in ("sampler", "pruner"):
             if isinstance(body.get(method), str):
                 body[method] = {"name": body[method]}
@@ -242,7 +244,15 @@ class Client(AccessCalls):
         return self._connection.post(KeptRangeTestWithCurve, f"{study_path(name)}/range-tests", body)
 
 
-def _plain(parameter: Any) -> Any:
+def _plain_space(search_space: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(search_space, Mapping):
+        raise InvalidRequest("search_space", f"must map names to parameters, {_EXAMPLE}, not {search_space!r:.60}")
+    return {name: _plain(name, parameter) for name, parameter in search_space.items()}
+
+
+def _plain(name: str, parameter: Any) -> Any:
     if isinstance(parameter, BaseModel):
         return parameter.model_dump(mode="json", exclude_none=True)
-    return parameter
+    if not isinstance(parameter, Mapping):
+        raise InvalidRequest(f"search_space.{name}", f"must be a parameter, as in {_EXAMPLE}, not {parameter!r:.60}")
+    return dict(parameter)

@@ -102,14 +102,16 @@ def tune(
     _check(train, timeout_seconds, server, storage)
     client = Client(server or _local(storage), token=token)
     try:
-        fixed = {"direction": direction, "metric": metric, "max_trials": max_trials, "max_steps": max_steps, **spec}
-        if name is not None:
-            _let_grow(client, name, max_trials)
+        trials = max_trials if name is None else _grown(client, name, max_trials)
         study = client.create_study(
             _derived_name(train) if name is None else name,
             search_space=search_space,
             if_exists="fail" if name is None else "load",
-            **fixed,
+            direction=direction,
+            metric=metric,
+            max_trials=trials,
+            max_steps=max_steps,
+            **spec,
         )
         with _alone(client.server, study.name), _advising(study):
             run(
@@ -160,14 +162,17 @@ def _derived_name(train: Any) -> str:
     return f"{called[:80] or 'tune'}-{datetime.now():%Y%m%d-%H%M%S}-{uuid4().hex[:4]}"
 
 
-def _let_grow(client: Client, name: str, max_trials: int) -> None:
-    """More trials than the study was to have are what somebody wants who calls again with a larger number."""
+def _grown(client: Client, name: str, max_trials: int) -> int:
+    """The trials that the study of that name has: whoever calls again with a larger number wants as many."""
     try:
         study = client.study(name)
     except NotFound:
-        return
-    if study.spec.max_trials is not None and isinstance(max_trials, int) and max_trials > study.spec.max_trials:
-        study.update(max_trials=max_trials)
+        return max_trials
+    has = study.spec.max_trials
+    if has is None or not isinstance(max_trials, int) or max_trials <= has:
+        return max_trials if has is None else has
+    study.update(max_trials=max_trials)
+    return max_trials
 
 
 @contextmanager
@@ -193,7 +198,7 @@ def _advising(study: StudyHandle) -> Iterator[None]:
         yield
     except TaskKeepsFailing as failing:
         if study.spec.max_steps is None and isinstance(failing.__cause__, TypeError):
-            failing.args = (f"{failing}; trial.max_steps is None, since tune was given no max_steps",)
+            failing.args = (f"{failing}; if it counts to trial.max_steps, give max_steps=: without, that is None",)
         raise
 
 

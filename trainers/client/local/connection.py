@@ -44,7 +44,7 @@ class LocalConnection(Connection):
         named = server or os.environ.get("LRTUNE_SERVER") or ""
         storage = named.removeprefix(_PREFIX) if named != LOCAL else None
         if storage == "":
-            raise LrtuneError("local: names no file: write local, for lrtune.db in this folder, or local:FILE.db")
+            raise LrtuneError('"local:" names no file: write "local", for lrtune.db in this folder, or "local:FILE.db"')
         self._share, broken, ended = _opened(storage)
         self.server = f"{_PREFIX}{self._share.file}"
         self._address = _ADDRESS
