@@ -107,7 +107,7 @@ def test_closing_ends_who_waits_and_who_listens_within_seconds(file: Path) -> No
 
 
 def test_a_lease_that_nobody_renews_goes_to_the_next(client: Client) -> None:
-    study = client.create_study("s", max_trials=1, lease_ttl_seconds=1)
+    study = client.create_study("s", max_trials=1, max_steps=1, lease_ttl_seconds=1)
     left_behind = next(study.leases())
     with next(study.leases()) as trial:
         assert (trial.number, trial.attempt) == (left_behind.number, 2)
