@@ -34,6 +34,8 @@ class Share:
             if self._closed or os.getpid() != self._pid:
                 return
             self._closed = True
+            if _services.get(self.file) is not self.service:  # The interpreter ends, and all were closed.
+                return
             uses = _uses[self.file] = _uses[self.file] - 1
             if uses > 0:
                 return

@@ -1,6 +1,7 @@
 """`Client("local")`: all that a service does, without one."""
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -91,10 +92,8 @@ def test_closing_ends_who_waits_and_who_listens_within_seconds(file: Path) -> No
     version, ended = study.status().version, threading.Event()
 
     def wait() -> None:
-        try:
+        with contextlib.suppress(LrtuneError, RuntimeError):
             study.status(wait_seconds=60, after=version)
-        except (LrtuneError, RuntimeError):
-            pass
         ended.set()
 
     threading.Thread(target=wait, daemon=True).start()

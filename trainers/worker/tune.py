@@ -135,7 +135,9 @@ def tune(
 def _found(client: Client, study: StudyHandle) -> TuneResult:
     suggestion, best = study.suggestion(), study.status().best
     trial = None if best is None else client.trial(study.name, best.trial)
-    return TuneResult(study, suggestion, trial, weakref.finalize(study, client.close))
+    close = weakref.finalize(study, client.close)
+    close.atexit = False  # What is still open then the engine closes itself, when all threads have ended.
+    return TuneResult(study, suggestion, trial, close)
 
 
 def _check(train: object, timeout_seconds: object, server: str | None, storage: object) -> None:

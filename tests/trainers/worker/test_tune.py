@@ -267,12 +267,14 @@ def test_what_is_no_function_is_refused() -> None:
         tune(0.3)  # type: ignore[arg-type]
 
 
-def test_no_torch_is_needed(file: Path) -> None:
+def test_a_script_needs_no_torch_and_closes_nothing(file: Path) -> None:
     code = (
         "import sys, lrtune\n"
-        "lrtune.tune(lambda trial: trial.params['learning_rate'], max_trials=2, storage=sys.argv[1])\n"
+        "train = lambda trial: trial.params['learning_rate']\n"
+        "found = lrtune.tune(train, max_trials=2, storage=sys.argv[1], progress=False)\n"
         "print([name for name in ('torch', 'sklearn', 'matplotlib', 'cmaes') if name in sys.modules])"
     )
     command = [sys.executable, "-c", code, str(file)]
     ran = subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=60, check=True)
-    assert ran.stdout == "[]\n"
+    assert (ran.stdout, ran.stderr) == ("[]\n", "")
+    assert not Path(f"{file}-wal").exists(), "what is in the log was carried over"
