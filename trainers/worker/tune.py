@@ -100,16 +100,15 @@ def tune(
     file cannot be used; ServiceError where the study cannot be as it was asked for.
     """
     _check(train, timeout_seconds, server, storage)
-    client = Client(server or _local(storage), token=token)
-    try:
-        trials = max_trials if name is None else _grown(client, name, max_trials)
+    where = server or _local(storage)
+    with Client(where, token=token) as client:
         study = client.create_study(
             _derived_name(train) if name is None else name,
             search_space=search_space,
             if_exists="fail" if name is None else "load",
             direction=direction,
             metric=metric,
-            max_trials=trials,
+            max_trials=max_trials if name is None else _grown(client, name, max_trials),
             max_steps=max_steps,
             **spec,
         )
@@ -123,18 +122,21 @@ def tune(
                 timeout_seconds=timeout_seconds,
                 progress=on_stderr(metric, main_learning_rate(study.spec.search_space)) if progress else False,
             )
-        found = _found(client, study)
+        # Into no variable: what a training raised, and the garbage that it may be part of, refers to this frame.
+        return _found(Client(where, token=token), study.name, progress)
+
+
+def _found(client: Client, name: str, progress: bool) -> TuneResult:
+    """By a client and a handle that no training has seen, so that they are closed as soon as nobody needs them."""
+    try:
+        study = client.study(name)
+        suggestion, best = study.suggestion(), study.status().best
+        trial = None if best is None else client.trial(name, best.trial)
     except BaseException:
         client.close()
         raise
     if progress:
-        say_on_stderr(f"study {study.name}: {_told(found.suggestion)}")
-    return found
-
-
-def _found(client: Client, study: StudyHandle) -> TuneResult:
-    suggestion, best = study.suggestion(), study.status().best
-    trial = None if best is None else client.trial(study.name, best.trial)
+        say_on_stderr(f"study {name}: {_told(suggestion)}")
     close = weakref.finalize(study, client.close)
     close.atexit = False  # What is still open then the engine closes itself, when all threads have ended.
     return TuneResult(study, suggestion, trial, close)

@@ -14,7 +14,17 @@ from typing import Any
 
 import pytest
 
-from lrtune import Client, FloatParameter, LeasedTrial, LrtuneError, ServiceError, TaskKeepsFailing, TuneResult, tune
+from lrtune import (
+    Client,
+    FloatParameter,
+    LeasedTrial,
+    LrtuneError,
+    ServiceError,
+    TaskKeepsFailing,
+    TrialStopped,
+    TuneResult,
+    tune,
+)
 from tests.end_to_end.conftest import environ
 
 
@@ -97,11 +107,23 @@ def test_the_file_is_held_until_the_result_is_gone_or_closed(file: Path) -> None
     def engines() -> int:
         return sum(thread.name == "lrtune-embedded" for thread in threading.enumerate())
 
-    found = tune(loss, max_trials=1, storage=file, progress=False)
+    raised: list[TrialStopped] = []
+
+    def train(trial: LeasedTrial) -> None:
+        try:
+            trial.report(1, loss(trial))
+            trial.report(2, loss(trial))
+        except TrialStopped as stopped:
+            raised.append(stopped)  # With its frames, and all that these refer to.
+            raise
+
+    pruner = {"name": "threshold", "upper": 1e-9}
+    found = tune(train, max_trials=2, max_steps=2, storage=file, pruner=pruner, progress=False)
+    assert raised
     study = found.study
     assert engines() == 1
     del found
-    assert len(study.list()) == 1
+    assert len(study.list()) == 2
     del study
     assert engines() == 0
     with tune(loss, max_trials=1, storage=file, progress=False) as found:
