@@ -125,9 +125,9 @@ class EmbeddedService:
             detached.result(DRAIN_SECONDS)
         engine.close()
 
-    def runs_in(self, thread: threading.Thread) -> bool:
-        """Whether that is the thread of the event loop."""
-        return thread is self._thread
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the event loop call that; nothing where it has ended. Without a lock: finalizers may call it."""
+        self._tell(function)
 
     def _tell(self, function: Callable[[], None]) -> bool:
         """Whether the loop still turned, and was told to call it."""

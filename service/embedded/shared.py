@@ -40,15 +40,17 @@ class Share:
             if uses > 0:
                 return
             del _uses[self.file], _services[self.file]
-            if self.service.runs_in(threading.current_thread()):  # Whoever held this was garbage, and collected there.
-                threading.Thread(target=self.service.close, name="lrtune-embedded-end").start()
-            else:
-                self.service.close()
+            self.service.close()
+
+    def close_soon(self) -> None:
+        """The same by another thread, without a wait and without a lock: whoever held this was garbage, and that is
+        collected in any thread, those of engines among them, whatever locks it holds."""
+        self.service.call_soon(threading.Thread(target=self.close, name="lrtune-embedded-end").start)
 
 
 _lock = threading.RLock()
-"""Held while a service starts or ends: who opens the same file meanwhile waits for that. Reentrant, since garbage
-collection may close a share at any point."""
+"""Held while a service starts or ends: who opens the same file meanwhile waits for that. Reentrant, for a signal may
+end who opens one in a handler that closes others."""
 _services: dict[Path, EmbeddedService] = {}
 _uses: dict[Path, int] = {}
 _of_parents: list[EmbeddedService] = []
@@ -62,11 +64,13 @@ def open_shared(storage: str | None = None) -> Share:
     """
     file = file_of(storage)
     with _lock:
-        service = _services.get(file)
-        if service is None:
-            service = _services[file] = EmbeddedService(file)
-            _uses[file] = 0
-        _uses[file] += 1
+        _uses[file] = _uses.get(file, 0) + 1
+        try:
+            service = _services.get(file) or EmbeddedService(file)
+        except BaseException:
+            del _uses[file]
+            raise
+        _services[file] = service
         return Share(service, file)
 
 

@@ -1,4 +1,5 @@
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,3 +29,12 @@ def _every_engine_is_ended() -> Iterator[None]:
 def engines() -> int:
     """How many run in this process."""
     return sum(thread.name == "lrtune-embedded" for thread in threading.enumerate())
+
+
+def wait_for_engines(count: int) -> None:
+    """Until so many run; fails where that takes long."""
+    for _ in range(400):
+        if engines() == count:
+            return
+        time.sleep(0.025)
+    pytest.fail(f"{engines()} engines run, not {count}")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from lrtune import Client, LrtuneError, StudyChange, StudyStatus
+from lrtune.service.embedded import shared
 from lrtune.service.storage.engine.engine import open_engine
 from lrtune.service.storage.memory.actor import whoever_typed
-from tests.embedded.conftest import engines
+from tests.embedded.conftest import engines, wait_for_engines
 
 
 def train_all(client: Client, name: str, **spec: int) -> None:
@@ -161,6 +162,21 @@ def test_a_training_scripts_log_is_left_alone(file: Path, caplog: pytest.LogCapt
     with caplog.at_level(logging.INFO), Client(f"local:{file}") as client:
         train_all(client, "s")
     assert not [record for record in caplog.records if record.name.startswith("alembic")]
+
+
+def test_what_is_garbage_is_closed_without_a_wait_whatever_the_collecting_thread_holds_up(file: Path) -> None:
+    client = Client(f"local:{file}")
+    connection = client._connection
+    released = threading.Event()
+
+    def collect() -> None:  # In the engine's own loop, while another thread opens or closes an engine.
+        connection.release()
+        released.set()
+
+    with shared._lock:
+        connection._share.service.call_soon(collect)  # type: ignore[attr-defined]
+        assert released.wait(5)
+    wait_for_engines(0)
 
 
 def test_who_lost_the_file_to_another_is_told_so(file: Path) -> None:

@@ -20,6 +20,7 @@ from lrtune.service.wire.studies import Suggestion
 from lrtune.service.wire.trials import Trial
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.client.local.connection import is_local
 from lrtune.trainers.client.study import StudyHandle
 from lrtune.trainers.errors import LrtuneError, NotFound, TaskKeepsFailing
 from lrtune.trainers.progress.trials import on_stderr, say_on_stderr
@@ -137,9 +138,9 @@ def _found(client: Client, name: str, progress: bool) -> TuneResult:
         raise
     if progress:
         say_on_stderr(f"study {name}: {_told(suggestion)}")
-    close = weakref.finalize(study, client.close)
-    close.atexit = False  # What is still open then the engine closes itself, when all threads have ended.
-    return TuneResult(study, suggestion, trial, close)
+    unused = weakref.finalize(study, study._connection.release)
+    unused.atexit = False  # What is still open then the engine closes itself, when all threads have ended.
+    return TuneResult(study, suggestion, trial, client.close)
 
 
 def _check(train: object, timeout_seconds: object, server: str | None, storage: object) -> None:
@@ -167,11 +168,14 @@ def _derived_name(train: Any) -> str:
 
 
 def _grown(client: Client, name: str, max_trials: int) -> int:
-    """The trials that the study of that name has: whoever calls again with a larger number wants as many."""
+    """Makes the study of that name, if there is one, ready to go on; the trials that it has then: whoever calls again
+    with a larger number wants as many."""
     try:
         study = client.study(name)
     except NotFound:
         return max_trials
+    if is_local(client.server) and study.status().halted is not None:
+        study.update(paused=False)  # As `lrtune study resume`: who trains alone, and calls again, has mended it.
     has = study.spec.max_trials
     if has is None or not isinstance(max_trials, int) or max_trials <= has:
         return max_trials if has is None else has

@@ -20,11 +20,13 @@ from lrtune import (
     LeasedTrial,
     LrtuneError,
     ServiceError,
+    StudyHalted,
     TaskKeepsFailing,
     TrialStopped,
     TuneResult,
     tune,
 )
+from tests.embedded.conftest import engines, wait_for_engines
 from tests.end_to_end.conftest import environ
 
 
@@ -104,9 +106,6 @@ def test_a_named_search_goes_on_and_grows(file: Path) -> None:
 
 
 def test_the_file_is_held_until_the_result_is_gone_or_closed(file: Path) -> None:
-    def engines() -> int:
-        return sum(thread.name == "lrtune-embedded" for thread in threading.enumerate())
-
     raised: list[TrialStopped] = []
 
     def train(trial: LeasedTrial) -> None:
@@ -125,7 +124,7 @@ def test_the_file_is_held_until_the_result_is_gone_or_closed(file: Path) -> None
     del found
     assert len(study.list()) == 2
     del study
-    assert engines() == 0
+    wait_for_engines(0)
     with tune(loss, max_trials=1, storage=file, progress=False) as found:
         assert engines() == 1
     assert engines() == 0
@@ -234,6 +233,17 @@ def test_a_training_that_never_works_ends_the_search_after_three(file: Path, tra
     assert states(file, "s") == ["failed"] * 3
 
 
+def test_a_search_that_was_halted_goes_on_when_it_is_called_again_with_what_works(file: Path) -> None:
+    def search(train: Any) -> TuneResult:
+        return tune(train, name="s", max_trials=4, storage=file, progress=False)
+
+    with pytest.raises(TaskKeepsFailing):
+        search(fails)
+    with pytest.raises(StudyHalted, match="The last 5 trials failed with the same error"):
+        search(fails)
+    assert search(loss).suggestion.trials == 4
+
+
 def test_losses_of_nan_are_diverged_trials(file: Path) -> None:
     found = tune(lambda trial: math.nan, max_trials=3, storage=file, progress=False)
     assert [trial.state for trial in found.study.list()] == ["diverged"] * 3
@@ -255,7 +265,7 @@ def interrupted_from_outside(trial: LeasedTrial) -> float:
 def test_ctrl_c_gives_the_trial_back_and_ends_the_engine(file: Path, train: Callable[[LeasedTrial], float]) -> None:
     with pytest.raises(KeyboardInterrupt):
         tune(train, name="s", max_trials=5, storage=file, progress=False)
-    assert not [thread for thread in threading.enumerate() if thread.name == "lrtune-embedded"]
+    assert engines() == 0
     assert states(file, "s") == ["waiting"]
 
 
@@ -281,7 +291,7 @@ def test_what_cannot_be_is_refused_before_anything_is_trained(file: Path, wrong:
 
     with pytest.raises((LrtuneError, ServiceError), match=told):
         tune(never, **{"storage": file, "progress": False, **wrong})
-    assert not [thread for thread in threading.enumerate() if thread.name == "lrtune-embedded"]
+    assert engines() == 0
 
 
 def test_what_is_no_function_is_refused() -> None:

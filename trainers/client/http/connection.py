@@ -110,6 +110,10 @@ class Connection:
         """Closes the sockets."""
         self._pool.close()
 
+    def release(self) -> None:
+        """The same for a finalizer, which runs in any thread and must not wait."""
+        self.close()
+
     def send(
         self,
         read: Callable[[httpx2.Response], Answer],

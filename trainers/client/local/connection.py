@@ -24,6 +24,7 @@ class _Share(Protocol):
     @property
     def file(self) -> Path: ...
     def close(self) -> None: ...
+    def close_soon(self) -> None: ...
 
 
 def is_local(server: str | None) -> bool:
@@ -63,6 +64,11 @@ class LocalConnection(Connection):
         """Gives the engine back; the last to do so ends it."""
         super().close()
         self._share.close()
+
+    def release(self) -> None:
+        """The same soon, by another thread."""
+        super().close()
+        self._share.close_soon()
 
     def _unreachable(self, why: str) -> ServiceUnreachable:
         return EngineSilent(str(self._share.file), why)
