@@ -1,5 +1,14 @@
 """lrtune finds learning rates: a client for training scripts, and the parts of the craft.
 
+    import lrtune
+
+    def train(trial):
+        return train_and_measure(trial.params["learning_rate"])
+
+    print(lrtune.tune(train, max_trials=20).suggestion)
+
+That needs no service. With one, many machines take part:
+
     from lrtune import Client
 
     with Client() as client:
@@ -57,6 +66,7 @@ if TYPE_CHECKING:
     from lrtune.trainers.training.lr_scheduler import ScheduledLR
     from lrtune.trainers.training.result import FitResult
     from lrtune.trainers.worker.loop import run
+    from lrtune.trainers.worker.tune import TuneResult, tune
 
 _NAMES = {
     "lrtune.service.wire.events": ("StudyChange", "StudyGone"),
@@ -85,6 +95,7 @@ _NAMES = {
     "lrtune.trainers.training.lr_scheduler": ("ScheduledLR",),
     "lrtune.trainers.training.result": ("FitResult",),
     "lrtune.trainers.worker.loop": ("run",),
+    "lrtune.trainers.worker.tune": ("TuneResult", "tune"),
 }
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
@@ -131,6 +142,7 @@ __all__ = [
     "TrialPaused",
     "TrialStopped",
     "TrialWithCurve",
+    "TuneResult",
     "Verdict",
     "build_optimizer",
     "fit",
@@ -140,6 +152,7 @@ __all__ = [
     "run",
     "schedule_picture",
     "task",
+    "tune",
 ]
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())

@@ -55,6 +55,7 @@ from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StorageError
+from lrtune.service.storage.memory.actor import Actor
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.sweeper import Sweeper
 from lrtune.service.web import assets
@@ -75,11 +76,13 @@ def create_app(
     on_deposed: Callable[[str], None] | None = None,
     certificates: Certificates | None = None,
     always_asks: bool = False,
+    owner: Actor | None = None,
 ) -> FastAPI:
     """The service for `settings`. Its storage is opened when it starts, and closed when it ends.
 
     `on_deposed` is told, from another thread, when another process has become the writer in place of this one. With
-    `certificates`, Optuna's port is served by TLS. A service that `always_asks` wants a token though there is none.
+    `certificates`, Optuna's port is served by TLS. A service that `always_asks` wants a token though there is none; one
+    inside the process of its `owner`, which no other reaches, never does.
     Raises StorageUrlInvalid where the storage URL cannot be right, TokenFileInvalid where a file with a token is not.
     """
     wanted = wanted_tokens(settings.admin_token_file, settings.worker_token_file)
@@ -189,6 +192,7 @@ def create_app(
         gate=gate,
         metrics=metrics,
         refused_page=refused_page,
+        owner=owner,
     )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)

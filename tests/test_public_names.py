@@ -14,7 +14,7 @@ PUBLIC = {
     *("Client", "LeasedTrial", "StudyHandle", "plot_schedule", "run", "schedule_picture", "task"),
     *("Clipper", "FitResult", "RangeTest", "ScheduledLR", "build_optimizer", "fit", "parameter_groups", "range_test"),
     *("CategoricalParameter", "Checkpoint", "FloatParameter", "IntParameter", "Schedule", "Study", "StudySpec"),
-    *("StudyStatus", "Suggestion", "Trial", "TrialWithCurve"),
+    *("StudyStatus", "Suggestion", "Trial", "TrialWithCurve", "TuneResult", "tune"),
     *(
         "StudyChange",
         "StudyGone",

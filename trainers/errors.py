@@ -2,7 +2,8 @@
 
     LrtuneError
     ├── ServiceUnreachable      nothing answers at the address
-    │   └── ForeignAnswer       something else than lrtune answers there: a proxy, a login page
+    │   ├── ForeignAnswer       something else than lrtune answers there: a proxy, a login page
+    │   └── EngineSilent        the engine inside this process does not answer
     ├── ServiceError            the service refused; `.problem` is its RFC 9457 answer
     │   ├── NotFound            404: no such study or trial
     │   ├── TokenRefused        401, 403: no token, or not one for this
@@ -79,6 +80,18 @@ class ForeignAnswer(ServiceUnreachable):
         self.status = status
         self.heard = heard
         self.retry_after_seconds = retry_after_seconds
+
+
+class EngineSilent(ServiceUnreachable):
+    """The engine that `Client("local")` runs in this process does not answer; `url` is its file."""
+
+    def __init__(self, file: str, cause: str) -> None:
+        LrtuneError.__init__(
+            self,
+            f"the engine of {file} in this process does not answer ({cause}): look whether the disk does, or whether "
+            "the training holds Python's interpreter for as long without a break",
+        )
+        self.url = file
 
 
 class ServiceError(LrtuneError):

@@ -10,7 +10,7 @@ Server = Annotated[
         "--server",
         envvar="LRTUNE_SERVER",
         show_default="http://127.0.0.1:8080",
-        help="Address of the service.",
+        help="Address of the service; local:FILE.db for a file that none serves.",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]

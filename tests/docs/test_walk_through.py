@@ -1,4 +1,4 @@
-"""The pages docs/start/first-study.md and learning-rates.md, followed from their first line to their last."""
+"""Pages that are followed from their first line to their last: docs/start, and some of docs/how-to."""
 
 import re
 from collections.abc import Iterator
@@ -13,8 +13,18 @@ from PIL import Image
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from lrtune.trainers.client.client import Client
-from tests.docs.pages import DOCS
-from tests.docs.walk_through import FIRST_STUDY, LEARNING_RATES, PICTURES, Step, pictures, reading, steps, words
+from tests.docs.pages import DOCS, name_of
+from tests.docs.walk_through import (
+    FIRST_STUDY,
+    LEARNING_RATES,
+    PICTURES,
+    WITHOUT_SERVICE,
+    Step,
+    pictures,
+    reading,
+    steps,
+    words,
+)
 
 pytest.importorskip("sklearn")
 
@@ -56,10 +66,11 @@ def test_a_step_prints_what_the_page_says(walked: Walked, number: int) -> None:
         assert "Traceback" not in printed
 
 
-def test_the_first_study_prints_what_its_page_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", [FIRST_STUDY, WITHOUT_SERVICE], ids=name_of)
+def test_a_page_prints_what_it_says(page: Path, tmp_path: Path) -> None:
     (tmp_path / "reader").mkdir()
     with reading(tmp_path / "reader") as reader:
-        for step in steps(FIRST_STUDY.read_text()):
+        for step in steps(page.read_text()):
             assert words(reader.do(step)) == words(step.prints), step.text
 
 

@@ -1,4 +1,4 @@
-"""Runs the pages of docs/start as a reader would, step by step, in an empty folder.
+"""Runs the pages of docs/start, and some of docs/how-to, as a reader would, step by step, in an empty folder.
 
     python -m tests.docs.walk_through [PAGE ...]
 
@@ -30,6 +30,7 @@ from tests.support.processes import Programs
 
 PICTURES = DOCS / "pictures"
 FIRST_STUDY = DOCS / "start" / "first-study.md"
+WITHOUT_SERVICE = DOCS / "how-to" / "without-a-service.md"
 LEARNING_RATES = DOCS / "start" / "learning-rates.md"
 WIDTH = "100"
 START_SECONDS = 60
@@ -190,5 +191,5 @@ def _write(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in [Path(name) for name in sys.argv[1:]] or [FIRST_STUDY, LEARNING_RATES]:
+    for chosen in [Path(name) for name in sys.argv[1:]] or [FIRST_STUDY, WITHOUT_SERVICE, LEARNING_RATES]:
         _write(chosen)

@@ -11,7 +11,7 @@ from tests.end_to_end.conftest import ROOT, Service, environ
 from tests.support.forked import captured
 
 README = (ROOT / "README.md").read_text()
-(SCRIPT,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+TUNED, SCRIPT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -25,6 +25,22 @@ def train_one_epoch(learning_rate: float, epoch: int) -> float:
 
 def run_script(script: str) -> None:
     exec(compile(script, "README.md", "exec"), {"train_one_epoch": train_one_epoch, "__name__": "__main__"})
+
+
+def test_the_shortest_script_of_the_readme_needs_no_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len([line for line in TUNED.splitlines() if line]) <= 6
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LRTUNE_STORAGE", raising=False)
+    monkeypatch.delenv("LRTUNE_SERVER", raising=False)
+    run_script(TUNED)
+    assert "learning_rate=" in capsys.readouterr().out
+    with Client("local") as client:
+        (study,) = client.studies()
+        assert study.name.startswith("train-")
+        trials = client.status(study.name).trials
+        assert trials.diverged + trials.complete + trials.pruned == 20
 
 
 def test_the_readmes_training_script_runs(

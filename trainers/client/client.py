@@ -20,26 +20,33 @@ from lrtune.trainers.client.access import AccessCalls
 from lrtune.trainers.client.http.bodies import valid
 from lrtune.trainers.client.http.connection import Connection, study_path
 from lrtune.trainers.client.http.retry import Retry, certainly_not_processed
+from lrtune.trainers.client.local.connection import LocalConnection, is_local
 from lrtune.trainers.client.pictures.study import compared
 from lrtune.trainers.client.report_checks import read_report, read_value
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import LrtuneWarning, ServiceUnreachable
+from lrtune.trainers.errors import InvalidRequest, LrtuneWarning, ServiceUnreachable
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
+
+_EXAMPLE = '{"learning_rate": {"type": "float", "low": 1e-5, "high": 1.0, "log": True}}'
 
 
 class Client(AccessCalls):
     """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
 
-    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token` is what `lrtune token create` printed;
-    else LRTUNE_TOKEN, else what is in the file that LRTUNE_TOKEN_FILE names, else in ~/.config/lrtune/token, if there
-    is one. A file is read anew when the service refuses what was in it. A token that cannot be one raises LrtuneError.
+    `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `"local"` needs no service: the engine runs
+    inside this process on lrtune.db in the working directory, or on FILE with `"local:FILE"`, until the last Client of
+    the file is closed. It asks for no token, and needs the extra `lrtune[service]`, else ImportError.
+
+    `token` is what `lrtune token create` printed; else LRTUNE_TOKEN, else what is in the file that LRTUNE_TOKEN_FILE
+    names, else in ~/.config/lrtune/token, if there is one. A file is read anew when the service refuses what was in it.
+    A token that cannot be one raises LrtuneError.
 
     What fails for a passing reason is tried again for `retry_seconds`. Every method raises ServiceError where the
     service refuses, TokenRefused where it does for the token, ServiceUnreachable where none answers. `stopping` set:
     waits end, retries are cut short. It may be used in forked children, which open connections of their own, and be
-    pickled for spawned ones, with the token in it, unless it has a `transport` of yours.
+    pickled for spawned ones, with the token in it, unless it is local or has a `transport` of yours.
     """
 
     def __init__(
@@ -53,7 +60,11 @@ class Client(AccessCalls):
         retry: Retry | None = None,
     ) -> None:
         retry = retry or Retry(total_seconds=retry_seconds, stopping=stopping or threading.Event())
-        self._connection = Connection(server, token=token, retry=retry, transport=transport)
+        self._connection: Connection
+        if transport is None and is_local(server):
+            self._connection = LocalConnection(server, retry=retry)
+        else:
+            self._connection = Connection(server, token=token, retry=retry, transport=transport)
         self.server = self._connection.server
 
     def __repr__(self) -> str:
@@ -71,7 +82,7 @@ class Client(AccessCalls):
         return self._connection.token_source
 
     def close(self) -> None:
-        """Closes the sockets."""
+        """Closes the sockets; of a local one, ends the engine, unless others use it."""
         self._connection.close()
 
     def create_study(
@@ -90,7 +101,7 @@ class Client(AccessCalls):
         """
         body: dict[str, Any] = {"name": name, "if_exists": if_exists, **spec}
         if search_space is not None:
-            body["search_space"] = {key: _plain(parameter) for key, parameter in search_space.items()}
+            body["search_space"] = _plain_space(search_space)
         for method in ("sampler", "pruner"):
             if isinstance(body.get(method), str):
                 body[method] = {"name": body[method]}
@@ -233,7 +244,15 @@ class Client(AccessCalls):
         return self._connection.post(KeptRangeTestWithCurve, f"{study_path(name)}/range-tests", body)
 
 
-def _plain(parameter: Any) -> Any:
+def _plain_space(search_space: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(search_space, Mapping):
+        raise InvalidRequest("search_space", f"must map names to parameters, {_EXAMPLE}, not {search_space!r:.60}")
+    return {name: _plain(name, parameter) for name, parameter in search_space.items()}
+
+
+def _plain(name: str, parameter: Any) -> Any:
     if isinstance(parameter, BaseModel):
         return parameter.model_dump(mode="json", exclude_none=True)
-    return parameter
+    if not isinstance(parameter, Mapping):
+        raise InvalidRequest(f"search_space.{name}", f"must be a parameter, as in {_EXAMPLE}, not {parameter!r:.60}")
+    return dict(parameter)

@@ -2,7 +2,9 @@
 
 import logging
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -36,16 +38,17 @@ def work(
     worker: str | None = None,
     anneals: bool | None = None,
     resumable: bool | None = None,
+    own_length: bool | None = None,
     exits: bool = False,
     progress: bool | TrialProgress = False,
 ) -> int:
     """Trains until the study has nothing left; how many trials that were.
 
-    `anneals` and `resumable` default to what `@task` says about `train`. Raises Shutdown after a signal (the
-    trial in hand is given back by then), TaskKeepsFailing after three failures in a row, or at the end where all that
-    it trained failed; StudyHalted where the study's last trials all failed. `sys.exit` in `train` is such a failure,
-    and costs the trial an attempt; with `exits` it ends the process, too. `progress` is as in `study.leases`; each
-    trial's end is a line of the log in any case.
+    `anneals`, `resumable` and `own_length` default to what `@task` says about `train`. Raises Shutdown after a signal
+    (the trial in hand is given back by then), TaskKeepsFailing after three failures in a row, or at the end where all
+    that it trained failed; StudyHalted where the study's last trials all failed. `sys.exit` in `train` is such a
+    failure, and costs the trial an attempt; with `exits` it ends the process, too. `progress` is as in `study.leases`;
+    each trial's end is a line of the log in any case.
     """
     shown = progress if isinstance(progress, TrialProgress) else worker_progress(study.spec, on_terminal=progress)
     trained, leases, failed, failures = set[int](), 0, 0, 0
@@ -54,7 +57,7 @@ def work(
         worker,
         anneals=bool(getattr(train, "anneals", False)) if anneals is None else anneals,
         resumable=bool(getattr(train, "resumable", False)) if resumable is None else resumable,
-        own_length=bool(getattr(train, "own_length", False)),
+        own_length=bool(getattr(train, "own_length", False)) if own_length is None else own_length,
         stop=signals.stopping,
         progress=shown,
     )
@@ -105,19 +108,23 @@ def run(
     worker: str | None = None,
     anneals: bool | None = None,
     resumable: bool | None = None,
-    progress: bool = False,
+    own_length: bool | None = None,
+    timeout_seconds: float | None = None,
+    progress: bool | TrialProgress = False,
 ) -> None:
     """Trains the study's trials with `train(trial)` until the budget is spent; for a script of one's own.
 
-    `train` reports as it goes, or returns the final value, or both. `anneals` and `resumable` default to what `@task`
-    says about it. `progress` shows on a terminal what goes on, as in `study.leases`. SIGTERM and Ctrl-C give the trial
-    in hand back first, and end in SystemExit or KeyboardInterrupt.
+    `train` reports as it goes, or returns the final value, or both. `anneals`, `resumable` and `own_length` are as in
+    `study.leases`, and default to what `@task` says about it. `progress` shows on a terminal what goes on, as there.
+    After `timeout_seconds` no trial is begun any more; the one in hand is trained to its end.
+
+    SIGTERM and Ctrl-C give the trial in hand back first, and end in SystemExit or KeyboardInterrupt.
     Where `train` itself calls `sys.exit`, that ends the script, and costs the trial an attempt.
     Raises TaskKeepsFailing after three failures in a row, and where all trials failed; StudyHalted where the study's
     last trials all failed.
     """
     try:
-        with Signals() as signals:
+        with Signals() as signals, _set_after(timeout_seconds, signals.stopping):
             work(
                 study,
                 train,
@@ -125,6 +132,7 @@ def run(
                 worker=worker,
                 anneals=anneals,
                 resumable=resumable,
+                own_length=own_length,
                 exits=True,
                 progress=progress,
             )
@@ -132,6 +140,22 @@ def run(
         if shutdown.signal_number == signal.SIGINT:
             raise KeyboardInterrupt from None
         raise SystemExit(128 + shutdown.signal_number) from None
+
+
+@contextmanager
+def _set_after(seconds: float | None, event: threading.Event) -> Iterator[None]:
+    """Sets the event after so many seconds, if the block still runs then."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, event.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
 
 
 def exit_code(shutdown: Shutdown) -> int:

@@ -16,12 +16,13 @@ __all__ = ["Shutdown", "Signals"]
 class Signals:
     """Within `with Signals() as signals:`, a signal sets `stopping`, and raises Shutdown only inside
     `with signals.interrupting():`, so that a result on its way is not torn. A second one calls what is in
-    `at_once`, then ends the process. Outside the main thread it does nothing."""
+    `at_once`, then ends the process. Outside the main thread it does nothing. Others may set `stopping`, too: then
+    nothing new is begun, and nothing raised."""
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
         self.at_once: list[Callable[[], object]] = []
-        self._received = signal.SIGTERM
+        self._received: signal.Signals | None = None
         self._interrupting = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -39,7 +40,7 @@ class Signals:
         self._before.clear()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
-        if self.stopping.is_set():
+        if self._received is not None:
             for end in self.at_once:
                 end()
             os._exit(128 + number)
@@ -60,5 +61,5 @@ class Signals:
 
     def check(self) -> None:
         """Raises Shutdown if a signal has come."""
-        if self.stopping.is_set():
+        if self._received is not None:
             raise Shutdown(self._received)

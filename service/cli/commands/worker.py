@@ -11,7 +11,7 @@ import typer
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.options import Server
-from lrtune.service.cli.output import own_command
+from lrtune.service.cli.output import fail, own_command
 from lrtune.service.cli.progress import end_fallback
 from lrtune.trainers.tasks.catalogue import CATALOGUE
 
@@ -81,6 +81,7 @@ def worker(
     """
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
+    from lrtune.trainers.client.local.connection import is_local
     from lrtune.trainers.worker.loop import exit_code
     from lrtune.trainers.worker.parent_watch import end_with_owner
     from lrtune.trainers.worker.signals import Shutdown, Signals
@@ -91,6 +92,8 @@ def worker(
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 tags = client.study(study).spec.tags
                 server = client.server
+            if concurrency > 1 and is_local(server):
+                fail(f"{server} is for one process: leave --concurrency out, or have `lrtune serve` serve the file")
             logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if quiet else logging.INFO)
             logging.getLogger("httpx2").setLevel(logging.WARNING)
             if verbose and not quiet:

@@ -1,6 +1,7 @@
 """Creating and upgrading the schema: Optuna's tables by Optuna, ours by Alembic with a version table of its own."""
 
 import functools
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,12 +85,21 @@ def _difference_text(difference: Any) -> str:
     return " ".join(str(getattr(part, "name", part)) for part in difference if part is not None and part != {})
 
 
+_one_at_a_time = threading.Lock()
+"""Alembic keeps what it is at in its modules' globals, one for all engines of a process."""
+
+
 def upgrade(database: Database) -> None:
     """Bring the schema up to this version. The caller holds the writer lock.
 
     Raises SchemaMismatch where the database was written by a newer lrtune or another Optuna.
     """
     refuse_foreign(database)
+    with _one_at_a_time:
+        _upgrade(database)
+
+
+def _upgrade(database: Database) -> None:
     try:
         with database.read() as connection:
             there = optuna_tables.are_there(connection)

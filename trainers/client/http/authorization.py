@@ -66,6 +66,23 @@ class Authorization:
             raise LrtuneError(str(error)) from None
 
 
+class NoToken(Authorization):
+    """Of a connection that shows no token, whatever the environment holds: nobody asks it for one."""
+
+    def __init__(self) -> None:
+        self._given = self._credential = None
+
+    def renewed_since(self, shown: Credential | None) -> bool:
+        """There never is another."""
+        return False
+
+    def advise(self, refused: TokenRefused) -> None:
+        """There is none to come by."""
+
+
+NO_TOKEN = NoToken()
+
+
 def headers(credential: Credential | None) -> dict[str, str]:
     """How it is shown."""
     return {} if credential is None else {"Authorization": f"Bearer {credential.secret}"}

@@ -66,21 +66,24 @@ class Connection:
         transport: httpx2.BaseTransport | None = None,
         known: Credential | None = None,
     ) -> None:
-        self.server = server_address(server)
-        self.retry = retry or Retry()
+        self.server = self._address = server_address(server)
         self._token = token
         self._authorization = Authorization(self.server, token, known=known)
+        self._begin(retry, transport)
+
+    def _begin(self, retry: Retry | None, transport: httpx2.BaseTransport | None) -> None:
+        self.retry = retry or Retry()
         self._transport = transport
         self._heard = False
         self._pool = Pool(self._open)
 
     def _open(self) -> httpx2.Client:
-        trust_env = not is_loopback(httpx2.URL(self.server).host)
+        trust_env = not is_loopback(httpx2.URL(self._address).host)
         return httpx2.Client(
             headers={"User-Agent": f"lrtune/{_own_version()}", "Accept": "application/json"},
             transport=self._transport,
             trust_env=trust_env,
-            verify=tls_context(self.server, trust_env=trust_env),
+            verify=tls_context(self._address, trust_env=trust_env),
             timeout=httpx2.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
         )
 
@@ -107,6 +110,10 @@ class Connection:
         """Closes the sockets."""
         self._pool.close()
 
+    def release(self) -> None:
+        """The same for a finalizer, which runs in any thread and must not wait."""
+        self.close()
+
     def send(
         self,
         read: Callable[[httpx2.Response], Answer],
@@ -130,7 +137,7 @@ class Connection:
             http = self._pool.client()
             request = http.build_request(
                 method,
-                f"{self.server}{path}",
+                f"{self._address}{path}",
                 params={key: str(value) for key, value in (query or {}).items() if value is not None},
                 content=content,
                 headers=headers(shown) | ({} if body is None else {"Content-Type": "application/json"}),
@@ -154,10 +161,13 @@ class Connection:
         try:
             return (retry or self.retry)(send_once, repeatable=repeatable, server=self.server)
         except httpx2.TransportError as error:
-            raise advise_of_tls(ServiceUnreachable(self.server, cause(error))) from error
+            raise self._unreachable(cause(error)) from error
         except TokenRefused as refused:
             self._authorization.advise(refused)
             raise
+
+    def _unreachable(self, why: str) -> ServiceUnreachable:
+        return advise_of_tls(ServiceUnreachable(self.server, why))
 
     @contextmanager
     def stream(self, path: str, told: Mapping[str, str], silent_seconds: float) -> Iterator[httpx2.Response]:
@@ -165,7 +175,7 @@ class Connection:
         is a timeout. Raises ServiceError, ForeignAnswer, httpx2.TransportError."""
         shown = self._authorization.credential
         timeout = httpx2.Timeout(silent_seconds, connect=CONNECT_TIMEOUT_SECONDS)
-        url, all_told = f"{self.server}{path}", {**headers(shown), **told}
+        url, all_told = f"{self._address}{path}", {**headers(shown), **told}
         with self._pool.client().stream("GET", url, headers=all_told, timeout=timeout) as response:
             if not response.is_success:
                 response.read()
