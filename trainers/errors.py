@@ -138,9 +138,11 @@ class ProgramFailed(LrtuneError):
     """A program that was to train a trial gave no loss, ended in an error, or did not end; `output` are its last
     lines."""
 
-    def __init__(self, what: str, output: Sequence[str]) -> None:
-        super().__init__(f"{what}; it printed nothing" if not output else f"{what}; its last line: {output[-1]}")
-        self.output = tuple(output)
+    def __init__(self, what: str, output: Sequence[str] | None = None) -> None:
+        """`output` None: it did not come to print anything."""
+        printed = "" if output is None else f"; its last line: {output[-1]}" if output else "; it printed nothing"
+        super().__init__(f"{what}{printed}")
+        self.output = tuple(output or ())
 
     @property
     def told(self) -> str:

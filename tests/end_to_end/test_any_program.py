@@ -1,5 +1,7 @@
 """`lrtune worker -- PROGRAM` against a real service: what programs print and do, and what becomes of their trials."""
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service
 from tests.end_to_end.programs import Bench
-from tests.support.processes import Programs
+from tests.support.processes import Programs, gone, until
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +69,113 @@ def test_lrtune_report_tells_the_worker(bench: Bench) -> None:
     assert worker.poll() == 0, worker
     assert bench.curve("called") == [(1, -0.1), (2, -0.2), (3, -0.3)]
     assert worker.stdout == ""
+
+
+def test_a_loss_that_is_nan_ends_the_program_and_the_trial_diverged(bench: Bench) -> None:
+    bench.study("diverges")
+    script = "trap 'echo told; exit 0' TERM; echo loss 0.5; echo loss nan; sleep 60 & wait"
+    worker = bench.work("diverges", ["sh", "-c", script], "--pattern", "loss (?P<value>.+)")
+    assert worker.poll() == 0, worker
+    assert "told" in worker.stdout
+    assert bench.trial("diverges").state == "diverged"
+
+
+def test_a_parameter_that_a_trial_lacks_is_left_out(bench: Bench) -> None:
+    space = {
+        "optimizer": {"type": "categorical", "choices": ["sgd", "adam"]},
+        "momentum": {"type": "float", "low": 0.0, "high": 0.9, "when": {"optimizer": ["sgd"]}},
+    }
+    bench.study("conditional", search_space=space)
+    for optimizer in ("sgd", "adam"):
+        bench.client.enqueue(
+            "conditional", {"optimizer": optimizer} | ({"momentum": 0.5} if optimizer == "sgd" else {})
+        )
+    bench.client.study("conditional").update(max_trials=2)
+    command = ["echo", "loss", "1", "with", "{optimizer}", "--momentum", "{momentum}"]
+    worker = bench.work("conditional", command, "--pattern", r"loss (?P<value>\S+)")
+    assert worker.stdout.splitlines() == ["loss 1 with sgd --momentum 0.5", "loss 1 with adam"]
+
+
+RESUMES = """
+for step in $(seq $(($1 + 1)) 4); do
+    echo "from '$2' at $step" >&2
+    $LRTUNE report $step 0.$step --checkpoint file:///checkpoint-$step || exit 0
+    if [ $step = 2 ] && [ -z "$2" ]; then sleep 60; fi
+done
+"""
+
+
+def test_a_worker_that_is_asked_to_end_gives_the_trial_back_and_the_next_goes_on(bench: Bench) -> None:
+    script = ["sh", bench.write("train.sh", RESUMES), "{resume_step}", "{resume_uri}"]
+    bench.study("resumed", max_steps=4)
+    worker = bench.start("resumed", script, "--resumable", "--grace-seconds", "5")
+    until(lambda: bench.trial("resumed").step == 2 if bench.client.study("resumed").list() else False)
+    assert worker.terminate(30) == 0
+    given_back = bench.trial("resumed")
+    assert (given_back.state, given_back.attempt) == ("waiting", 1)
+    successor = bench.work("resumed", script, "--resumable")
+    assert successor.poll() == 0, successor
+    assert "from 'file:///checkpoint-2' at 3" in successor.stderr
+    assert bench.curve("resumed") == [(1, 0.1), (2, 0.2), (3, 0.3), (4, 0.4)]
+    assert bench.trial("resumed").attempt == 1, "giving it back cost no attempt"
+
+
+def test_ctrl_c_and_a_killed_worker_leave_no_program_behind(bench: Bench) -> None:
+    bench.study("left", max_trials=2)
+    for number in (signal.SIGINT, signal.SIGKILL):
+        pids = bench.folder / f"pids-{number}"
+        script = f"trap '' TERM INT; sleep 60 & echo $$ $! > {pids}; while :; do sleep 1; done"
+        worker = bench.start("left", ["sh", "-c", script], "--grace-seconds", "0.2")
+        until(lambda pids=pids: pids.exists() and len(pids.read_text().split()) == 2)  # type: ignore[misc]
+        os.kill(worker.pid, number)
+        assert worker.wait(20) == (130 if number == signal.SIGINT else -signal.SIGKILL)
+        for pid in pids.read_text().split():
+            until(lambda pid=pid: gone(int(pid)))  # type: ignore[misc]
+
+
+def test_several_workers_share_the_trials(bench: Bench) -> None:
+    bench.study("shared", max_trials=4)
+    script = "echo loss {learning_rate} by $PPID; sleep 0.5"
+    worker = bench.work("shared", ["sh", "-c", script], "--concurrency", "2", "--pattern", r"loss (?P<value>\S+)")
+    assert worker.poll() == 0, worker
+    trials = bench.client.study("shared").list()
+    assert [trial.state for trial in trials] == ["complete"] * 4
+    assert len({trial.worker for trial in trials}) == 2
+    assert all(trial.value == trial.params["learning_rate"] for trial in trials)
+
+
+def test_three_failures_in_a_row_end_the_worker_in_one_line(bench: Bench) -> None:
+    bench.study("fails", max_trials=9)
+    worker = bench.work("fails", ["sh", "-c", "echo no GPU {learning_rate}; exit 7"], "--quiet")
+    assert worker.poll() == 1
+    assert worker.stdout == ""
+    last = worker.stderr.splitlines()[-1]
+    assert last.startswith("lrtune: the task failed 3 times in a row, the last time with sh ended with exit code 7")
+    assert "no GPU" in last
+    assert "Traceback" not in worker.stderr
+    trials = bench.client.study("fails").list()
+    assert [trial.state for trial in trials] == ["failed"] * 3
+    assert str(trials[0].error).splitlines()[-1].startswith("sh ended with exit code 7; its last line: no GPU")
+
+
+@pytest.mark.parametrize(
+    ("options", "command", "said"),
+    [
+        ((), ["sh", "{rate}"], "there is no placeholder {rate}: use {learning_rate}, {max_steps}, {trial}, {attempt}"),
+        (("--pattern", "("), ["sh", "{learning_rate}"], "--pattern '(' is no regular expression"),
+        (("--task", "digits"), ["sh"], "both --task digits and the program sh are to train: leave one of them out"),
+        (("--folds", "3"), ["sh"], "--folds and --epochs go with a task"),
+        (("--task", "digits", "--pattern", "(?P<value>.)"), [], "--pattern goes with a program, as in `lrtune worker"),
+        (("--task", "digits", "--resumable"), [], "--resumable goes with a program"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_a_trial_is_leased(
+    bench: Bench, options: tuple[str, ...], command: list[str], said: str
+) -> None:
+    if not any(study.name == "refused" for study in bench.client.studies()):
+        bench.study("refused")
+    worker = bench.work("refused", command, *options)
+    assert worker.poll() == 1
+    assert worker.stderr.startswith(f"lrtune: {said}"), worker
+    assert worker.stderr.count("\n") == 1
+    assert bench.client.study("refused").list() == []

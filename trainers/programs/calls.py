@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lrtune.trainers.errors import LrtuneError
-
+REPORTS = "LRTUNE_REPORTS"
+"""The variable that says where the worker hears them."""
 LONGEST_CALL = 16_384
 LONGEST_PATH_BYTES = 100
 """A socket's address takes 104 bytes on some systems."""
@@ -80,7 +80,11 @@ def read_call(content: bytes, caller: socket.socket) -> Call:
 
 
 def call(path: str, step: float, value: float, checkpoint: str | None) -> dict[str, Any]:
-    """Reports to the worker at `path`; its answer. Raises LrtuneError where there is none."""
+    """Reports to the worker at `path`; its answer. Raises OSError, with the remedy in one line, where there is
+    none.
+
+    This module imports nothing of lrtune: `lrtune report` is called at every step.
+    """
     said = {"step": step, "value": value} | ({} if checkpoint is None else {"checkpoint": checkpoint})
     answer = b""
     try:
@@ -92,9 +96,9 @@ def call(path: str, step: float, value: float, checkpoint: str | None) -> dict[s
                 answer += piece
         found: Any = json.loads(answer)
     except TimeoutError:
-        raise LrtuneError(f"the worker did not answer within {ANSWER_SECONDS:.0f} s: is it stopped?") from None
+        raise TimeoutError(f"the worker did not answer within {ANSWER_SECONDS:.0f} s: is it stopped?") from None
     except (OSError, ValueError):
-        raise LrtuneError(f"no worker answers at {path}: it has ended, and so should this training") from None
+        raise ConnectionError(f"no worker answers at {path}: it has ended, and so should this training") from None
     return dict(found)
 
 

@@ -4,13 +4,14 @@ The group is what ends: the program and all that it started, unless that made a 
 killed cannot end its program; a `sh` beside it does then, since its input closes with the worker.
 """
 
-import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
+
+from lrtune.trainers.programs.group import is_group_gone, send_to_group
 
 LOOK_EVERY_SECONDS = 0.05
 STRAGGLERS_SECONDS = 2.0
@@ -60,15 +61,15 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to all of it, now."""
-        self._signal(signal.SIGKILL)
+        send_to_group(self.pid, signal.SIGKILL)
 
     def end(self, wait: Callable[[Callable[[], bool], float], object], grace_seconds: float) -> None:
         """Ends all of it: SIGTERM, up to `grace_seconds`, SIGKILL.
 
         `wait(ended, seconds)` waits until `ended()`, and may do something meanwhile.
         """
-        self._signal(signal.SIGTERM)
-        self._signal(signal.SIGCONT)  # One that is stopped hears nothing else.
+        send_to_group(self.pid, signal.SIGTERM)
+        send_to_group(self.pid, signal.SIGCONT)  # One that is stopped hears nothing else.
         wait(self.is_gone, grace_seconds)
         if not self.is_gone():
             self.kill()
@@ -81,19 +82,7 @@ class Process:
 
     def is_gone(self) -> bool:
         """Whether nothing of it is left."""
-        if self.poll() is None:
-            return False
-        try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:  # macOS says so of processes that have ended and were not waited for.
-            return True
-        return False
-
-    def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, number)
+        return self.poll() is not None and is_group_gone(self.pid)
 
 
 def until(ended: Callable[[], bool], seconds: float) -> None:

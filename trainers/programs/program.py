@@ -95,7 +95,7 @@ class Program:
             self._process = Process(command, environment)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ProgramFailed(f"{self._command.program} cannot be run: {reason}", ()) from None
+            raise ProgramFailed(f"{self._command.program} cannot be run: {reason}") from None
         self._guard.watch(self._process)
         return self._process
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TaskError
+from lrtune.trainers.programs.calls import REPORTS
 from lrtune.trainers.programs.command import written
 
-REPORTS = "LRTUNE_REPORTS"
-"""Where `lrtune report` finds the worker."""
 PARAMETER = "LRTUNE_PARAM_"
 
 _OF_A_TRIAL = re.compile(r"LRTUNE_(?:PARAM_.*|RESUME_.*|STUDY|TRIAL|ATTEMPT|MAX_STEPS|REPORTS|OWNED|SHOWN_BY_OWNER)")

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from lrtune.service.cli.output import own_command
@@ -15,15 +16,16 @@ SEPARATOR = "--"
 
 
 def program_of(
-    arguments: Sequence[str], study: "Study", options: "Options", signals: "Signals", *, task: str | None
+    arguments: Sequence[str], study: "Study", options: "Options", signals: "Signals", ends: ExitStack, task: str | None
 ) -> "Program":
-    """What trains a study's trials by running a command. Raises TaskError."""
+    """What trains a study's trials by running a command, until `ends` does. Raises TaskError."""
     from lrtune.trainers.errors import TaskError
     from lrtune.trainers.programs.program import Program
 
     if task is not None:
         raise TaskError(f"both --task {task} and the program {arguments[0]} are to train: leave one of them out")
     program = Program(arguments, study, options)
+    ends.callback(program.close)
     signals.at_once.append(program.kill)
     return program
 

@@ -1,11 +1,11 @@
 """`lrtune report`, for programs that `lrtune worker … -- PROGRAM` runs."""
 
 import os
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
-from lrtune.service.cli.output import fail
+from lrtune.service.cli.error_line import print_error
 
 STOP, PAUSE = 3, 4
 """Exit codes of the verdicts that end a training; 0 is `continue`, 1 an error, 2 a command line that cannot be."""
@@ -28,21 +28,28 @@ def report(
 
     Example: lrtune report 3 0.41 || exit
     """
-    from lrtune.trainers.programs.calls import call
-    from lrtune.trainers.programs.variables import REPORTS
+    from lrtune.trainers.programs.calls import REPORTS, call
     from lrtune.trainers.written_numbers import read_written
 
     path = os.environ.get(REPORTS)
     if not path:
-        fail(f"{REPORTS} is not set: call this in a program that `lrtune worker --study NAME -- PROGRAM` runs")
+        _fail(f"{REPORTS} is not set: call this in a program that `lrtune worker --study NAME -- PROGRAM` runs")
     at, value = read_written(step), read_written(loss)
     if at is None or not at.is_integer() or at < 0:
-        fail(f"the step {step!r} is no whole number ≥ 0: lrtune report STEP LOSS", code=2)
+        _fail(f"the step {step!r} is no whole number ≥ 0: lrtune report STEP LOSS", code=2)
     if value is None:
-        fail(f"the loss {loss!r} is no number: lrtune report STEP LOSS", code=2)
-    answer = call(path, int(at), value, checkpoint)
+        _fail(f"the loss {loss!r} is no number: lrtune report STEP LOSS", code=2)
+    try:
+        answer = call(path, int(at), value, checkpoint)
+    except OSError as error:
+        _fail(str(error))
     if "error" in answer:
-        fail(str(answer["error"]))
+        _fail(str(answer["error"]))
     verdict, why = str(answer.get("verdict")), str(answer.get("explanation") or "")
     print(f"{verdict}: {why}" if why else verdict)
     raise typer.Exit({"stop": STOP, "pause": PAUSE}.get(verdict, 0))
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    print_error(message)
+    raise typer.Exit(code)

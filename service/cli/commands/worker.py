@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -127,7 +128,7 @@ def worker(
 
     options = Options(pattern, first_step, resumable, anneals, grace_seconds, trial_timeout_seconds, quiet)
     try:
-        with Signals() as signals:
+        with Signals() as signals, ExitStack() as ends:
             end_with_owner()
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
@@ -143,7 +144,7 @@ def worker(
                 if code == 1 and not signals.stopping.is_set():
                     _say_why(server, study)
             else:
-                train = _train_function(spec, program, options, task, folds, epochs, signals)
+                train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
                 code = _work(signals, server, retry_seconds, study, train, name, shown=not quiet)
             signals.check()
@@ -160,6 +161,7 @@ def _train_function(
     folds: int | None,
     epochs: int | None,
     signals: "Signals",
+    ends: ExitStack,
 ) -> "Train":
     from lrtune.trainers.errors import TaskError
     from lrtune.trainers.tasks.cross_validation import over_folds
@@ -168,7 +170,7 @@ def _train_function(
     if program:
         if folds is not None or epochs is not None:
             raise TaskError("--folds and --epochs go with a task: a program cuts its data itself")
-        return program_of(program, spec, options, signals, task=task)
+        return program_of(program, spec, options, signals, ends, task)
     check_without_program(options)
     tags = spec.tags
     task, folds, epochs = task_of(tags, task), agreed(tags, FOLDS, folds), agreed(tags, EPOCHS, epochs)
