@@ -3,8 +3,8 @@
 import math
 import re
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?")
-_NAN = re.compile(r"[+-]?(?:nan|na|1\.#q?s?nan|1\.#ind)(?:\(\w*\))?0*")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?", re.ASCII)
+_NAN = re.compile(r"[+-]?(?:nan|na|1\.#q?s?nan|1\.#ind)(?:\(\w*\)?)?0*")
 _INFINITY = re.compile(r"([+-]?)(?:inf|infinity|1\.#inf0*)")
 _AROUND = " \t'\"()[]:;,%"
 

@@ -85,12 +85,9 @@ def test_a_parameter_that_a_trial_lacks_is_left_out(bench: Bench) -> None:
         "optimizer": {"type": "categorical", "choices": ["sgd", "adam"]},
         "momentum": {"type": "float", "low": 0.0, "high": 0.9, "when": {"optimizer": ["sgd"]}},
     }
-    bench.study("conditional", search_space=space)
-    for optimizer in ("sgd", "adam"):
-        bench.client.enqueue(
-            "conditional", {"optimizer": optimizer} | ({"momentum": 0.5} if optimizer == "sgd" else {})
-        )
-    bench.client.study("conditional").update(max_trials=2)
+    bench.study("conditional", search_space=space, max_trials=2)
+    for point in ({"optimizer": "sgd", "momentum": 0.5}, {"optimizer": "adam"}):
+        bench.client.enqueue("conditional", point)
     command = ["echo", "loss", "1", "with", "{optimizer}", "--momentum", "{momentum}"]
     worker = bench.work("conditional", command, "--pattern", r"loss (?P<value>\S+)")
     assert worker.stdout.splitlines() == ["loss 1 with sgd --momentum 0.5", "loss 1 with adam"]
