@@ -250,7 +250,7 @@ def test_a_history_that_ends_too_soon_says_what_to_do(lrtune: Lrtune, history: P
     history.write_text("".join(history.read_text().splitlines(keepends=True)[:38]))
     ran = lrtune("find", "--history", str(history))
     assert ran.code == 0, ran.err
-    assert "widen the test upwards. Run it again up to 0.4" in ran.out
+    assert "widen the test upwards. Run it again up to 0.398." in ran.out
 
 
 @pytest.mark.parametrize(
