@@ -3,15 +3,13 @@
 import logging
 import math
 import os
-import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
-from lrtune.service.wire.base import storable_part
-from lrtune.trainers.client.endings import told_to_end
+from lrtune.trainers.client.endings import error_text, told_to_end
 from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
@@ -20,7 +18,6 @@ from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
     NothingReported,
-    ProgramFailed,
     TokenRefused,
     TrialNotOpen,
     TrialPaused,
@@ -28,8 +25,6 @@ from lrtune.trainers.errors import (
     is_of_the_service,
 )
 from lrtune.trainers.progress.trials import TrialProgress
-
-LONGEST_ERROR = 20_000
 
 logger = logging.getLogger(__name__)
 
@@ -222,7 +217,7 @@ class LeasedTrial:
             self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
         try:
-            self._end_with_result("failed", "failed", error=_traceback(error))
+            self._end_with_result("failed", "failed", error=error_text(error))
         except LrtuneError as untold:
             self._warn(untold)
 
@@ -237,7 +232,7 @@ class LeasedTrial:
         refused.advise(f"trial {self.number} goes to another worker when its lease ends")
 
     def _break_off(self, error: BaseException) -> None:
-        text = _traceback(error)
+        text = error_text(error)
         self._end_beside_error("attempt lost", lambda: self._calls.release(self._checkpoint, error=text))
 
     def _end_with_result(self, outcome: str, state: wire.Outcome, **result: Any) -> None:
@@ -291,12 +286,6 @@ class LeasedTrial:
         if self._keeper is None:
             raise TrialNotOpen(self.number)
         return self._keeper
-
-
-def _traceback(error: BaseException) -> str:
-    told = error.told if isinstance(error, ProgramFailed) else "".join(traceback.format_exception(error))
-    text: str = storable_part(told)
-    return text[-LONGEST_ERROR:]
 
 
 def _outcome(stopped: TrialStopped) -> wire.Outcome:

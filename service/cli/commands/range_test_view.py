@@ -36,9 +36,8 @@ def print_answer(
     """For people: the rules, the bounds, why, and the recommended rate in the last line."""
     found, rates = tested.analysis, tested.learning_rates
     lengths = ", ".join(str(len(curve)) for curve in tested.losses)
-    print(
-        f"{title}: rates from {number(rates[0])} to {number(rates[-1])}, stopped after {lengths} of {len(rates)} steps"
-    )
+    length = f"{lengths} steps" if made_elsewhere else f"stopped after {lengths} of {len(rates)} steps"
+    print(f"{title}: rates from {number(rates[0])} to {number(rates[-1])}, {length}")
     rows = [(name, number(rate), _seeds(tested, name)) for name, rate in found.suggestions.items()]
     print_table(("rule", "rate", "of each seed"), rows)
     if found.bounds is not None:
