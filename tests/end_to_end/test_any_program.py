@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lrtune.trainers.client.client import Client
-from tests.end_to_end.conftest import Service
-from tests.end_to_end.programs import Bench
+from tests.end_to_end.conftest import Service, environ
+from tests.end_to_end.programs import LRTUNE, Bench
 from tests.support.processes import Programs, gone, until
 
 
@@ -132,12 +132,14 @@ def test_ctrl_c_and_a_killed_worker_leave_no_program_behind(bench: Bench) -> Non
 
 def test_several_workers_share_the_trials(bench: Bench) -> None:
     bench.study("shared", max_trials=4)
-    script = "echo loss {learning_rate} by $PPID; sleep 0.5"
-    worker = bench.work("shared", ["sh", "-c", script], "--concurrency", "2", "--pattern", r"loss (?P<value>\S+)")
+    script = 'echo loss {learning_rate} and "$@"; sleep 0.5'
+    command = ["sh", "-c", script, "sh", "--concurrency", "3", "--"]
+    worker = bench.work("shared", command, "--concurrency", "2", "--pattern", r"loss (?P<value>\S+)")
     assert worker.poll() == 0, worker
     trials = bench.client.study("shared").list()
     assert [trial.state for trial in trials] == ["complete"] * 4
     assert len({trial.worker for trial in trials}) == 2
+    assert worker.stdout.count("and --concurrency 3 --") == 4, "what follows the program is its own"
     assert all(trial.value == trial.params["learning_rate"] for trial in trials)
 
 
@@ -155,24 +157,9 @@ def test_three_failures_in_a_row_end_the_worker_in_one_line(bench: Bench) -> Non
     assert str(trials[0].error).splitlines()[-1].startswith("sh ended with exit code 7; its last line: no GPU")
 
 
-@pytest.mark.parametrize(
-    ("options", "command", "said"),
-    [
-        ((), ["sh", "{rate}"], "there is no placeholder {rate}: use {learning_rate}, {max_steps}, {trial}, {attempt}"),
-        (("--pattern", "("), ["sh", "{learning_rate}"], "--pattern '(' is no regular expression"),
-        (("--task", "digits"), ["sh"], "both --task digits and the program sh are to train: leave one of them out"),
-        (("--folds", "3"), ["sh"], "--folds and --epochs go with a task"),
-        (("--task", "digits", "--pattern", "(?P<value>.)"), [], "--pattern goes with a program, as in `lrtune worker"),
-        (("--task", "digits", "--resumable"), [], "--resumable goes with a program"),
-    ],
-)
-def test_what_cannot_be_run_is_refused_before_a_trial_is_leased(
-    bench: Bench, options: tuple[str, ...], command: list[str], said: str
-) -> None:
-    if not any(study.name == "refused" for study in bench.client.studies()):
-        bench.study("refused")
-    worker = bench.work("refused", command, *options)
-    assert worker.poll() == 1
-    assert worker.stderr.startswith(f"lrtune: {said}"), worker
-    assert worker.stderr.count("\n") == 1
-    assert bench.client.study("refused").list() == []
+def test_the_dashes_before_the_program_may_be_left_out(bench: Bench) -> None:
+    bench.study("bare")
+    options = ["--server", bench.service.address, "--study", "bare", "--pattern", "(?P<value>.)$"]
+    worker = bench.programs.run([*LRTUNE, "worker", *options, "echo", "--value", "{trial}"], environ())
+    assert worker.poll() == 0, worker
+    assert worker.stdout == "--value 0\n"

@@ -16,6 +16,8 @@ from lrtune.trainers.programs.group import is_group_gone, send_to_group
 LOOK_EVERY_SECONDS = 0.05
 STRAGGLERS_SECONDS = 2.0
 """For what a program leaves behind when it ends by itself."""
+KILLED_SECONDS = 5.0
+"""For the system to end what was killed; who waits for a disk meanwhile is left to it."""
 
 _GUARD = """
 while read -r line; do group=$line; done
@@ -40,6 +42,7 @@ class Process:
             bufsize=0,
         )
         self.pid = self._process.pid
+        self._gone = False
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self.stdout: IO[bytes] = self._process.stdout
@@ -61,19 +64,19 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to all of it, now."""
-        send_to_group(self.pid, signal.SIGKILL)
+        self._send(signal.SIGKILL)
 
     def end(self, wait: Callable[[Callable[[], bool], float], object], grace_seconds: float) -> None:
         """Ends all of it: SIGTERM, up to `grace_seconds`, SIGKILL.
 
         `wait(ended, seconds)` waits until `ended()`, and may do something meanwhile.
         """
-        send_to_group(self.pid, signal.SIGTERM)
-        send_to_group(self.pid, signal.SIGCONT)  # One that is stopped hears nothing else.
+        self._send(signal.SIGTERM)
+        self._send(signal.SIGCONT)  # One that is stopped hears nothing else.
         wait(self.is_gone, grace_seconds)
         if not self.is_gone():
             self.kill()
-        self._process.wait()
+            until(self.is_gone, KILLED_SECONDS)
 
     def end_stragglers(self) -> None:
         """Ends what the program, which has ended, left running."""
@@ -82,7 +85,12 @@ class Process:
 
     def is_gone(self) -> bool:
         """Whether nothing of it is left."""
-        return self.poll() is not None and is_group_gone(self.pid)
+        self._gone = self._gone or (self.poll() is not None and is_group_gone(self.pid))
+        return self._gone
+
+    def _send(self, number: signal.Signals) -> None:
+        if not self._gone:  # Its number may be another's by then.
+            send_to_group(self.pid, number)
 
 
 def until(ended: Callable[[], bool], seconds: float) -> None:

@@ -74,6 +74,11 @@ class Program:
             run = Run(trial, process, reader, self._limits, name=self._command.program, wanted=find.wanted)
             with run:
                 run.follow()
+            if run.counts_from_0:
+                logger.warning(
+                    "trial %d: steps 0 to %d were printed of %d: say --first-step 0 where the program counts from 0",
+                    *(trial.number, trial.max_steps - 1 if trial.max_steps else 0, trial.max_steps),
+                )
             if run.repeated is not None:
                 logger.warning(
                     "trial %d: step %d was printed again with another loss, and the first counts: "

@@ -78,6 +78,8 @@ class Reader:
         self.inbox = Inbox()
         self.tail = Tail()
         self.ended = threading.Event()
+        self.error: Exception | None = None
+        """What ended the thread before its time."""
         numbers = count(first_count)
         self._selector = selectors.DefaultSelector()
         self._streams: dict[int, _Stream] = {}
@@ -119,6 +121,8 @@ class Reader:
             while self._deadline is None:  # Both streams are closed; the program may live on, and call.
                 for key, _ in self._selector.select(0.1):
                     key.data(key.fileobj)
+        except Exception as error:  # Else the program would stand still at a full pipe, and nobody would know why.
+            self.error = error
         finally:
             self._selector.close()
             for caller in self._callers:

@@ -11,6 +11,7 @@ from typing import Self
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import (
     InvalidReport,
+    InvalidRequest,
     LeaseLost,
     LrtuneError,
     ProgramFailed,
@@ -68,7 +69,8 @@ class Run:
             else:
                 self._end(error)
         finally:
-            self._process.kill()
+            if not self._process.is_gone():
+                self._process.kill()
             self._reader.abandon()
             self._process.close()
 
@@ -76,6 +78,12 @@ class Run:
     def repeated(self) -> int | None:
         """A step that was printed twice, with two values; the first counts."""
         return self._repeated
+
+    @property
+    def counts_from_0(self) -> bool:
+        """Whether the steps look like those of a program that calls its first one 0."""
+        most = self._trial.max_steps
+        return most is not None and 0 in self._seen and max(self._seen) == most - 1
 
     def follow(self) -> None:
         """Reports until the program has ended. Raises ProgramFailed, and what reports raise."""
@@ -85,6 +93,8 @@ class Run:
                 self._process.wait(LOOK_EVERY_SECONDS)
             self._report(self._reader.inbox.take(LOOK_EVERY_SECONDS))
             self._trial.raise_if_told()
+            if self._reader.error is not None:
+                raise self._reader.error
             if timeout is not None and time.monotonic() - self._began > timeout:
                 raise self._failed(f"did not end within {timeout:g} s (--trial-timeout-seconds)")
         self._process.end_stragglers()
@@ -152,7 +162,7 @@ class Run:
             self._told = ("stop", str(lost))
             call.answer(*self._told)
             raise
-        except InvalidReport as error:
+        except (InvalidReport, InvalidRequest) as error:
             call.refuse(str(error))
         except LrtuneError as error:
             call.refuse(str(error))

@@ -45,8 +45,9 @@ def check_without_program(options: "Options") -> None:
             )
 
 
-def single_process() -> list[str]:
-    """This command line, for one worker process."""
-    typed = sys.argv[1:]
-    end = typed.index(SEPARATOR) if SEPARATOR in typed else len(typed)
-    return [*own_command(), *typed[:end], "--concurrency", "1", *typed[end:]]
+def single_process(program: Sequence[str]) -> list[str]:
+    """This command line, with its program, for one worker process."""
+    typed = sys.argv[1 : len(sys.argv) - len(program)]
+    if typed[-1:] == [SEPARATOR]:
+        del typed[-1]
+    return [*own_command(), *typed, "--concurrency", "1", *((SEPARATOR, *program) if program else ())]

@@ -29,7 +29,10 @@ TASK_HELP = (
 FIRST_CONTACT_SECONDS = 5.0
 """For a service that is just starting; once it has been seen, `--retry-seconds` holds."""
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("worker", context_settings={"allow_interspersed_args": False})  # What follows a program is its own.
 def worker(
     program: Annotated[
         list[str] | None,
@@ -140,7 +143,7 @@ def worker(
             if concurrency > 1:
                 end_fallback()
                 grace = GRACE_SECONDS + (options.grace_seconds if program else 0.0)
-                code = _supervise(signals, concurrency, grace, shown=not quiet)
+                code = _supervise(signals, single_process(program or ()), concurrency, grace, shown=not quiet)
                 if code == 1 and not signals.stopping.is_set():
                     _say_why(server, study)
             else:
@@ -221,8 +224,8 @@ def _say_why(server: str, study: str) -> None:
     print_error(ended_in_error(study, error_line(latest.error or "") if latest else "", halted))
 
 
-def _supervise(signals: "Signals", count: int, grace_seconds: float, *, shown: bool) -> int:
-    """The same command line, `count` times with one process each; on a terminal this one shows what they do."""
+def _supervise(signals: "Signals", command: list[str], count: int, grace_seconds: float, *, shown: bool) -> int:
+    """The command, `count` times with one process each; on a terminal this one shows what they do."""
     from lrtune.trainers.progress.screen import shared_screen
     from lrtune.trainers.worker.relay import Relay
     from lrtune.trainers.worker.supervisor import Supervisor
@@ -230,7 +233,7 @@ def _supervise(signals: "Signals", count: int, grace_seconds: float, *, shown: b
     screen = shared_screen() if shown else None
     relay = None if screen is None else Relay(screen, sys.stdout, sys.stderr)
     with Supervisor(
-        single_process(), count, grace_seconds=grace_seconds, start=None if relay is None else relay.start
+        command, count, grace_seconds=grace_seconds, start=None if relay is None else relay.start
     ) as supervisor:
         signals.at_once.append(supervisor.kill)
         code = supervisor.wait(signals.stopping)

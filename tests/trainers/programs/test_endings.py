@@ -14,6 +14,7 @@ import pytest
 
 from lrtune import Client
 from lrtune.trainers.errors import ProgramFailed, Shutdown
+from lrtune.trainers.programs.group import is_group_gone
 from lrtune.trainers.programs.process import Guard, Process
 from lrtune.trainers.programs.program import Options, Program
 from lrtune.trainers.worker.loop import work
@@ -187,13 +188,14 @@ def test_a_program_that_does_not_heed_the_answer_is_ended_at_its_next_call(train
 
 def test_a_call_says_what_is_wrong_with_it(train: Train, service: FakeService, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    calls = ["1.5 0.5", "1 three", "-1 0.5", "1 nan"]
+    calls = ["1.5 0.5", "1 three", "-1 0.5", f"1 0.5 --checkpoint {'x' * 3000}", "1 nan"]
     script = "\n".join(f"{REPORT} {call} >> {out} 2>&1; echo $? >> {out}" for call in calls)
     train(*shell(script))
     assert out.read_text().splitlines() == [
         *("lrtune: the step '1.5' is no whole number ≥ 0: lrtune report STEP LOSS", "2"),
         *("lrtune: the loss 'three' is no number: lrtune report STEP LOSS", "2"),
         *("lrtune: the step '-1' is no whole number ≥ 0: lrtune report STEP LOSS", "2"),
+        *("lrtune: uri: String should have at most 2000 characters", "1"),
         *("continue", "0"),
     ]
     assert reported(service) == [(1, "nan")]
@@ -251,3 +253,20 @@ def test_a_program_that_has_ended_is_watched_no_longer() -> None:
     process.kill()
     process.wait(10)
     process.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only /proc says who has ended")
+def test_who_has_ended_and_is_not_waited_for_is_gone() -> None:
+    """As all orphans are in a container without an init."""
+    code = (
+        "import subprocess, time\nchild = subprocess.Popen(['true'], process_group=0)\n"
+        "print(child.pid, flush=True)\ntime.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    group = int(parent.stdout.readline())
+    until(lambda: is_group_gone(group))
+    os.killpg(group, 0)  # It is a member still.
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()

@@ -92,6 +92,16 @@ def test_a_program_that_counts_from_0_is_understood(train: Train, service: FakeS
     assert reported(service) == [(1, 0.5), (2, 0.4)]
 
 
+def test_a_program_that_seems_to_count_from_0_is_told_of(
+    train: Train, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.max_steps = 2
+    train(*printing("0: 0.5\n1: 0.4\n"), pattern=STEPS)
+    assert (
+        "trial 0: steps 0 to 1 were printed of 2: say --first-step 0 where the program counts from 0" in caplog.messages
+    )
+
+
 def test_steps_are_counted_on_from_the_checkpoint(train: Train, service: FakeService) -> None:
     service.resume = {"uri": "file:///2", "step": 2}
     train(*printing("a 0.5\na 0.4\n"), pattern="a (?P<value>.+)", resumable=True)
