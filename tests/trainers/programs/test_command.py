@@ -96,6 +96,7 @@ def test_the_environment_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LRTUNE_PARAM_MOMENTUM", "of an outer worker")
     monkeypatch.setenv("LRTUNE_RESUME_URI", "of an outer worker")
     monkeypatch.setenv("KEPT", "yes")
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     environment = environment_of(leased(), "mine", "/reports", resumable=True)
     told = {name: value for name, value in environment.items() if name.startswith("LRTUNE_")}
     assert {name: told[name] for name in told if name not in ("LRTUNE_ALLOWED_HOSTS",)} == {
@@ -104,6 +105,7 @@ def test_the_environment_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
         **{"LRTUNE_PARAM_NESTEROV": "true", "LRTUNE_PARAM_OPTIMIZER": "sgd", "LRTUNE_PARAM_CLIP": "null"},
     }
     assert environment["KEPT"] == "yes"
+    assert environment["PYTHONUNBUFFERED"] == "1", "else its losses would come in blocks"
     resume = {"uri": "file:///a", "step": 2}
     assert environment_of(leased(resume=resume), "mine", "", resumable=True)["LRTUNE_RESUME_STEP"] == "2"
     assert "LRTUNE_RESUME_URI" not in environment_of(leased(resume=resume), "mine", "", resumable=False)
