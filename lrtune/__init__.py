@@ -60,7 +60,8 @@ if TYPE_CHECKING:
     from lrtune.trainers.optimizers.build import build_optimizer
     from lrtune.trainers.optimizers.clipping import Clipper
     from lrtune.trainers.optimizers.parameter_groups import parameter_groups
-    from lrtune.trainers.range_test.sweep import RangeTest, range_test
+    from lrtune.trainers.range_test.result import RangeTest
+    from lrtune.trainers.range_test.sweep import range_test
     from lrtune.trainers.tasks.decorator import task
     from lrtune.trainers.training.fit import fit
     from lrtune.trainers.training.lr_scheduler import ScheduledLR
@@ -89,7 +90,8 @@ _NAMES = {
     "lrtune.trainers.optimizers.build": ("build_optimizer",),
     "lrtune.trainers.optimizers.clipping": ("Clipper",),
     "lrtune.trainers.optimizers.parameter_groups": ("parameter_groups",),
-    "lrtune.trainers.range_test.sweep": ("RangeTest", "range_test"),
+    "lrtune.trainers.range_test.result": ("RangeTest",),
+    "lrtune.trainers.range_test.sweep": ("range_test",),
     "lrtune.trainers.tasks.decorator": ("task",),
     "lrtune.trainers.training.fit": ("fit",),
     "lrtune.trainers.training.lr_scheduler": ("ScheduledLR",),

@@ -113,6 +113,8 @@ class FakeService:
     """Leases `max_trials` trials, continues every report; `fault` may answer, or raise, first."""
 
     max_trials: int = 2
+    max_steps: int | None = 3
+    ttl_seconds: float = 60.0
     resume: dict[str, Any] | None = None
     verdict: dict[str, Any] = field(default_factory=lambda: {"verdict": "continue"})
     calls: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -168,7 +170,10 @@ class FakeService:
             "params": {"learning_rate": 0.1},
             "lease": f"lease-{number}",
         }
-        return httpx2.Response(201, json={**leased, "lease_ttl_seconds": 60.0, "max_steps": 3, "resume": self.resume})
+        return httpx2.Response(
+            201,
+            json={**leased, "lease_ttl_seconds": self.ttl_seconds, "max_steps": self.max_steps, "resume": self.resume},
+        )
 
     def bodies(self, ending: str) -> list[Any]:
         """The bodies of the calls whose path ends so."""

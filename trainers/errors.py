@@ -11,6 +11,7 @@
     ├── TrialStopped            the service says that this training is over; `.verdict` says why
     │   └── TrialPaused         … for now: it keeps its curve and may be leased again
     ├── NothingReported         a training ended without a loss
+    ├── ProgramFailed           a program that trains gave no loss, ended in an error, or did not end
     ├── InvalidRequest          what was to be sent cannot be; `.field` says which part of it
     ├── InvalidReport           what was to be reported is no step or no value: swapped, perhaps
     ├── TrialNotOpen            a leased trial was used outside its `with` block
@@ -146,6 +147,22 @@ class NothingReported(LrtuneError):
         )
 
 
+class ProgramFailed(LrtuneError):
+    """A program that was to train a trial gave no loss, ended in an error, or did not end; `output` are its last
+    lines."""
+
+    def __init__(self, what: str, output: Sequence[str] | None = None) -> None:
+        """`output` None: it did not come to print anything."""
+        printed = "" if output is None else f"; its last line: {output[-1]}" if output else "; it printed nothing"
+        super().__init__(f"{what}{printed}")
+        self.output = tuple(output or ())
+
+    @property
+    def told(self) -> str:
+        """The last lines, and then what happened: what is kept with the trial."""
+        return "\n".join((*self.output, str(self)))
+
+
 class InvalidRequest(LrtuneError, ValueError):
     """What was to be sent cannot be: `field` is its place, `reason` why; the service was not asked."""
 
@@ -178,7 +195,7 @@ class TaskKeepsFailing(LrtuneError):
     """The task failed several times in a row, or in all that it trained; more trials would only be wasted."""
 
     def __init__(self, failures: int, last: BaseException) -> None:
-        cause = error_line("".join(format_exception_only(last)))
+        cause = error_line(last.told if isinstance(last, ProgramFailed) else "".join(format_exception_only(last)))
         often = f"{failures} times in a row, the last time with" if failures > 1 else "in the only trial it had, with"
         super().__init__(f"the task failed {often} {cause}: fix it and start again")
 

@@ -14,7 +14,8 @@ from lrtune.service.cli.progress import SAID_EVERY_SECONDS, alive
 COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
     "serve": ("lrtune.service.cli.commands.serve", "serve", "Run the service."),
-    "worker": ("lrtune.service.cli.commands.worker", "worker", "Train a study's trials."),
+    "worker": ("lrtune.service.cli.commands.worker", "app", "Train a study's trials."),
+    "report": ("lrtune.service.cli.commands.report", "app", "Report a loss, from a program that a worker runs."),
     "study": (
         "lrtune.service.cli.commands.study.commands",
         "app",

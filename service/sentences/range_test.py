@@ -58,9 +58,9 @@ def unclear_seeds(unclear: int, seeds: int) -> str:
     return f"{unclear} of {seeds} seeds show no signal."
 
 
-def again(flag: str, rate: float) -> str:
-    """What to type: `--high` or `--low`, and a rate."""
-    return f"Run it again with {flag} {words.rate(rate)}."
+def again(how: str, rate: float) -> str:
+    """What to type, `with --high` or `with --low`, or to do, `up to` or `from`; and a rate."""
+    return f"Run it again {how} {words.rate(rate)}."
 
 
 def nothing() -> str:

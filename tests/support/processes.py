@@ -5,7 +5,7 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -121,6 +121,26 @@ class Programs:
     def __exit__(self, *exc: object) -> None:
         for program in reversed(self._started):
             program.end()
+
+
+def gone(pid: int) -> bool:
+    """Whether no such process runs; one that has ended and was not waited for does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return False
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Waits for what another process does."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen")
+        time.sleep(0.02)
 
 
 def bare_environ(bin_folder: Path, home: Path, **variables: str) -> dict[str, str]:

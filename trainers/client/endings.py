@@ -5,13 +5,17 @@ time: were that unharmed, too, the trial would be given back for ever.
 """
 
 import signal
+import traceback
 from asyncio import CancelledError
 from collections.abc import Iterator
 from functools import partial
 from types import CodeType, TracebackType
 from typing import Any
 
-from lrtune.trainers.errors import Shutdown
+from lrtune.service.wire.base import storable_part
+from lrtune.trainers.errors import ProgramFailed, Shutdown
+
+LONGEST_ERROR = 20_000
 
 _TOLD = (KeyboardInterrupt, Shutdown, CancelledError)
 
@@ -30,6 +34,13 @@ def told_to_end(error: BaseException) -> bool:
             return True
         cause = cause.__cause__ or cause.__context__
     return False
+
+
+def error_text(error: BaseException) -> str:
+    """What is kept of an error: its traceback; of a program's the last lines. The last 20,000 characters of it."""
+    told = error.told if isinstance(error, ProgramFailed) else "".join(traceback.format_exception(error))
+    text: str = storable_part(told)
+    return text[-LONGEST_ERROR:]
 
 
 def _raised_by_handler(trace: TracebackType | None) -> bool:

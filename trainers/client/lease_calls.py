@@ -32,9 +32,9 @@ class LeaseCalls:
         self._lease = leased.lease
         self._patient = connection.retry.limited_for(LIMITED_SECONDS)
 
-    def report(self, step: int, value: float, checkpoint: wire.Checkpoint | None) -> wire.Verdict:
-        """The service's verdict; the report is on its disk by then."""
-        body = wire.Reports(lease=self._lease, reports=[wire.Report(step=step, value=value)], checkpoint=checkpoint)
+    def report(self, reports: list[wire.Report], checkpoint: wire.Checkpoint | None) -> wire.Verdict:
+        """The service's verdict; the reports, 1000 at the most, are on its disk by then."""
+        body = wire.Reports(lease=self._lease, reports=reports, checkpoint=checkpoint)
         return self._connection.post(wire.Verdict, f"{self._path}/reports", body, retry=self._patient)
 
     def heartbeat(self) -> wire.Verdict:

@@ -3,18 +3,17 @@
 import logging
 import math
 import os
-import traceback
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
-from lrtune.service.wire.base import storable_part
-from lrtune.trainers.client.endings import told_to_end
+from lrtune.trainers.client.endings import error_text, told_to_end
 from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
-from lrtune.trainers.client.report_checks import StepLike, read_step, read_value
+from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
@@ -26,8 +25,6 @@ from lrtune.trainers.errors import (
     is_of_the_service,
 )
 from lrtune.trainers.progress.trials import TrialProgress
-
-LONGEST_ERROR = 20_000
 
 logger = logging.getLogger(__name__)
 
@@ -104,19 +101,38 @@ class LeasedTrial:
         Raises InvalidReport for a step or value that cannot be, and where the two are swapped: a step with a fraction,
         a float as the step beside an integer as the value.
         """
+        self._raise_if_lost()
+        at, number = read_step(step, value), read_value(value)
+        if checkpoint is not None:
+            self.checkpoint(checkpoint, at)
+        self._send([wire.Report(step=at, value=number)])
+
+    def report_all(self, points: Sequence[tuple[StepLike, SupportsFloat]]) -> None:
+        """As `report`, for several points (1000 at the most), in their order and in one request."""
+        self._raise_if_lost()
+        if points:
+            self._send([read_report(step, value) for step, value in points])
+
+    def _send(self, reports: list[wire.Report]) -> None:
+        self._curve |= {report.step: report.value for report in reports}
+        self._last = reports[-1].value
+        self._require_open().hear(self._calls.report(reports, self._take_new_checkpoint()))
+        if self._progress is not None:
+            self._progress.reported(reports[-1].step, self._last)
+        self.raise_if_told()
+
+    def raise_if_told(self) -> None:
+        """Raises as `report` does, where the service has said by now that this training is over: look at it inside a
+        long step."""
+        verdict = self._raise_if_lost().verdict
+        if verdict is not None:
+            raise TrialPaused(verdict) if verdict.verdict == "pause" else TrialStopped(verdict)
+
+    def _raise_if_lost(self) -> Keeper:
         keeper = self._require_open()
         if keeper.loss is not None:
             raise keeper.loss
-        at, self._last = read_step(step, value), read_value(value)
-        if checkpoint is not None:
-            self.checkpoint(checkpoint, at)
-        self._curve[at] = self._last
-        keeper.hear(self._calls.report(at, self._last, self._take_new_checkpoint()))
-        if self._progress is not None:
-            self._progress.reported(at, self._last)
-        if keeper.verdict is not None:
-            kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
-            raise kind(keeper.verdict)
+        return keeper
 
     def checkpoint(self, where: str | wire.Checkpoint, step: StepLike) -> None:
         """Notes where the training can be resumed after `step`; sent with the next report or on release.
@@ -201,7 +217,7 @@ class LeasedTrial:
             self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
             return
         try:
-            self._end_with_result("failed", "failed", error=_traceback(error))
+            self._end_with_result("failed", "failed", error=error_text(error))
         except LrtuneError as untold:
             self._warn(untold)
 
@@ -216,7 +232,7 @@ class LeasedTrial:
         refused.advise(f"trial {self.number} goes to another worker when its lease ends")
 
     def _break_off(self, error: BaseException) -> None:
-        text = _traceback(error)
+        text = error_text(error)
         self._end_beside_error("attempt lost", lambda: self._calls.release(self._checkpoint, error=text))
 
     def _end_with_result(self, outcome: str, state: wire.Outcome, **result: Any) -> None:
@@ -270,11 +286,6 @@ class LeasedTrial:
         if self._keeper is None:
             raise TrialNotOpen(self.number)
         return self._keeper
-
-
-def _traceback(error: BaseException) -> str:
-    text: str = storable_part("".join(traceback.format_exception(error)))
-    return text[-LONGEST_ERROR:]
 
 
 def _outcome(stopped: TrialStopped) -> wire.Outcome:

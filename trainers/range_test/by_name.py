@@ -13,14 +13,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from lrtune.trainers.errors import TaskError
-from lrtune.trainers.range_test.sweep import DEFAULT_SEEDS, OnStep, RangeTest, exponential, sweep
+from lrtune.trainers.errors import TaskError, TrainingError
+from lrtune.trainers.range_test.result import RangeTest
+from lrtune.trainers.range_test.sweep import DEFAULT_SEEDS, OnStep, exponential, sweep
 from lrtune.trainers.state.random_state import random_state_kept, seed_everything
 from lrtune.trainers.tasks import TASKS
 from lrtune.trainers.tasks.loader import load_task
 from lrtune.trainers.tasks.loop import optimizer_of
 from lrtune.trainers.tasks.protocols import GradientTask
-from lrtune.trainers.training.optimizer_step import LossFunction
+from lrtune.trainers.training.loss_functions import LossFunction, of_batch
 from lrtune.trainers.training.setup import pick_device
 
 Setup = tuple[nn.Module, torch.optim.Optimizer, Iterable[Any], LossFunction]
@@ -121,11 +122,12 @@ def _checked(name: str, made: Any) -> Setup:
     if not isinstance(made, tuple) or len(made) != 4:
         what = f"{len(made)} values" if isinstance(made, tuple) else f"a {type(made).__name__}"
         raise TaskError(f"{name} must return (model, optimizer, batches, loss_function), not {what}")
-    model, optimizer, _, loss_function = made
+    model, optimizer, batches, loss_function = made
     for part, kind in ((model, nn.Module), (optimizer, torch.optim.Optimizer)):
         if not isinstance(part, kind):
             what = f"a {type(part).__name__} in place of a {kind.__name__}"
             raise TaskError(f"{name} must return (model, optimizer, batches, loss_function), not {what}")
-    if not callable(loss_function):
-        raise TaskError(f"{name} must return a loss function as its last value: loss_function(model, batch)")
-    return made
+    try:
+        return model, optimizer, batches, of_batch(loss_function)
+    except TrainingError as error:
+        raise TaskError(f"{name} must return a loss function as its last value: {error}") from None

@@ -9,24 +9,23 @@ Smith 2017, "Cyclical learning rates for training neural networks".
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lrtune.service.rates.range_test.analysis import RangeTestAnalysis, analyse, combine
 from lrtune.service.rates.range_test.running_median import half_window
 from lrtune.service.rates.range_test.stop_rule import StopRule
-from lrtune.service.wire.cards import range_test_card
 from lrtune.trainers.checks import at_least, positive, trainable
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
+from lrtune.trainers.range_test.result import RangeTest
 from lrtune.trainers.state.random_state import seed_everything
 from lrtune.trainers.state.snapshots import preserved, reseed
 from lrtune.trainers.training.data import with_new_workers
+from lrtune.trainers.training.loss_functions import LossFunction
 from lrtune.trainers.training.lr_scheduler import set_rates
-from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+from lrtune.trainers.training.optimizer_step import OptimizerStep
 
 DEFAULT_SEEDS = (0, 1, 2)
 FEWEST_STEPS = 10
@@ -36,33 +35,6 @@ MOST_SKIPPED = 40
 
 OnStep = Callable[[int, float, float], None]
 """Called after each step with its number, from 1, its rate and its loss."""
-
-
-@dataclass(frozen=True)
-class RangeTest:
-    """What was measured, and what it says."""
-
-    learning_rates: tuple[float, ...]
-    """The optimizer's base rate at each step, [steps]; other groups keep their ratio to it."""
-    losses: tuple[tuple[float, ...], ...]
-    """For each seed the training loss at each step, up to where the test stopped; non-finite where it diverged."""
-    seeds: tuple[int, ...]
-    by_seed: tuple[RangeTestAnalysis, ...]
-    analysis: RangeTestAnalysis
-    """The middle of all seeds."""
-
-    def _repr_html_(self) -> str:
-        """For notebooks."""
-        return range_test_card(self.analysis, self.analysis.suggestions)
-
-    @classmethod
-    def of(
-        cls, learning_rates: Sequence[float], losses: Sequence[Sequence[float]], seeds: Sequence[int]
-    ) -> "RangeTest":
-        """The answer from one curve a seed."""
-        by_seed = tuple(analyse(learning_rates[: len(curve)], curve) for curve in losses)
-        curves = tuple(tuple(curve) for curve in losses)
-        return cls(tuple(learning_rates), curves, tuple(seeds), by_seed, combine(by_seed))
 
 
 def range_test(

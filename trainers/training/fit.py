@@ -24,7 +24,7 @@ from lrtune.trainers.state import checkpoints as files
 from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
 from lrtune.trainers.training.data import Stream, as_batches
 from lrtune.trainers.training.learner import Learner
-from lrtune.trainers.training.optimizer_step import LossFunction
+from lrtune.trainers.training.loss_functions import LossFunction
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.resuming import check_settings, settings_of
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout

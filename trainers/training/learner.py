@@ -9,8 +9,9 @@ from lrtune.service.wire.schedules import ScheduleError
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import SETTINGS
 from lrtune.trainers.optimizers.clipping import Clipper
+from lrtune.trainers.training.loss_functions import LossFunction
 from lrtune.trainers.training.lr_scheduler import ScheduledLR
-from lrtune.trainers.training.optimizer_step import LossFunction, OptimizerStep
+from lrtune.trainers.training.optimizer_step import OptimizerStep
 from lrtune.trainers.training.resuming import check_optimizer
 
 

@@ -1,7 +1,7 @@
 """One optimizer step: forward and backward over one or more micro-batches, clipping, and the step itself."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
@@ -11,11 +11,9 @@ from torch import Tensor, nn
 from lrtune.trainers.checks import one_of
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
+from lrtune.trainers.training.loss_functions import LossFunction, of_batch
 
 Precision = Literal["fp32", "bf16", "fp16"]
-LossFunction = Callable[[nn.Module, Any], Tensor]
-"""`loss_function(model, batch)`: the mean loss over a batch, a scalar to call `backward` on."""
-
 _AUTOCAST = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -38,7 +36,7 @@ class OptimizerStep:
         """`scaler` defaults to a new one for fp16, and none otherwise."""
         self.model = model
         self.optimizer = optimizer
-        self.loss_function = loss_function
+        self.loss_function = of_batch(loss_function)
         self.device = next(model.parameters()).device
         self.dtype = _AUTOCAST[one_of("precision", precision, _AUTOCAST)]
         if scaler is None and precision == "fp16":

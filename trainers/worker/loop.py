@@ -14,7 +14,7 @@ from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import ServiceUnreachable, TaskKeepsFailing, TokenRefused
+from lrtune.trainers.errors import ProgramFailed, ServiceUnreachable, TaskKeepsFailing, TokenRefused
 from lrtune.trainers.progress.trials import TrialProgress
 from lrtune.trainers.worker.progress import worker_progress
 from lrtune.trainers.worker.signals import Shutdown, Signals
@@ -70,7 +70,10 @@ def work(
                 raise
             if isinstance(error, SystemExit) and (exits or told_to_end(error)):
                 raise
-            logger.exception("trial %d: failed", trial.number)
+            if isinstance(error, ProgramFailed):
+                logger.error("trial %d: failed: %s", trial.number, error)  # A traceback would be of lrtune's own code.
+            else:
+                logger.exception("trial %d: failed", trial.number)
             failures, failed, last = failures + 1, failed + 1, error
             if failures >= MOST_FAILURES:
                 raise TaskKeepsFailing(failures, error) from error

@@ -3,19 +3,23 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.options import Server
-from lrtune.service.cli.output import fail, own_command
+from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import end_fallback
 from lrtune.trainers.tasks.catalogue import CATALOGUE
+from lrtune.trainers.worker.supervisor import GRACE_SECONDS
 
 if TYPE_CHECKING:
+    from lrtune.service.wire.studies import Study
+    from lrtune.trainers.programs.program import Options
     from lrtune.trainers.worker.loop import Train
     from lrtune.trainers.worker.signals import Signals
 
@@ -26,8 +30,21 @@ TASK_HELP = (
 FIRST_CONTACT_SECONDS = 5.0
 """For a service that is just starting; once it has been seen, `--retry-seconds` holds."""
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command("worker", context_settings={"allow_interspersed_args": False})  # What follows a program is its own.
 def worker(
+    program: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[-- PROGRAM ARGUMENTS…]",
+            help="What trains, in place of a task: a program in any language, run once a trial without a shell. "
+            "{learning_rate}, any other parameter's name, {max_steps}, {trial}, {attempt} and {study} are filled in.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
     study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.")],
     task: Annotated[
         str | None,
@@ -67,7 +84,31 @@ def worker(
         str | None,
         typer.Option(envvar="LRTUNE_WORKER", help="Shown beside the trials, with the process id.", show_default="host"),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Log warnings only, and show no running trial.")] = False,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            help="Of a program: a regular expression for lines with a loss, with a group named value and perhaps one "
+            "named step: 'epoch (?P<step>[0-9]+) loss (?P<value>.+)'.",
+            show_default="lines of JSON",
+        ),
+    ] = None,
+    first_step: Annotated[
+        int, typer.Option(min=0, max=1, help="Of a program: what it calls its first step. 0: one is added.")
+    ] = 1,
+    resumable: Annotated[
+        bool, typer.Option("--resumable", help="Of a program: it goes on from {resume_uri}, and reports checkpoints.")
+    ] = False,
+    anneals: Annotated[bool, typer.Option("--anneals", help="Of a program: its schedule ends at {max_steps}.")] = False,
+    grace_seconds: Annotated[
+        float, typer.Option(min=0, max=3600, help="Of a program: its time to end, after SIGTERM, before SIGKILL.")
+    ] = 10.0,
+    trial_timeout_seconds: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Of a program: its time for a trial, which fails then.", show_default="no limit"),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Log warnings only; show no running trial and no program's output.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log the start of each trial, too.")] = False,
 ) -> None:
     """Train a study's trials until its budget is spent.
@@ -78,19 +119,24 @@ def worker(
     Each trial is leased, trained, reported and finished. SIGTERM or Ctrl-C gives the trial in hand back and
     ends the worker (a second one ends it at once). Three trials that fail in a row end it, too, with exit code 1,
     as does a study that hands out no trial since its last ones all failed; so does a worker all of whose trials failed.
+
+    What trains is a task, or a program: `lrtune worker --study NAME -- ./train.sh --lr {learning_rate}`. The losses
+    of a program are read from what it prints, or it calls `lrtune report`; SIGTERM ends one whose training is over.
     """
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
     from lrtune.trainers.client.local.connection import is_local
+    from lrtune.trainers.programs.program import Options
     from lrtune.trainers.worker.loop import exit_code
     from lrtune.trainers.worker.parent_watch import end_with_owner
     from lrtune.trainers.worker.signals import Shutdown, Signals
 
+    options = Options(pattern, first_step, resumable, anneals, grace_seconds, trial_timeout_seconds, quiet)
     try:
-        with Signals() as signals:
+        with Signals() as signals, ExitStack() as ends:
             end_with_owner()
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
-                tags = client.study(study).spec.tags
+                spec = client.study(study).spec
                 server = client.server
             if concurrency > 1 and is_local(server):
                 fail(f"{server} is for one process: leave --concurrency out, or have `lrtune serve` serve the file")
@@ -100,11 +146,12 @@ def worker(
                 logging.getLogger("lrtune.trainers").setLevel(logging.DEBUG)
             if concurrency > 1:
                 end_fallback()
-                code = _supervise(signals, concurrency, shown=not quiet)
+                grace = GRACE_SECONDS + (options.grace_seconds if program else 0.0)
+                code = _supervise(signals, single_process(program or ()), concurrency, grace, shown=not quiet)
                 if code == 1 and not signals.stopping.is_set():
                     _say_why(server, study)
             else:
-                train = _train_function(tags, task, folds, epochs)
+                train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
                 code = _work(signals, server, retry_seconds, study, train, name, shown=not quiet)
             signals.check()
@@ -113,11 +160,26 @@ def worker(
     raise typer.Exit(code)
 
 
-def _train_function(tags: Mapping[str, str], task: str | None, folds: int | None, epochs: int | None) -> "Train":
+def _train_function(
+    spec: "Study",
+    program: list[str] | None,
+    options: "Options",
+    task: str | None,
+    folds: int | None,
+    epochs: int | None,
+    signals: "Signals",
+    ends: ExitStack,
+) -> "Train":
     from lrtune.trainers.errors import TaskError
     from lrtune.trainers.tasks.cross_validation import over_folds
     from lrtune.trainers.tasks.loader import load_task, load_whole_task
 
+    if program:
+        if folds is not None or epochs is not None:
+            raise TaskError("--folds and --epochs go with a task: a program cuts its data itself")
+        return program_of(program, spec, options, signals, ends, task)
+    check_without_program(options)
+    tags = spec.tags
     task, folds, epochs = task_of(tags, task), agreed(tags, FOLDS, folds), agreed(tags, EPOCHS, epochs)
     if folds is not None:
         return over_folds(load_whole_task(task), folds, epochs=epochs)
@@ -166,16 +228,17 @@ def _say_why(server: str, study: str) -> None:
     print_error(ended_in_error(study, error_line(latest.error or "") if latest else "", halted))
 
 
-def _supervise(signals: "Signals", count: int, *, shown: bool) -> int:
-    """The same command line, `count` times with one process each; on a terminal this one shows what they do."""
+def _supervise(signals: "Signals", command: list[str], count: int, grace_seconds: float, *, shown: bool) -> int:
+    """The command, `count` times with one process each; on a terminal this one shows what they do."""
     from lrtune.trainers.progress.screen import shared_screen
     from lrtune.trainers.worker.relay import Relay
     from lrtune.trainers.worker.supervisor import Supervisor
 
-    command = [*own_command(), *sys.argv[1:], "--concurrency", "1"]
     screen = shared_screen() if shown else None
     relay = None if screen is None else Relay(screen, sys.stdout, sys.stderr)
-    with Supervisor(command, count, start=None if relay is None else relay.start) as supervisor:
+    with Supervisor(
+        command, count, grace_seconds=grace_seconds, start=None if relay is None else relay.start
+    ) as supervisor:
         signals.at_once.append(supervisor.kill)
         code = supervisor.wait(signals.stopping)
     if relay is not None:

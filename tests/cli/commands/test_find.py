@@ -1,6 +1,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -40,6 +41,18 @@ def one_batch():
     return model, optimizer, batches[:1], loss
 
 
+def of_torch():
+    print("loading the data")
+    model = nn.Linear(4, 3)
+    inputs, labels = torch.randn(64, 4), torch.randint(0, 3, (64,))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    return model, optimizer, list(zip(inputs.split(8), labels.split(8))), nn.CrossEntropyLoss()
+
+
+def no_loss():
+    return (*setup()[:3], "CrossEntropyLoss")
+
+
 def quiet():
     model, optimizer, batches, loss = setup()
     inputs, targets = (torch.cat(parts) for parts in zip(*batches))
@@ -73,7 +86,7 @@ def test_a_built_in_task_is_answered_with_every_rule_and_a_rate(lrtune: Lrtune, 
 def test_ones_own_model_comes_from_a_function(lrtune: Lrtune, script: str) -> None:
     ran = lrtune("find", "--task", f"{script}:setup", *QUICK, "--json")
     assert ran.code == 0, ran.err
-    found = json.loads(ran.out)
+    found = strict(ran.out)
     assert set(found["suggestions"]) == {"valley", "steepest", "slide", "minimum_over_10"}
     assert found["bounds"][0] < found["recommended"] < 1.0
     assert found["signal"] is True
@@ -162,6 +175,7 @@ KEPT = {
         (["--task", "{script}:three_things"], "must return (model, optimizer, batches, loss_function), not 3 values"),
         (["--task", "{script}:swapped"], "not a SGD in place of a Module"),
         (["--task", "{script}:one_batch"], "batches has one batch only: give a smaller batch size"),
+        (["--task", "{script}:no_loss"], "as its last value: there is no loss 'CrossEntropyLoss': write module:name"),
         (["--task", "{script}:nothing"], "has no 'nothing'"),
         (["--task", "{script}:setup", "--steps", "10", "--plot", "/nowhere/find.png"], "cannot be written"),
     ],
@@ -180,3 +194,78 @@ def test_the_optimizers_can_be_listed(lrtune: Lrtune) -> None:
     assert ran.code == 0
     for name in ("sgd", "adadelta", "muon", "schedule_free"):
         assert name in ran.out
+
+
+def test_a_loss_of_torch_will_do_and_what_the_script_prints_is_no_json(lrtune: Lrtune, script: str) -> None:
+    ran = lrtune("find", "--task", f"{script}:of_torch", *QUICK, "--json")
+    assert ran.code == 0, ran.err
+    assert len(json.loads(ran.out)["losses"]) == 2
+    assert ran.err.count("loading the data") == 2
+
+
+def strict(text: str) -> dict[str, Any]:
+    """As JSON.parse of a browser reads it: without NaN."""
+    found: dict[str, Any] = json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} is no JSON"))
+    return found
+
+
+# A test that was made elsewhere
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    path = tmp_path / "curve.csv"
+    rates = [1e-6 * 10 ** (step / 10) for step in range(71)]
+    losses = [2.3 - 2.0 / (1.0 + (0.003 / rate) ** 2) if rate < 1 else math.nan for rate in rates]
+    path.write_text("lr,loss\n" + "".join(f"{rate},{loss}\n" for rate, loss in zip(rates, losses, strict=True)))
+    return path
+
+
+def test_a_history_is_answered_like_a_test_that_is_run(lrtune: Lrtune, history: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "find.png"
+    ran = lrtune("find", "--history", str(history), "--plot", str(picture))
+    assert ran.code == 0, ran.err
+    for word in ("curve.csv: rates from 1e-06 to 10", "valley", "steepest", "usable from", "diverges at about 1"):
+        assert word in ran.out
+    shown = float(ran.out.splitlines()[-1].removeprefix("recommended learning_rate="))
+    assert 1e-3 < shown < 1.0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    found = strict(lrtune("find", "--history", str(history), "--json").out)
+    assert found["recommended"] == pytest.approx(shown, rel=0.01)
+    assert found["losses"][0][-1] == "nan"
+    assert len(found["learning_rates"]) == len(found["losses"][0]) == 71
+
+
+def test_a_history_is_kept_with_a_study(lrtune: Lrtune, history: Path, service: FakeService, address: str) -> None:
+    service.fault = lambda request: (
+        httpx2.Response(201, json=KEPT) if request.url.path.endswith("range-tests") else None
+    )
+    ran = lrtune("find", "--history", str(history), "--study", "s", "--optimizer", "adamw", "--batch-size", "64")
+    assert ran.code == 0, ran.err
+    (body,) = service.bodies("/v1/studies/s/range-tests")
+    assert (body["optimizer"], body["batch_size"], body["losses"][-1]) == ("adamw", 64, "nan")
+
+
+def test_a_history_that_ends_too_soon_says_what_to_do(lrtune: Lrtune, history: Path) -> None:
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:38]))
+    ran = lrtune("find", "--history", str(history))
+    assert ran.code == 0, ran.err
+    assert "widen the test upwards. Run it again up to 0.398." in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        ([], "say what is tested: --task with a built-in task or module:function, or --history with a file", 2),
+        (["--task", "digits", "--history", "a.csv"], "--task digits is run, and --history a.csv read: leave one", 2),
+        (["--history", "a.csv", "--steps", "50"], "--steps is of a test that is run: leave it out with --history", 2),
+        (["--history", "/nowhere/a.csv"], "/nowhere/a.csv cannot be read: No such file or directory", 1),
+    ],
+)
+def test_a_history_that_cannot_be_read_ends_in_one_line(
+    lrtune: Lrtune, arguments: list[str], words: str, code: int
+) -> None:
+    ran = lrtune("find", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert ran.err.count("\n") == 1
+    assert words in ran.err

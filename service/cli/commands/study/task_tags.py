@@ -54,7 +54,9 @@ def task_of(tags: Mapping[str, str], given: str | None) -> str:
 
     task = given or tags.get(TASK)
     if task is None or (given is None and task not in CATALOGUE):
-        raise TaskError(f"say what trains: --task module:function, or one of {', '.join(CATALOGUE)}")
+        raise TaskError(
+            f"say what trains: --task module:function, or one of {', '.join(CATALOGUE)}, or a program, -- ./train.sh"
+        )
     return task
 
 
