@@ -18,6 +18,7 @@ from lrtune.service.access.files.scraping import ScrapingSecret
 from lrtune.service.access.files.tokens import keep_ensuring, wanted_tokens
 from lrtune.service.access.limits import Limiter
 from lrtune.service.api import (
+    curves,
     events,
     health,
     range_tests,
@@ -158,6 +159,7 @@ def create_app(
         schedules,
         trials,
         replays,
+        curves,
         tokens,
         audit,
         health,

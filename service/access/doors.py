@@ -69,6 +69,7 @@ DOORS: dict[tuple[str, str], Rule] = {
     ("POST", f"{_STUDY}/range-tests"): _WORKER,
     ("GET", f"{_STUDY}/trials"): _VIEWER,
     ("GET", f"{_STUDY}/trials.csv"): _VIEWER,
+    ("GET", f"{_STUDY}/curves"): _VIEWER,
     ("GET", f"{_STUDY}/trials/{{number}}"): _VIEWER,
     ("GET", f"{_STUDY}/trials/{{number}}/replay"): _VIEWER,
     ("POST", f"{_STUDY}/trials"): _WORKER,

@@ -88,6 +88,7 @@ DOORS = [
     Door("POST", f"{_S}/range-tests", "worker", "study", 422, _NO_FIELD),
     Door("GET", f"{_S}/trials", "viewer", "study", 200),
     Door("GET", f"{_S}/trials.csv", "viewer", "study", 200),
+    Door("GET", f"{_S}/curves", "viewer", "study", 200),
     Door("GET", _T, "viewer", "study", 404),
     Door("GET", f"{_T}/replay", "viewer", "study", 404),
     Door("POST", f"{_S}/trials", "worker", "study", 422, _NO_FIELD),

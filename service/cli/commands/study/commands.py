@@ -7,6 +7,7 @@ import typer
 
 from lrtune.service.cli.commands.study.change import change
 from lrtune.service.cli.commands.study.create import create
+from lrtune.service.cli.commands.study.exporting.command import export
 from lrtune.service.cli.commands.study.health import health
 from lrtune.service.cli.commands.study.pause import pause, resume, stop
 from lrtune.service.cli.commands.study.plot import plot
@@ -77,3 +78,4 @@ app.command("set")(change)
 app.command("delete")(delete)
 app.command("plot")(plot)
 app.command("replay")(replay)
+app.command("export")(export)
