@@ -70,6 +70,8 @@ DOORS: dict[tuple[str, str], Rule] = {
     ("GET", f"{_STUDY}/trials"): _VIEWER,
     ("GET", f"{_STUDY}/trials.csv"): _VIEWER,
     ("GET", f"{_STUDY}/curves"): _VIEWER,
+    ("GET", f"{_STUDY}/export"): _VIEWER,
+    ("POST", f"{_STUDY}/import"): _ADMIN,
     ("GET", f"{_STUDY}/trials/{{number}}"): _VIEWER,
     ("GET", f"{_STUDY}/trials/{{number}}/replay"): _VIEWER,
     ("POST", f"{_STUDY}/trials"): _WORKER,

@@ -4,7 +4,9 @@ What is counted is counted before the work, and given back where nothing came of
 does not count again. Where nothing limits the token, that costs the look at who acts.
 """
 
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any
 
 from lrtune.service.access.limits import Limiter
@@ -13,10 +15,12 @@ from lrtune.service.storage.memory.actor import ACTING
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.reading.created import count_created
 from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
+from lrtune.service.tuning.moving.importing import Imports
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
 from lrtune.service.wire.studies import NewStudy
+from lrtune.service.wire.study_lines import ImportBatch, ImportProgress, TrialLine
 from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, NoTrial, Record, Reports, Verdict
 
 
@@ -35,12 +39,40 @@ class MeteredStudies(Studies):
         loads = not may_create or body.name in self._engine.study_names()
         if loads or not self._gate.has_limits(token_id):
             return await super().create(body, shown=shown, may_create=may_create)
-        async with self._gate.creating(token_id, self._count):
+        async with self._gate.creating(token_id, partial(_count, self._engine)):
             return await super().create(body, shown=shown)
 
-    def _count(self, token_id: str) -> int:
-        with self._engine.database.read() as connection:
-            return count_created(connection, token_id)
+
+class MeteredImports(Imports):
+    """Studies that come from elsewhere: each counts as one that the token created, and so do its trials and steps."""
+
+    def __init__(self, engine: Engine, studies: Studies, gate: Limiter) -> None:
+        super().__init__(engine, studies)
+        self._gate = gate
+
+    async def take(self, name: str, body: ImportBatch) -> tuple[ImportProgress, bool]:
+        """As in Imports; lines that are in do not count again. Raises TooManyRequests, BodyTooLarge, TooManyStudies,
+        too."""
+        trials = sum(isinstance(line, TrialLine) for line in body.lines)
+        spent = self._gate.steps(ACTING.get().token_id, trials=trials, steps=body.points)
+        fresh = False
+        try:
+            progress, fresh = await super().take(name, body)
+        finally:
+            if spent is not None and not fresh:
+                spent.give_back()
+        return progress, fresh
+
+    @contextlib.asynccontextmanager
+    async def _may_create(self) -> AsyncIterator[None]:
+        async with self._gate.creating(ACTING.get().token_id, partial(_count, self._engine)):
+            yield
+
+
+def _count(engine: Engine, token_id: str) -> int:
+    """How many studies that the token created exist. Blocks."""
+    with engine.database.read() as connection:
+        return count_created(connection, token_id)
 
 
 class MeteredTrials(Trials):

@@ -89,6 +89,8 @@ DOORS = [
     Door("GET", f"{_S}/trials", "viewer", "study", 200),
     Door("GET", f"{_S}/trials.csv", "viewer", "study", 200),
     Door("GET", f"{_S}/curves", "viewer", "study", 200),
+    Door("GET", f"{_S}/export", "viewer", "study", 200),
+    Door("POST", f"{_S}/import", "admin", "study", 422, _NO_FIELD),
     Door("GET", _T, "viewer", "study", 404),
     Door("GET", f"{_T}/replay", "viewer", "study", 404),
     Door("POST", f"{_S}/trials", "worker", "study", 422, _NO_FIELD),

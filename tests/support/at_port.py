@@ -8,8 +8,6 @@ from starlette.testclient import TestClient
 
 from tests.fake_service import listening
 
-_PASSED_ON = ("content-type", "authorization")
-
 
 @contextmanager
 def at_port(client: TestClient) -> Iterator[str]:
@@ -17,7 +15,9 @@ def at_port(client: TestClient) -> Iterator[str]:
 
     def answer(request: httpx2.Request) -> httpx2.Response:
         where = str(request.url.raw_path, "ascii")
-        headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+        headers = {"content-type": "application/json"}
+        if "authorization" in request.headers:
+            headers["authorization"] = request.headers["authorization"]
         found = client.request(request.method, where, content=request.content, headers=headers)
         return httpx2.Response(found.status_code, content=found.content, headers=dict(found.headers))
 

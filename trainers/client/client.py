@@ -21,6 +21,7 @@ from lrtune.trainers.client.access import AccessCalls
 from lrtune.trainers.client.http.bodies import valid
 from lrtune.trainers.client.http.connection import Connection, study_path
 from lrtune.trainers.client.http.retry import Retry, certainly_not_processed
+from lrtune.trainers.client.moving.calls import MovingCalls
 from lrtune.trainers.client.pictures.study import compared
 from lrtune.trainers.client.report_checks import read_report, read_value
 from lrtune.trainers.client.study import StudyHandle
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 
-class Client(AccessCalls):
+class Client(AccessCalls, MovingCalls):
     """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
 
     `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `token` is what `lrtune token create` printed;

@@ -16,34 +16,44 @@ from lrtune.service.cli.progress import alive
 if TYPE_CHECKING:
     from lrtune.trainers.client.client import Client
 
-FORMATS = ("csv", "parquet")
+FORMATS = ("jsonl", "csv", "parquet")
 
 
 def export(
     name: StudyName,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="FORMAT", help="csv or parquet; else what the name of the file ends in."),
+        typer.Option("--format", metavar="FORMAT", help="jsonl, csv or parquet; else what the file's name ends in."),
     ] = None,
     curves: Annotated[
-        bool, typer.Option("--curves", help="A row a report (trial, step, value) in place of a row a trial.")
+        bool, typer.Option("--curves", help="A table of reports (trial, step, value) in place of one of trials.")
     ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to; else standard output.")
     ] = None,
     server: Server = None,
 ) -> None:
-    """Write a study to a file: a table of its trials, or of all that they reported.
+    """Write a study to a file: all that is known of it, for `lrtune study import`, or a table of its trials or reports.
+
+    JSON lines are all of it, and what is written where nothing else is asked for; CSV and Parquet are tables.
+
+    Example: lrtune study export my-model -o my-model.jsonl
 
     Example: lrtune study export my-model -o trials.parquet
     """
-    chosen = _format(form, output)
+    chosen = _format(form, output, curves=curves)
     if chosen == "parquet" and output is None and sys.stdout.isatty():
         fail("Parquet is not for a terminal: name a file with -o", 2)
     with connect(server) as client, alive(f"exporting {name}") as shown, target(output) as to:
-        _write_table(client, name, chosen, to, curves=curves, count=lambda rows: shown.count(rows))
+        if chosen == "jsonl":
+            for line, text in enumerate(client.export_study(name), 1):
+                to.write(text)
+                shown.count(line, None, "lines")
+        else:
+            _write_table(client, name, chosen, to, curves=curves, count=shown.count)
     if output is not None:
-        print(f"wrote {'the reports' if curves else 'the trials'} of study {name} to {output}", file=sys.stderr)
+        what = "" if chosen == "jsonl" else "the reports of " if curves else "the trials of "
+        print(f"wrote {what}study {name} to {output}", file=sys.stderr)
 
 
 def _write_table(
@@ -61,9 +71,11 @@ def _write_table(
     (write_csv if form == "csv" else write_parquet)(table, to, count)
 
 
-def _format(form: str | None, output: Path | None) -> str:
+def _format(form: str | None, output: Path | None, *, curves: bool) -> str:
     named = "" if output is None else output.suffix.removeprefix(".").lower()
-    chosen = form or (named if named in FORMATS else FORMATS[0])
+    chosen = form or (named if named in FORMATS else "csv" if curves else "jsonl")
     if chosen not in FORMATS:
         raise typer.BadParameter(f"--format {chosen!r} is none of {', '.join(FORMATS)}")
+    if chosen == "jsonl" and curves:
+        raise typer.BadParameter("--curves is for tables, csv or parquet: jsonl has the curves anyway")
     return chosen
