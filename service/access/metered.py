@@ -10,17 +10,17 @@ from functools import partial
 from typing import Any
 
 from lrtune.service.access.limits import Limiter
+from lrtune.service.access.limits.limiter import Spent
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.actor import ACTING
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.reading.created import count_created
 from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
-from lrtune.service.tuning.moving.importing import Imports
+from lrtune.service.tuning.moving.importing import Cost, Imports
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
 from lrtune.service.wire.studies import NewStudy
-from lrtune.service.wire.study_lines import ImportBatch, ImportProgress, TrialLine
 from lrtune.service.wire.trials import Ask, Enqueue, LeasedTrial, NoTrial, Record, Reports, Verdict
 
 
@@ -44,29 +44,36 @@ class MeteredStudies(Studies):
 
 
 class MeteredImports(Imports):
-    """Studies that come from elsewhere: each counts as one that the token created, and so do its trials and steps."""
+    """Studies that come from elsewhere: each counts as one that the token created, and so do its trials and steps.
+    `take` raises TooManyRequests, BodyTooLarge and TooManyStudies, too."""
 
     def __init__(self, engine: Engine, studies: Studies, gate: Limiter) -> None:
         super().__init__(engine, studies)
         self._gate = gate
 
-    async def take(self, name: str, body: ImportBatch) -> tuple[ImportProgress, bool]:
-        """As in Imports; lines that are in do not count again. Raises TooManyRequests, BodyTooLarge, TooManyStudies,
-        too."""
-        trials = sum(isinstance(line, TrialLine) for line in body.lines)
-        spent = self._gate.steps(ACTING.get().token_id, trials=trials, steps=body.points)
-        fresh = False
-        try:
-            progress, fresh = await super().take(name, body)
-        finally:
-            if spent is not None and not fresh:
-                spent.give_back()
-        return progress, fresh
+    def _cost(self) -> Cost:
+        return _Counted(self._gate, ACTING.get().token_id)
 
     @contextlib.asynccontextmanager
     async def _may_create(self) -> AsyncIterator[None]:
         async with self._gate.creating(ACTING.get().token_id, partial(_count, self._engine)):
             yield
+
+
+class _Counted(Cost):
+    """Counts against the limits of a token."""
+
+    def __init__(self, gate: Limiter, token_id: str | None) -> None:
+        self._gate = gate
+        self._token_id = token_id
+        self._spent: Spent | None = None
+
+    def spend(self, trials: int, steps: int) -> None:
+        self._spent = self._gate.steps(self._token_id, trials=trials, steps=steps)
+
+    def give_back(self) -> None:
+        if self._spent is not None:
+            self._spent.give_back()
 
 
 def _count(engine: Engine, token_id: str) -> int:

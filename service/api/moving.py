@@ -35,5 +35,4 @@ async def import_study(study: str, body: Annotated[ImportBatch, Body()], parts: 
     """Take in lines of an export, in their order, at most 100 at a time; the first of them makes the study. Nobody is
     shown it before the last is in. Lines that came before change nothing: whoever was cut off begins anew, and goes on
     after the `lines` of the answer."""
-    progress, _ = await parts.imports.take(study, body)
-    return progress
+    return await parts.imports.take(study, body)

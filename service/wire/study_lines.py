@@ -174,11 +174,6 @@ class ImportBatch(Body):
     """The number of the first of these lines, counted from 0. Lines that were taken in before are passed over."""
     lines: Annotated[list[Line], Field(min_length=1), Bounded(LINES_A_BATCH)]
 
-    @property
-    def points(self) -> int:
-        """All reports in it."""
-        return sum(map(_points, self.lines))
-
     @model_validator(mode="after")
     def _not_too_much(self) -> Self:
         heavy = sum(map(_weight, self.lines))

@@ -116,11 +116,11 @@ def _distributions(study: StudyMirror, line: TrialLine, place: Place) -> dict[st
     for name, value in line.params.items():
         at = (*place, "params", name)
         text = line.distributions.get(name)
+        if text is None and name not in known:
+            raise InvalidField(at, "is no parameter of the study, and has no distribution of its own")
         try:
             distribution = known[name] if text is None else read_distribution(text)
-        except KeyError:
-            raise InvalidField(at, "is no parameter of the study, and has no distribution of its own") from None
-        except (ValueError, TypeError, AttributeError):
+        except (LookupError, ValueError, TypeError, AttributeError):
             raise InvalidField((*place, "distributions", name), "is no distribution of Optuna's") from None
         try:
             finite = math.isfinite(distribution.to_internal_repr(value))

@@ -6,7 +6,7 @@ goes on where it was. With the last line the study is what it was: then, and not
 
 import contextlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from optuna.study import StudyDirection
@@ -15,20 +15,19 @@ from optuna.trial import TrialState
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.errors import StudyNameTaken
-from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import METRIC_NAMES_ATTR
 from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
 from lrtune.service.tuning.history import recording
-from lrtune.service.tuning.moving.from_lines import Place, attributes_of, points_of, range_test_of, spec_of, trial_of
+from lrtune.service.tuning.moving.from_lines import Place, attributes_of, spec_of
+from lrtune.service.tuning.moving.preparing import prepare
 from lrtune.service.tuning.sampling.samplers import check_sampler
 from lrtune.service.tuning.state.importing import ImportState, import_of, note_import
 from lrtune.service.tuning.studies import Studies, of_a_study
 from lrtune.service.tuning.trials import leases
-from lrtune.service.wire.range_tests import RangeTestCurve
+from lrtune.service.wire.studies import StudySpec
 from lrtune.service.wire.study_lines import (
     CurveLine,
-    EndLine,
     ImportBatch,
     ImportProgress,
     RangeTestLine,
@@ -36,6 +35,16 @@ from lrtune.service.wire.study_lines import (
     SupersededLine,
     TrialLine,
 )
+
+
+class Cost:
+    """What is counted of a batch that is taken in; nothing, unless somebody says so."""
+
+    def spend(self, trials: int, steps: int) -> None:
+        """So many trials and steps are about to be taken in. Raises where they are not to be."""
+
+    def give_back(self) -> None:
+        """They were not, after all."""
 
 
 class Imports:
@@ -46,69 +55,105 @@ class Imports:
         self._studies = studies
 
     @of_a_study
-    async def take(self, name: str, body: ImportBatch) -> tuple[ImportProgress, bool]:
-        """Take the lines in that are not in yet; return how far it is, and whether any of these was new.
+    async def take(self, name: str, body: ImportBatch) -> ImportProgress:
+        """Take the lines in that are not in yet; return how far it is.
 
         Raises StudyExists, InvalidField; StudyNotFound where the study was deleted meanwhile.
         """
-        study = await self._open(name, body)
-        with self._engine.change(study) as change:
-            state = _state_of(study, body)
-            if not state.done:
-                state = _take_in(self._engine, change, state, body)
-        fresh = bool(change.rows)
-        await (change.on_disk() if fresh else self._studies.settled(study))
+        cost = self._cost()
+        try:
+            change, state = await self._taken(name, body, cost)
+            study, fresh = change.study, bool(change.rows)
+            await (change.on_disk() if fresh else self._studies.settled(study))
+        except BaseException:
+            cost.give_back()
+            raise
         if fresh and state.done:
             with self._engine.lock:
                 # Whoever asks next has it read from the database: in every count as if it had been trained here.
                 self._engine.mirrors.drop(study)
-        return ImportProgress(study=name, lines=state.lines, done=state.done), fresh
+        return ImportProgress(study=name, lines=state.lines, done=state.done)
 
-    async def _open(self, name: str, body: ImportBatch) -> StudyMirror:
-        """The study that is being imported; made where this is the beginning of its file."""
+    def _cost(self) -> Cost:
+        """Of one batch."""
+        return Cost()
+
+    async def _taken(self, name: str, body: ImportBatch, cost: Cost) -> tuple[Change, ImportState]:
+        """The change with what is new of these lines; it is empty where nothing is."""
         try:
-            return await self._studies.find(name)
+            study = await self._studies.find(name)
         except StudyNotFound:
             first = body.lines[0]
             if body.first != 0 or not isinstance(first, StudyLine):
                 raise InvalidField(
                     ("first",), f"no import of study {name!r} has begun: send its file from the first line on"
                 ) from None
-        async with self._may_create():
-            return await self._create(name, first, body.file)
+            async with self._may_create():
+                return self._create(name, first, body, cost)
+        with self._engine.change(study) as change:
+            state = _state_of(study, body)
+            if not state.done:
+                state = _take_in(self._engine, change, state, body, cost)
+        return change, state
 
     @contextlib.asynccontextmanager
     async def _may_create(self) -> AsyncIterator[None]:
         """A study is made within the block."""
         yield
 
-    async def _create(self, name: str, line: StudyLine, file: str) -> StudyMirror:
-        place: Place = ("lines", 0)
-        spec = spec_of(name, line, place)
-        check_sampler(spec)
-        user_attrs = attributes_of(line.user_attrs, (*place, "user_attrs"))
-        system_attrs = {METRIC_NAMES_ATTR: [spec.metric]} | attributes_of(line.system_attrs, (*place, "system_attrs"))
-        try:
-            with self._engine.lock:
-                study = self._engine.new_study(name, [StudyDirection[spec.direction.upper()]])
+    def _create(self, name: str, line: StudyLine, body: ImportBatch, cost: Cost) -> tuple[Change, ImportState]:
+        """A study that begins with these lines; where one of them makes no sense, none."""
+        new = _new_study(name, line)
+        with self._engine.lock:
+            try:
+                study = self._engine.new_study(name, [StudyDirection[new.spec.direction.upper()]])
+            except StudyNameTaken:
+                raise _exists(name) from None
+            try:
                 with self._engine.change(study) as change:
-                    change.create_study(spec, created_at=line.created_at.timestamp())
-                    change.update_study(
-                        max_trials=line.max_trials,
-                        max_total_steps=line.max_total_steps,
-                        paused=True,
-                        description=line.description,
-                    )
-                    for key, value in user_attrs.items():
-                        change.set_study_attr(key, value, system=False)
-                    for key, value in system_attrs.items():
-                        change.set_study_attr(key, value, system=True)
-                    state = ImportState(file, 1, 0, 0, paused=line.paused, stopped=line.stopped, done=False)
+                    new.write(change)
+                    state = ImportState(body.file, 1, 0, 0, paused=line.paused, stopped=line.stopped, done=False)
                     note_import(change, state)
-        except StudyNameTaken:
-            raise _exists(name) from None
-        await change.on_disk()
-        return study
+                    state = _take_in(self._engine, change, state, body, cost)
+            except BaseException:
+                self._engine.mirrors.remove(study)  # Nothing of it is written.
+                raise
+        return change, state
+
+
+@dataclass(frozen=True)
+class _NewStudy:
+    """What a first line says."""
+
+    line: StudyLine
+    spec: StudySpec
+    user_attrs: dict[str, Any]
+    system_attrs: dict[str, Any]
+
+    def write(self, change: Change) -> None:
+        """Make it; held up until all of it is in."""
+        line = self.line
+        change.create_study(self.spec, created_at=line.created_at.timestamp())
+        change.update_study(
+            max_trials=line.max_trials,
+            max_total_steps=line.max_total_steps,
+            paused=True,
+            description=line.description,
+        )
+        for key, value in self.user_attrs.items():
+            change.set_study_attr(key, value, system=False)
+        for key, value in self.system_attrs.items():
+            change.set_study_attr(key, value, system=True)
+
+
+def _new_study(name: str, line: StudyLine) -> _NewStudy:
+    """Raises InvalidField."""
+    place: Place = ("lines", 0)
+    spec = spec_of(name, line, place)
+    check_sampler(spec)
+    user_attrs = attributes_of(line.user_attrs, (*place, "user_attrs"))
+    system_attrs = attributes_of(line.system_attrs, (*place, "system_attrs"))
+    return _NewStudy(line, spec, user_attrs, {METRIC_NAMES_ATTR: [spec.metric]} | system_attrs)
 
 
 def _state_of(study: StudyMirror, body: ImportBatch) -> ImportState:
@@ -131,17 +176,10 @@ def _exists(name: str) -> StudyExists:
     return StudyExists(f"study {name!r} exists; take another name: `lrtune study import FILE --name NAME`")
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """Of the lines that are new, what they are; and what is in once they are."""
-
-    parts: list[tuple[Any, Any]]
-    after: ImportState
-
-
-def _take_in(engine: Engine, change: Change, state: ImportState, body: ImportBatch) -> ImportState:
+def _take_in(engine: Engine, change: Change, state: ImportState, body: ImportBatch, cost: Cost) -> ImportState:
     """Take in what is new. Raises InvalidField, mostly before anything is changed."""
-    prepared = _prepare(change.study, state, body)
+    prepared = prepare(change.study, state, body)
+    cost.spend(prepared.trials, prepared.points)
     for line, made in prepared.parts:
         if isinstance(line, TrialLine):
             made.trial_id = engine.new_trial_id()
@@ -166,58 +204,6 @@ def _go_on(change: Change, trial: TrialMirror, points: dict[int, float]) -> None
         if trial.last_step is not None and step <= trial.last_step:
             raise InvalidField(("lines",), f"the curve of trial {trial.number} goes back from {trial.last_step}")
         change.report(trial, step, value)
-
-
-def _prepare(study: StudyMirror, state: ImportState, body: ImportBatch) -> _Prepared:
-    """Raises InvalidField."""
-    parts: list[tuple[Any, Any]] = []
-    trials, tests = len(study.trials), len(study.range_tests)
-    for index, line in enumerate(body.lines):
-        if body.first + index < state.lines:
-            continue
-        place: Place = ("lines", index)
-        made: TrialMirror | dict[int, float] | tuple[StoredRangeTest, RangeTestCurve] | None = None
-        if state.done or isinstance(line, StudyLine):
-            raise InvalidField(place, f"a line of kind {line.kind!r} cannot stand here")
-        if isinstance(line, TrialLine):
-            _check_next(line.number, trials, (*place, "number"))
-            made, trials = trial_of(study, line, place), trials + 1
-            state = replace(state, reports=state.reports + len(line.curve.steps))
-        elif isinstance(line, CurveLine | SupersededLine):
-            if line.trial >= trials:
-                raise InvalidField((*place, "trial"), f"there is no trial {line.trial} before this line")
-            made, points = points_of(line), len(line.steps)
-            if isinstance(line, CurveLine):
-                state = replace(state, reports=state.reports + points)
-            else:
-                state = replace(state, superseded=state.superseded + points)
-        elif isinstance(line, RangeTestLine):
-            _check_next(line.number, tests, (*place, "number"))
-            made, tests = range_test_of(line, place), tests + 1
-        else:
-            _check_end(line, state, trials, tests, place)
-            state = replace(state, done=True)
-        parts.append((line, made))
-    return _Prepared(parts, replace(state, lines=max(state.lines, body.first + len(body.lines))))
-
-
-def _check_next(number: int, expected: int, place: Place) -> None:
-    if number != expected:
-        raise InvalidField(
-            place,
-            f"is {number}, and the next is {expected}: a line is missing, or something else has written to the study; "
-            "delete it and import it anew",
-        )
-
-
-def _check_end(line: EndLine, state: ImportState, trials: int, tests: int, place: Place) -> None:
-    counted = {"trials": trials, "reports": state.reports, "superseded": state.superseded, "range_tests": tests}
-    for name, count in counted.items():
-        if getattr(line, name) != count:
-            told = f"says {getattr(line, name):,}, and {count:,} came: the file was changed; export it anew"
-            raise InvalidField((*place, name), told)
-    if line.sha256 != state.file:
-        raise InvalidField((*place, "sha256"), "is not the file's digest that the first batch told")
 
 
 def _open_up(change: Change, state: ImportState) -> None:

@@ -90,7 +90,25 @@ def _until_seen(study: StudyCalls, trials: int) -> None:
         time.sleep(0.05)
 
 
-ASKED = ("/trials", "/curves", "/suggestion", "/health", "/response", "/range-tests", "/range-tests/0", "/replays")
+ASKED = (
+    "",
+    "/status",
+    "/trials",
+    "/curves",
+    "/suggestion",
+    "/health",
+    "/response",
+    "/range-tests",
+    "/range-tests/0",
+    "/replays",
+)
+
+
+def _same(study: StudyCalls, below: str) -> Json:
+    """What is told, but for the study's name, and what counts its changes on the service that it is on."""
+    told = {name: value for name, value in study.get(below).items() if name not in ("version", "updated_at")}
+    found: Json = json.loads(json.dumps(told).replace(study.name, "NAME"))
+    return found
 
 
 @pytest.mark.parametrize(("source", "target"), WAYS)
@@ -104,12 +122,9 @@ def test_everything_that_can_be_asked_of_it_is_answered_as_before(
     with engine.lock:
         engine.mirrors.drop_all()  # As after a restart: a time is in microseconds then.
     for below in ASKED:
-        assert copy.get(below) == study.get(below), below
+        assert _same(copy, below) == _same(study, below), below
     for trial in study.trials():
         assert copy.trial(trial["number"]) == study.trial(trial["number"])
-    left_out = {"name": None, "study": None, "version": None, "updated_at": None}
-    assert copy.get() | left_out == study.get() | left_out
-    assert copy.get("/status") | left_out == study.get("/status") | left_out
     csv = "/trials.csv"
     assert copy.client.get(copy.path + csv).content == study.client.get(study.path + csv).content
 

@@ -60,10 +60,8 @@ def test_the_curves_are_a_row_a_report_on_standard_output(study: StudyCalls, lrt
     assert ran.code == 0
     rows = list(csv.reader(io.StringIO(ran.out)))
     assert rows[0] == ["trial", "step", "value"]
-    assert rows[1:] == [["0", "1", "2.0"], ["0", "2", "0.5"], ["1", "1", "2.0"], ["1", "2", "nan"]] + [
-        ["2", "1", "2.0"],
-        ["2", "2", "0.5"],
-    ]
+    first, second = ["1", "2.0"], ["2", "0.5"]
+    assert rows[1:] == [["0", *first], ["0", *second], ["1", *first], ["1", "2", "nan"], ["2", *first], ["2", *second]]
 
 
 def test_parquet_has_the_same_rows_with_types(study: StudyCalls, lrtune: Lrtune, tmp_path: Path) -> None:
