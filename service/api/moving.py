@@ -1,5 +1,6 @@
 """`/v1/studies/{study}/export` and `…/import`: a study from one service to another."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.http.bodies import JsonRoute
-from lrtune.service.tuning.moving.exporting import Exporting
+from lrtune.service.tuning.moving.exporting import Exporting, Unread
 from lrtune.service.wire.study_lines import MEDIA_TYPE, ImportBatch, ImportProgress
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["studies"])
@@ -23,7 +24,8 @@ async def export_study(study: str, parts: Parts) -> StreamingResponse:
     exporting = Exporting(parts.engine, found)
 
     async def lines() -> AsyncIterator[bytes]:
-        async for make in parts.slices.each(exporting.seen()):
+        async for part in parts.slices.each(exporting.parts()):
+            make = await asyncio.to_thread(part.read) if isinstance(part, Unread) else part.make
             yield await parts.slices.in_thread(make)
 
     name = f'attachment; filename="{found.name}.jsonl"'

@@ -14,10 +14,11 @@ field that it does not know: what it does not know it refuses, and never drops.
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints, model_validator
 
 from lrtune.service.wire.base import STORABLE, WHOLE, Body, Choice, Loss, Reply, Storable
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.range_tests import KeptRangeTest, RangeTestCurve, RuleRates
 from lrtune.service.wire.studies import Text
 from lrtune.service.wire.trials import Step, TrialState
 
@@ -133,6 +134,19 @@ class SupersededLine(Points):
     """Which of the trial's leases that was, counted from 1."""
 
 
+class _RuleRates(RuleRates):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Findings(KeptRangeTest):
+    model_config = ConfigDict(extra="forbid")
+    suggestions: _RuleRates
+
+
+class _Curve(RangeTestCurve):
+    model_config = ConfigDict(extra="forbid")
+
+
 class RangeTestLine(Body):
     """A range test with its curve."""
 
@@ -140,10 +154,8 @@ class RangeTestLine(Body):
     number: _Small
     request_id: Annotated[Storable, Field(max_length=100)] | None
     digest: Annotated[Storable, Field(max_length=64)]
-    findings: dict[str, Any]
-    """A `KeptRangeTest`."""
-    curve: dict[str, Any]
-    """A `RangeTestCurve`."""
+    findings: _Findings
+    curve: _Curve
 
 
 class EndLine(Body):

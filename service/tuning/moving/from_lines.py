@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution
@@ -87,18 +86,11 @@ def points_of(points: Points) -> dict[int, float]:
 
 def range_test_of(line: RangeTestLine, place: Place) -> tuple[StoredRangeTest, RangeTestCurve]:
     """A range test and its curve. Raises InvalidField."""
-    shown = _read(KeptRangeTest, line.findings, (*place, "findings"))
+    shown = KeptRangeTest.model_validate(line.findings.model_dump())
     if shown.number != line.number:
         raise InvalidField((*place, "findings", "number"), f"must be {line.number}, as the line says")
-    curve = _read(RangeTestCurve, line.curve, (*place, "curve"))
+    curve = RangeTestCurve.model_validate(line.curve.model_dump())
     return StoredRangeTest(shown, line.request_id, line.digest), curve
-
-
-def _read(model: Any, told: Mapping[str, Any], place: Place) -> Any:
-    try:
-        return model.model_validate(told, extra="forbid")
-    except ValidationError as error:
-        raise _invalid(place, error) from None
 
 
 def _invalid(place: Place, error: ValidationError) -> InvalidField:

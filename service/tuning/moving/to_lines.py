@@ -66,6 +66,12 @@ class TrialSeen:
     steps: list[int]
     curve: Mapping[int, float]
 
+    @property
+    def was_leased_again(self) -> bool:
+        """Whether reports of it may have been put away: those of the first lease are, once there is a second."""
+        work = self.head["work"]
+        return work is not None and work["leases"] > 1
+
     def lines(self) -> Iterator[bytes]:
         """Its lines. In any thread."""
         steps, values = in_order(self.steps, self.curve)

@@ -187,6 +187,25 @@ def test_what_makes_no_sense_is_refused_by_its_place(
     assert_problem(copy.client.get(copy.path), 404, "study-not-found")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"findings": {"newer": 1}}, "findings.newer: there is no such field"),
+        ({"findings": {"suggestions": {"newer": 1}}}, "findings.suggestions."),
+        ({"findings": {"number": 1}}, "findings.number: must be 0, as the line says"),
+        ({"curve": {"newer": 1}}, "curve.newer: there is no such field"),
+        ({"number": 1}, "number: is 1, and the next is 0"),
+    ],
+)
+def test_a_range_test_that_makes_no_sense_is_refused(
+    copy: StudyCalls, original: list[Line], changes: Line, said: str
+) -> None:
+    index = next(number for number, line in enumerate(original) if line["kind"] == "range_test")
+    line = original[index]
+    changed = {name: line[name] | new if isinstance(new, dict) else new for name, new in changes.items()}
+    assert said in refused(copy, body(_changed(original, index, **changed)))
+
+
 def test_a_line_after_the_last_is_refused(copy: StudyCalls, original: list[Line]) -> None:
     sent = body(original)
     sent["lines"] = [*sent["lines"], original[1]]
