@@ -18,8 +18,10 @@ from lrtune.service.access.files.scraping import ScrapingSecret
 from lrtune.service.access.files.tokens import keep_ensuring, wanted_tokens
 from lrtune.service.access.limits import Limiter
 from lrtune.service.api import (
+    curves,
     events,
     health,
+    moving,
     range_tests,
     replays,
     response,
@@ -161,6 +163,8 @@ def create_app(
         schedules,
         trials,
         replays,
+        curves,
+        moving,
         tokens,
         audit,
         health,

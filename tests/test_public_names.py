@@ -26,7 +26,15 @@ PUBLIC = {
         "Verdict",
     ),
     *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ScheduleError", "ServiceError"),
-    *("ServiceUnreachable", "StudyHalted", "TaskError", "TaskKeepsFailing", "TokenRefused", "TrainingError"),
+    *(
+        "ServiceUnreachable",
+        "StudyFileInvalid",
+        "StudyHalted",
+        "TaskError",
+        "TaskKeepsFailing",
+        "TokenRefused",
+        "TrainingError",
+    ),
     *("TrialNotOpen", "TrialPaused", "TrialStopped", "LrtuneWarning"),
 }
 

@@ -14,6 +14,7 @@
     ├── ProgramFailed           a program that trains gave no loss, ended in an error, or did not end
     ├── InvalidRequest          what was to be sent cannot be; `.field` says which part of it
     ├── InvalidReport           what was to be reported is no step or no value: swapped, perhaps
+    ├── StudyFileInvalid        a file is no whole export of a study
     ├── TrialNotOpen            a leased trial was used outside its `with` block
     ├── TaskError               a task cannot be loaded
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
@@ -174,6 +175,10 @@ class InvalidRequest(LrtuneError, ValueError):
 
 class InvalidReport(LrtuneError, ValueError):
     """What was to be reported is no step, or no value; the service was not asked."""
+
+
+class StudyFileInvalid(LrtuneError, ValueError):
+    """A file that was to be imported, or an answer that was to be one, is no export of a study, or not all of it."""
 
 
 class TrialNotOpen(LrtuneError):

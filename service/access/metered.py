@@ -4,15 +4,19 @@ What is counted is counted before the work, and given back where nothing came of
 does not count again. Where nothing limits the token, that costs the look at who acts.
 """
 
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any
 
 from lrtune.service.access.limits import Limiter
+from lrtune.service.access.limits.limiter import Spent
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.memory.actor import ACTING
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.sql.reading.created import count_created
 from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
+from lrtune.service.tuning.moving.importing import Cost, Imports
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.trials import Trials
@@ -35,12 +39,47 @@ class MeteredStudies(Studies):
         loads = not may_create or body.name in self._engine.study_names()
         if loads or not self._gate.has_limits(token_id):
             return await super().create(body, shown=shown, may_create=may_create)
-        async with self._gate.creating(token_id, self._count):
+        async with self._gate.creating(token_id, partial(_count, self._engine)):
             return await super().create(body, shown=shown)
 
-    def _count(self, token_id: str) -> int:
-        with self._engine.database.read() as connection:
-            return count_created(connection, token_id)
+
+class MeteredImports(Imports):
+    """Studies that come from elsewhere: each counts as one that the token created, and so do its trials and steps.
+    `take` raises TooManyRequests, BodyTooLarge and TooManyStudies, too."""
+
+    def __init__(self, engine: Engine, studies: Studies, gate: Limiter) -> None:
+        super().__init__(engine, studies)
+        self._gate = gate
+
+    def _cost(self) -> Cost:
+        return _Counted(self._gate, ACTING.get().token_id)
+
+    @contextlib.asynccontextmanager
+    async def _may_create(self) -> AsyncIterator[None]:
+        async with self._gate.creating(ACTING.get().token_id, partial(_count, self._engine)):
+            yield
+
+
+class _Counted(Cost):
+    """Counts against the limits of a token."""
+
+    def __init__(self, gate: Limiter, token_id: str | None) -> None:
+        self._gate = gate
+        self._token_id = token_id
+        self._spent: Spent | None = None
+
+    def spend(self, trials: int, steps: int) -> None:
+        self._spent = self._gate.steps(self._token_id, trials=trials, steps=steps)
+
+    def give_back(self) -> None:
+        if self._spent is not None:
+            self._spent.give_back()
+
+
+def _count(engine: Engine, token_id: str) -> int:
+    """How many studies that the token created exist. Blocks."""
+    with engine.database.read() as connection:
+        return count_created(connection, token_id)
 
 
 class MeteredTrials(Trials):

@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 
 from lrtune.service.access.access import Access
 from lrtune.service.access.limits import Limiter
-from lrtune.service.access.metered import MeteredStudies, MeteredTrials
+from lrtune.service.access.metered import MeteredImports, MeteredStudies, MeteredTrials
 from lrtune.service.access.principal import STRANGER, Principal
 from lrtune.service.api.http.slices import Slices
 from lrtune.service.api.http.streams import Turns, encoded
@@ -16,6 +16,7 @@ from lrtune.service.api.metrics import Metrics
 from lrtune.service.api.storage_look import StorageLook
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.tuning.listing.listing import Listing
+from lrtune.service.tuning.moving.importing import Imports
 from lrtune.service.tuning.state.watchers import Watchers
 from lrtune.service.tuning.studies import Studies
 from lrtune.service.tuning.suggesting.range_tests import RangeTests
@@ -35,6 +36,7 @@ class Container:
     studies: Studies
     trials: Trials
     range_tests: RangeTests
+    imports: Imports
     watchers: Watchers
     metrics: Metrics
     slices: Slices
@@ -59,6 +61,7 @@ class Container:
             studies,
             MeteredTrials(engine, studies, drawers, gate),
             RangeTests(engine, studies),
+            MeteredImports(engine, studies, gate),
             watchers,
             metrics,
             Slices(engine.lock),

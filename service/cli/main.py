@@ -39,6 +39,8 @@ _SERVICE_PACKAGES = frozenset(
     )
 )
 _TRAINER_PACKAGES = frozenset(("PIL", "matplotlib", "numpy", "sklearn", "torch"))
+_OWN_EXTRAS = {"pyarrow": "parquet"}
+"""Packages that an extra brings which has no other."""
 
 
 app = typer.Typer(
@@ -112,6 +114,8 @@ def remedy_for(error: ModuleNotFoundError) -> str | None:
         return f"this command needs {package}: pip install 'lrtune[service]'"
     if package in _TRAINER_PACKAGES:
         return f"this command needs {package}: pip install 'lrtune[trainers]'"
+    if package in _OWN_EXTRAS:
+        return f"this command needs {package}: pip install 'lrtune[{_OWN_EXTRAS[package]}]'"
     return None
 
 

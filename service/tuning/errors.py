@@ -3,6 +3,7 @@
 TuningError
 ├── StudyNotFound
 ├── StudyExists       a study of that name exists, and is not to be loaded or differs
+├── StudyHalfImported the last line of its file is not in yet
 ├── TrialNotFound
 ├── RangeTestNotFound
 ├── LeaseLost         the lease is not the trial's current one: stop training it
@@ -25,6 +26,16 @@ class StudyNotFound(TuningError):
 
 class StudyExists(TuningError):
     """A study of that name exists."""
+
+
+class StudyHalfImported(TuningError):
+    """The study is being imported, and not all of it is there."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"study {name!r} is being imported, and is there once all of it is: run `lrtune study import` with the "
+            f"same file again to go on where that broke off, or `lrtune study delete {name}`"
+        )
 
 
 class TrialNotFound(TuningError):

@@ -19,11 +19,12 @@ from lrtune.service.storage.schema.attributes import (
     PRIOR_ATTR,
 )
 from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
-from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyNotFound
+from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyHalfImported, StudyNotFound
 from lrtune.service.tuning.fidelity.short_trainings import short_trainings_of
 from lrtune.service.tuning.history.lookup import remember
 from lrtune.service.tuning.sampling.samplers import check_sampler
 from lrtune.service.tuning.state.failing import forgive, halt_of
+from lrtune.service.tuning.state.importing import is_half_imported
 from lrtune.service.tuning.state.rate_prior import prior_of
 from lrtune.service.tuning.state.spec_differences import differences_text
 from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
@@ -55,7 +56,14 @@ class Studies:
         self._engine = engine
 
     async def get(self, name: str) -> StudyMirror:
-        """The study of that name. Raises StudyNotFound, StudyUnreadable."""
+        """The study of that name. Raises StudyNotFound, StudyUnreadable, StudyHalfImported."""
+        study = await self.find(name)
+        if is_half_imported(study):
+            raise StudyHalfImported(name)
+        return study
+
+    async def find(self, name: str) -> StudyMirror:
+        """The same, also of a study that is not all there yet. Raises StudyNotFound, StudyUnreadable."""
         try:
             study = self._engine.resident(name)
             if study is None:
@@ -155,7 +163,7 @@ class Studies:
     async def delete(self, name: str) -> None:
         """Delete a study with its trials. Workers that hold one get 404 from then on."""
         try:
-            study = await self.get(name)
+            study = await self.find(name)
         except StudyUnreadable:
             change = self._engine.delete_unread(name)
         else:

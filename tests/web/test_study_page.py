@@ -77,6 +77,17 @@ def test_the_code_to_copy_trains_with_the_suggestion(service: TestClient) -> Non
     assert _optimizer_made(page.texts["code-code-python"]) == pytest.approx(suggested["learning_rate"], rel=1e-3)
 
 
+def test_a_study_is_taken_away_as_csv_and_whole_as_json_lines(service: TestClient) -> None:
+    study = create(service, name="taken")
+    page = service.get("/studies/taken").text
+    for below, kind in (("trials.csv", "text/csv"), ("export", "application/x-ndjson")):
+        assert f'href="/v1/studies/taken/{below}"' in page
+        answer = study.client.get(f"/v1/studies/taken/{below}")
+        assert answer.headers["content-type"].startswith(kind)
+        assert answer.headers["content-disposition"].startswith('attachment; filename="taken.')
+    assert "lrtune study export taken -o taken.jsonl" in page
+
+
 def _optimizer_made(code: str) -> float:
     torch = pytest.importorskip("torch")
     names: dict[str, Any] = {"model": torch.nn.Linear(2, 2)}

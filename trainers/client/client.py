@@ -10,6 +10,7 @@ import httpx2
 from pydantic import BaseModel
 
 from lrtune.service.wire import trials as wire
+from lrtune.service.wire.curves import CurvePart
 from lrtune.service.wire.health import StudyHealth
 from lrtune.service.wire.priors import SuggestionBody
 from lrtune.service.wire.range_tests import KeptRangeTest, KeptRangeTestWithCurve, NewRangeTest, RangeTestPage
@@ -21,9 +22,11 @@ from lrtune.trainers.client.http.bodies import valid
 from lrtune.trainers.client.http.connection import Connection, study_path
 from lrtune.trainers.client.http.retry import Retry, certainly_not_processed
 from lrtune.trainers.client.local.connection import LocalConnection, is_local
+from lrtune.trainers.client.moving.calls import MovingCalls
 from lrtune.trainers.client.pictures.study import compared
 from lrtune.trainers.client.report_checks import read_report, read_value
 from lrtune.trainers.client.study import StudyHandle
+from lrtune.trainers.client.tables.reading import read_curves
 from lrtune.trainers.errors import InvalidRequest, LrtuneWarning, ServiceUnreachable
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 _EXAMPLE = '{"learning_rate": {"type": "float", "low": 1e-5, "high": 1.0, "log": True}}'
 
 
-class Client(AccessCalls):
+class Client(AccessCalls, MovingCalls):
     """Talks to one service; use it as a context manager, or `close` it. Safe to use from several threads.
 
     `server` is a URL; else LRTUNE_SERVER, else http://127.0.0.1:8080. `"local"` needs no service: the engine runs
@@ -173,6 +176,10 @@ class Client(AccessCalls):
         """One trial with its curve; of a long one `max_points` at the most, its extremes kept."""
         query = {"max_points": max_points}
         return self._connection.get(wire.TrialWithCurve, f"{study_path(name)}/trials/{number}", query=query)
+
+    def curves(self, name: str) -> Iterator[CurvePart]:
+        """What all trials reported, by number and step, a page at a time; a long curve comes in several parts."""
+        return read_curves(self._connection, name)
 
     def health(self, name: str) -> StudyHealth:
         """Questions about a study, and what is measured of each: is the search past random, say."""

@@ -28,6 +28,7 @@ from lrtune.trainers.client.http.retry import FIRST_WAIT_SECONDS, Retry, is_limi
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.pictures.study import StudyPictures
+from lrtune.trainers.client.tables.study import StudyTables
 from lrtune.trainers.errors import (
     LrtuneError,
     LrtuneWarning,
@@ -51,7 +52,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[-200:]
 
 
-class StudyHandle(StudyPictures):
+class StudyHandle(StudyPictures, StudyTables):
     """One study of a service. `.spec` is what the service said about it when it was opened, or last updated."""
 
     def __init__(self, connection: Connection, spec: Study) -> None:

@@ -32,6 +32,7 @@ from lrtune.service.tuning.errors import (
     RangeTestNotFound,
     RequestIdTaken,
     StudyExists,
+    StudyHalfImported,
     StudyNotFound,
     TrialNotFound,
 )
@@ -51,6 +52,7 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     StudyNotFound: (404, "study-not-found", "No such study"),
     TrialNotFound: (404, "trial-not-found", "No such trial"),
     RangeTestNotFound: (404, "range-test-not-found", "No such range test"),
+    StudyHalfImported: (409, "study-half-imported", "The study is not all there yet"),
     StudyExists: (409, "study-exists", "The study exists"),
     LeaseLost: (409, "lease-lost", "The lease is lost"),
     BudgetSpent: (409, "budget-spent", "The budget is spent"),
@@ -80,7 +82,8 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         ),
         (
             409,
-            "study-exists, lease-lost, budget-spent, request-id-taken, study-unreadable, last-admin, too-many-studies",
+            "study-exists, study-half-imported, lease-lost, budget-spent, request-id-taken, study-unreadable, "
+            "last-admin, too-many-studies",
         ),
         (408, "request-timeout"),
         (413, "body-too-large"),

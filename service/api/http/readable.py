@@ -67,7 +67,8 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
         loc = [*loc, context["field"]]
     elif kind == "union_tag_invalid":
         known = str(context.get("expected_tags", "")).replace("'", "")
-        message = f"there is no {loc[-1] if loc else 'kind'} {context.get('tag')!r}; use one of {known}"
+        what = loc[-1] if loc and isinstance(loc[-1], str) else "kind"
+        message = f"there is no {what} {context.get('tag')!r}; use one of {known}"
         loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
     elif kind == "union_tag_not_found":
         message = "is missing: say which"

@@ -14,7 +14,7 @@ from lrtune.service.api.metrics import Metrics
 from lrtune.service.api.middleware.limits import BodyLimit
 
 _PROBES = ("/healthz", "/readyz")
-_STREAMS = ("/events", "/trials.csv")
+_STREAMS = ("/events", "/trials.csv", "/export")
 _MOST_DROPPED_BYTES = 65_536
 
 

@@ -70,8 +70,8 @@ class Change:
 
     # Studies
 
-    def create_study(self, spec: StudySpec | None) -> None:
-        """Write the study itself, and its spec where it has one."""
+    def create_study(self, spec: StudySpec | None, *, created_at: float | None = None) -> None:
+        """Write the study itself, and its spec where it has one. `created_at`: where that was elsewhere, when."""
         study = self.study
         self.rows += rows.study_rows(study)
         if spec is None:
@@ -81,7 +81,8 @@ class Change:
         study.max_trials = spec.max_trials
         study.max_total_steps = spec.max_total_steps
         study.description = spec.description
-        study.created_at = study.updated_at = self.now
+        study.created_at = self.now if created_at is None else created_at
+        study.updated_at = self.now
         self.rows.append(rows.our_study_row(study, spec, ACTING.get().token_id))
         self.audit("study.create", after=spec.model_dump(mode="json", exclude={"name"}))
 
@@ -130,11 +131,15 @@ class Change:
             self.study.user_attrs = changed
 
     def add_range_test(self, test: StoredRangeTest, curve: str) -> None:
-        """Keep a range test of the study, with its curve as JSON."""
-        self.study.range_tests.append(test)
-        self.rows.append(rows.range_test_row(self.study, test, curve))
+        """Keep a new range test of the study, with its curve as JSON."""
+        self.put_range_test(test, curve)
         shown = test.shown.model_dump(mode="json", include=_OF_RANGE_TESTS)
         self.audit("range_test.add", after=shown, range_test=test.shown.number)
+
+    def put_range_test(self, test: StoredRangeTest, curve: str) -> None:
+        """Write a range test that was kept elsewhere before."""
+        self.study.range_tests.append(test)
+        self.rows.append(rows.range_test_row(self.study, test, curve))
 
     def note_past_rate(self, found: PastRate) -> None:
         """Keep what the study found with an optimizer, for later studies, in place of what it said before."""
@@ -259,6 +264,10 @@ class Change:
         trial.intermediate = {s: v for s, v in trial.intermediate.items() if s <= step}
         trial.measure_curve()
         self.study.count_in(trial)
+
+    def put_superseded(self, trial: TrialMirror, lease_number: int, points: Iterable[tuple[int, float]]) -> None:
+        """Write reports of a lease that were put away elsewhere."""
+        self.rows += [rows.superseded_row(trial, lease_number, step, value) for step, value in points]
 
     # Rows
 

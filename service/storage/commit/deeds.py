@@ -12,6 +12,7 @@ _log = logging.getLogger(__name__)
 EVENTS = {
     "study.create": "study created",
     "study.adopt": "study adopted",
+    "study.import": "study imported",
     "study.change": "study changed",
     "study.halt": "study halted",
     "study.delete": "study deleted",

@@ -34,6 +34,9 @@ FAILING_ATTR = "lrtune:failing"
 EXHAUSTED_ATTR = "lrtune:search_space_exhausted"
 """Of a study whose sampler has enumerated all there is."""
 
+IMPORT_ATTR = "lrtune:import"
+"""Of a study that is or was imported: from which file, and how far that is."""
+
 # Trials
 
 OUTCOME_ATTR = "lrtune:outcome"

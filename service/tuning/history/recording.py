@@ -177,11 +177,16 @@ def fill(engine: Engine) -> int:
         try:
             study = engine.load(study_id)
             with engine.change(study) as change:
-                for found in _all_found(study):
-                    change.note_past_rate(found)
+                note_all(change)
         except StorageError as error:
             _log.info("what study %d found is not kept yet: %s", study_id, error)
     return len(missing)
+
+
+def note_all(change: Change) -> None:
+    """Keep all that the study knows: its trials were trained before rates were kept, or elsewhere."""
+    for found in _all_found(change.study):
+        change.note_past_rate(found)
 
 
 def _all_found(study: StudyMirror) -> list[PastRate]:

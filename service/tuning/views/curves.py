@@ -4,7 +4,7 @@ The head is read under the engine's lock; the curve is put in order and thinned 
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,18 +44,8 @@ class TrialSeen:
         return TrialShown(self.head, steps, values, diagnosis)
 
     def in_order(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The curve by step: steps (n,) and values (n,). In any thread; it is read a little at a time, so that other
-        threads get in between."""
-        count = len(self.steps)
-        steps, values = np.empty(count, np.int64), np.empty(count, np.float64)
-        for start in range(0, count, _READ_AT_ONCE):
-            some = self.steps[start : start + _READ_AT_ONCE]
-            steps[start : start + len(some)] = some
-            values[start : start + len(some)] = [self.curve[step] for step in some]
-        if (np.diff(steps) < 0).any():
-            order = np.argsort(steps)
-            steps, values = steps[order], values[order]
-        return steps, values
+        """The curve by step: steps (n,) and values (n,). In any thread."""
+        return in_order(self.steps, self.curve)
 
 
 @dataclass(frozen=True)
@@ -78,9 +68,24 @@ class TrialShown:
         for start in range(0, len(self.steps), POINTS_A_SLICE):
             chosen = slice(start, start + POINTS_A_SLICE)
             pairs = zip(self.steps[chosen].tolist(), self.values[chosen].tolist(), strict=True)
-            shown = _POINTS.dump_json([{"step": step, "value": _shown(value)} for step, value in pairs])[1:-1]
+            shown = _POINTS.dump_json([{"step": step, "value": shown_value(value)} for step, value in pairs])[1:-1]
             yield (b"," if start else b"") + shown
         yield b'],"diagnosis":' + self.diagnosis.model_dump_json().encode() + b"}"
+
+
+def in_order(steps_there: Sequence[int], curve: Mapping[int, float]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of a curve, those steps in their order: steps (n,) and values (n,). In any thread; it is read a little at a time,
+    so that other threads get in between."""
+    count = len(steps_there)
+    steps, values = np.empty(count, np.int64), np.empty(count, np.float64)
+    for start in range(0, count, _READ_AT_ONCE):
+        some = steps_there[start : start + _READ_AT_ONCE]
+        steps[start : start + len(some)] = some
+        values[start : start + len(some)] = [curve[step] for step in some]
+    if (np.diff(steps) < 0).any():
+        order = np.argsort(steps)
+        steps, values = steps[order], values[order]
+    return steps, values
 
 
 def look_at_trial(study: StudyMirror, number: int) -> TrialSeen:
@@ -90,6 +95,6 @@ def look_at_trial(study: StudyMirror, number: int) -> TrialSeen:
     return TrialSeen(trial_view(trial), circumstances_of(study, trial), list(curve), curve)
 
 
-def _shown(value: float) -> float | str:
+def shown_value(value: float) -> float | str:
     """As `Loss` shows it, whose model costs more than all the rest."""
     return value if math.isfinite(value) else show_loss(value)

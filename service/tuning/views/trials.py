@@ -18,6 +18,7 @@ from lrtune.service.tuning.state.outcomes import explanation_of, standard_error_
 from lrtune.service.tuning.state.space.fixed_params import fixed_params
 from lrtune.service.tuning.trials.replicates import repeated_by
 from lrtune.service.tuning.views.times import as_datetime
+from lrtune.service.wire.cells import safe_cell
 from lrtune.service.wire.trials import Checkpoint, Drawn, Trial
 
 _COLUMNS = (
@@ -173,12 +174,7 @@ def _csv_row(trial: TrialMirror, names: Sequence[str]) -> list[object]:
     view = trial_view(trial).model_dump(mode="json")
     params = view["params"]
     row = [view[column] for column in _COLUMNS] + [params.get(name) for name in names]
-    return [_safe(cell) for cell in row]
-
-
-def _safe(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula is quoted (CWE-1236)."""
-    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@") and cell != "-inf" else cell
+    return [safe_cell(cell) for cell in row]
 
 
 def _begin(after: str | None) -> int:

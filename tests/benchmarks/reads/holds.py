@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import IO
 
 from starlette.types import ASGIApp, Message, Scope
 
@@ -40,8 +41,11 @@ class Answer:
     begin: bytes
 
 
-async def call(app: ASGIApp, method: str, path: str, query: str = "", body: bytes = b"") -> Answer:
-    """Call an ASGI application in this loop, as a server would; the client takes what it is given."""
+async def call(
+    app: ASGIApp, method: str, path: str, query: str = "", body: bytes = b"", keep: IO[bytes] | None = None
+) -> Answer:
+    """Call an ASGI application in this loop, as a server would; the client takes what it is given, and writes the body
+    to `keep`, where that is given."""
     headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     scope: Scope = {
         "type": "http",
@@ -74,6 +78,8 @@ async def call(app: ASGIApp, method: str, path: str, query: str = "", body: byte
         else:
             part = message.get("body", b"")
             size += len(part)
+            if keep is not None:
+                keep.write(part)
             begin += part[: max(0, 1_000_000 - len(begin))]
 
     await app(scope, receive, send)

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.schema import codecs, optuna_tables
 from tests.benchmarks.filling import STEPS, fill, spec_of
 from tests.benchmarks.processes import BenchError
+from tests.benchmarks.reads.export import imported, kept_export
 from tests.benchmarks.reads.holds import Answer, Holds, call, leased_heartbeat, watching
 
 LARGE, LONG, SMALL = "large", "long", "small"
@@ -103,6 +105,11 @@ async def measure(url: str) -> AsyncGenerator[Measured, None]:
         yield await one("page of 1000 trials", get(f"{study}/trials", "limit=1000"))
         yield await one("trials in a state that none is in", get(f"{study}/trials", "state=failed"))
         yield await one("trials.csv", get(f"{study}/trials.csv"))
+        yield await one("page of 1000 curves", get(f"{study}/curves", "limit=1000"))
+        yield await one("export", get(f"{study}/export"))
+        with tempfile.TemporaryFile() as file:
+            sha256 = await kept_export(app, study, file)
+            yield await one("import of it, in batches", lambda: imported(app, f"{study}-copy", file, sha256))
         yield await one("replays", get(f"{study}/replays", "limit=100"))
         yield await one("first use of the long curve", get(f"/v1/studies/{LONG}"))
         yield await one("whole curve", get(f"/v1/studies/{LONG}/trials/0"))

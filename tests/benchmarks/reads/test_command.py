@@ -21,7 +21,10 @@ def test_the_quick_form_prints_a_line_for_each_read(bench: Bench) -> None:
     assert ran.code == 0, ran.err
     lines = [line for line in ran.out.splitlines() if line.startswith("| ")]
     assert lines[0] == f"| {' | '.join(COLUMNS)} |"
-    for read in ("trials.csv", "whole curve", "list of studies", "deletion of the large study", "its rows' removal"):
+    for read in (
+        *("trials.csv", "page of 1000 curves", "export", "import of it, in batches", "whole curve"),
+        *("list of studies", "deletion of the large study", "its rows' removal"),
+    ):
         assert any(line.startswith(f"| {read} |") for line in lines), read
 
 

@@ -10,6 +10,7 @@ import httpx2
 from pydantic import ValidationError
 
 from lrtune.service.wire.access.credentials import concealed
+from lrtune.service.wire.study_lines import MEDIA_TYPE
 from lrtune.service.wire.trials import Problem
 from lrtune.trainers.errors import ForeignAnswer
 
@@ -74,9 +75,18 @@ def cause(error: httpx2.TransportError) -> str:
 
 def events(response: httpx2.Response) -> httpx2.Response:
     """The answer, which is a stream of events. Raises ValueError."""
-    if not str(response.headers.get("Content-Type", "")).startswith("text/event-stream"):
+    return _of_type(response, "text/event-stream")
+
+
+def lines(response: httpx2.Response) -> httpx2.Response:
+    """The answer, which is the lines of a study. Raises ValueError."""
+    return _of_type(response, MEDIA_TYPE)
+
+
+def _of_type(response: httpx2.Response, media_type: str) -> httpx2.Response:
+    if _media_type(response) != media_type:
         response.read()
-        raise ValueError("no events")
+        raise ValueError(f"not {media_type}")
     return response
 
 

@@ -170,9 +170,16 @@ class Connection:
         return advise_of_tls(ServiceUnreachable(self.server, why))
 
     @contextmanager
-    def stream(self, path: str, told: Mapping[str, str], silent_seconds: float) -> Iterator[httpx2.Response]:
-        """GET `path` with these headers, once: server-sent events, to be read as they come; none for `silent_seconds`
-        is a timeout. Raises ServiceError, ForeignAnswer, httpx2.TransportError."""
+    def stream(
+        self,
+        path: str,
+        told: Mapping[str, str],
+        silent_seconds: float,
+        read: Callable[[httpx2.Response], httpx2.Response] = events,
+    ) -> Iterator[httpx2.Response]:
+        """GET `path` with these headers, once: server-sent events, or what `read` takes the answer for, to be read as
+        it comes; nothing for `silent_seconds` is a timeout. Raises ServiceError, ForeignAnswer,
+        httpx2.TransportError."""
         shown = self._authorization.credential
         timeout = httpx2.Timeout(silent_seconds, connect=CONNECT_TIMEOUT_SECONDS)
         url, all_told = f"{self._address}{path}", {**headers(shown), **told}
@@ -181,9 +188,9 @@ class Connection:
                 response.read()
             renewed = response.status_code == 401 and self._authorization.renewed_since(shown)
             if not renewed:
-                yield self._understood(response, events)
+                yield self._understood(response, read)
         if renewed:
-            with self.stream(path, told, silent_seconds) as response:
+            with self.stream(path, told, silent_seconds, read) as response:
                 yield response
 
     def _sent(self, http: httpx2.Client, request: httpx2.Request) -> httpx2.Response:
