@@ -9,7 +9,7 @@ from lrtune import Client
 from tests.trainers.integrations.pages import blocks, changed_lines, listed
 
 MOST_LINES = 10
-STUDIES = {"keras": ["keras", "keras-resumed"]}
+STUDIES = {"keras": ["keras", "keras-resumed"], "lightning": ["lightning", "lightning-resumed"]}
 """The studies that a page makes."""
 
 
