@@ -9,7 +9,11 @@ from lrtune import Client
 from tests.trainers.integrations.pages import blocks, changed_lines, listed
 
 MOST_LINES = 10
-STUDIES = {"keras": ["keras", "keras-resumed"], "lightning": ["lightning", "lightning-resumed"]}
+STUDIES = {
+    "keras": ["keras", "keras-resumed"],
+    "lightning": ["lightning", "lightning-resumed"],
+    "huggingface": [f"huggingface{more}" for more in ("", "-half-epochs", "-resumed", "-search")],
+}
 """The studies that a page makes."""
 
 
