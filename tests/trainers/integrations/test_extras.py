@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-PACKAGES = {"keras": "keras", "lightning": "lightning", "huggingface": "transformers"}
+PACKAGES = {"keras": "keras", "lightning": "lightning", "huggingface": "transformers", "accelerate": "accelerate"}
 """lrtune.NAME: the package that it is made for."""
 
 

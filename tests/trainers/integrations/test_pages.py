@@ -13,6 +13,7 @@ STUDIES = {
     "keras": ["keras", "keras-resumed"],
     "lightning": ["lightning", "lightning-resumed"],
     "huggingface": [f"huggingface{more}" for more in ("", "-half-epochs", "-resumed", "-search")],
+    "accelerate": ["accelerate"],
 }
 """The studies that a page makes."""
 
