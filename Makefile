@@ -32,7 +32,7 @@ test: lint ## lint, then run every test
 
 frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, Hugging Face and Accelerate, which it installs
 	@echo "pytest, the frameworks"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations tests/benchmarks/callbacks)
 
 bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

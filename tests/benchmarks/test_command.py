@@ -16,6 +16,7 @@ PAGES = {
     "abuse": "reference/benchmarks.md",
     "access": "reference/benchmarks.md",
     "pages": "reference/benchmarks.md",
+    "callbacks": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "reads": "explanation/performance.md",
