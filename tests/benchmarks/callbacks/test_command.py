@@ -12,8 +12,6 @@ def test_the_short_form_trains_with_and_without_a_callback(bench: Bench) -> None
     ran = bench("callbacks", "--only", "lightning", "--quick", "--json")
     assert ran.code == 0, ran.err
     (figure,) = json.loads(ran.out)["figures"]
-        "figures"
-    ]
     assert figure["sides"].keys() == {"with", "with, less its reports", "without"}
     assert figure["sides"]["with"]["median"] > figure["sides"]["with, less its reports"]["median"]
     assert figure["checks"][0]["must"] == "<= 1.02"
