@@ -124,7 +124,7 @@ def test_a_verdict_within_an_epoch_ends_it_there_with_a_checkpoint(
 ) -> None:
     with lease(client) as trial:
         hearing = Hearing(trial)
-        trainer(tmp_path, hearing, TrialCallback(trial, checkpoints=True), save_strategy="epoch").train()
+        trainer(tmp_path, hearing, TrialCallback(trial, checkpoints=True), save_strategy="steps").train()
     assert hearing.steps == 2
     assert reported(service) == []
     (released,) = service.bodies("/release")
