@@ -14,6 +14,7 @@ COMMANDS = {
     "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "access": ("tests.benchmarks.access.command", "access", "What tokens cost, and a flood of wrong ones."),
     "pages": ("tests.benchmarks.pages.command", "pages", "Pages of long histories, updates, many viewers."),
+    "callbacks": ("tests.benchmarks.callbacks.command", "callbacks", "What the callbacks of frameworks cost."),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "reads": ("tests.benchmarks.reads.command", "reads", "What others wait while a long history is read."),
     "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),

@@ -17,6 +17,7 @@ PAGES = {
     "access": "reference/benchmarks.md",
     "pages": "reference/benchmarks.md",
     "local": "reference/benchmarks.md",
+    "callbacks": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "reads": "explanation/performance.md",

@@ -119,11 +119,11 @@ class LeasedTrial:
         self._require_open().hear(self._calls.report(reports, self._take_new_checkpoint()))
         if self._progress is not None:
             self._progress.reported(reports[-1].step, self._last)
-        self.raise_if_told()
+        self.check()
 
-    def raise_if_told(self) -> None:
-        """Raises as `report` does, where the service has said by now that this training is over: look at it inside a
-        long step."""
+    def check(self) -> None:
+        """Raises what the next `report` would, and reports nothing: for who was told by `should_stop`, within a step,
+        that the training is over."""
         verdict = self._raise_if_lost().verdict
         if verdict is not None:
             raise TrialPaused(verdict) if verdict.verdict == "pause" else TrialStopped(verdict)

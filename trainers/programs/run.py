@@ -92,7 +92,7 @@ class Run:
             if self._reader.ended.is_set():
                 self._process.wait(LOOK_EVERY_SECONDS)
             self._report(self._reader.inbox.take(LOOK_EVERY_SECONDS))
-            self._trial.raise_if_told()
+            self._trial.check()
             if self._reader.error is not None:
                 raise self._reader.error
             if timeout is not None and time.monotonic() - self._began > timeout:

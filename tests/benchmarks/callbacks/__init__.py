@@ -1,0 +1,1 @@
+"""What the callbacks of frameworks cost their trainings."""

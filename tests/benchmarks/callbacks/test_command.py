@@ -1,0 +1,23 @@
+"""The short form of `bench callbacks`."""
+
+import json
+
+import pytest
+
+from tests.benchmarks.conftest import Bench
+
+
+def test_the_short_form_trains_with_and_without_a_callback(bench: Bench) -> None:
+    pytest.importorskip("lightning", reason="needs lrtune[lightning]: make frameworks")
+    ran = bench("callbacks", "--only", "lightning", "--quick", "--json")
+    assert ran.code == 0, ran.err
+    (figure,) = json.loads(ran.out)["figures"]
+    assert figure["sides"].keys() == {"with", "with, less its reports", "without"}
+    assert figure["sides"]["with"]["median"] > figure["sides"]["with, less its reports"]["median"]
+    assert figure["checks"][0]["must"] == "<= 1.02"
+
+
+def test_a_framework_that_there_is_not_is_named(bench: Bench) -> None:
+    ran = bench("callbacks", "--only", "caffe")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == "bench: there is no framework 'caffe': take of keras, lightning, huggingface\n"
