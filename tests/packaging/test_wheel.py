@@ -60,7 +60,9 @@ def serve(programs: Programs, service_host: Path, folder: Path) -> tuple[Program
     """The service from the wheel on a new SQLite file, with optuna-dashboard; its address."""
     env = bare_environ(service_host, folder)
     storage = f"sqlite:///{folder / 'lrtune.db'}"
-    service = programs.start([str(service_host / "lrtune"), "serve", "--port", "0", "--storage", storage, "--dashboard"], env)
+    service = programs.start(
+        [str(service_host / "lrtune"), "serve", "--port", "0", "--storage", storage, "--dashboard"], env
+    )
     return service, service.wait_for_line(r"^lrtune serving on (http://\S+)$", timeout_seconds=30)[1]
 
 
