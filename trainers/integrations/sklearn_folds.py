@@ -63,7 +63,7 @@ class Folds:
         try:
             for split in self._splits:
                 trained.append(self._fold(estimator, split))
-                trial.report(len(trained), trained[-1].score)
+                trial.report(len(trained), CrossValidation(tuple(fold.score for fold in trained)).mean)
         except TrialStopped as stopped:
             outcome = cast(Outcome, stopped.reason)
             raise
