@@ -2,12 +2,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench serve lint format clean
+.PHONY: help demo test frameworks bench serve lint format clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+FRAMEWORKS := $(VENV)/.frameworks
 
 # Tests run in this many processes, two more than two cores since many of them wait for programs they started. Those of one
 # file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last.
@@ -18,7 +19,7 @@ ARGS ?=
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+		printf '  make %-10s %s\n' "$$name" "$$what"; done
 
 demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in about a minute
 	@$(BIN)/lrtune demo $(ARGS)
@@ -28,6 +29,10 @@ test: lint ## lint, then run every test
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS) || [ $$? -eq 5 ]
 	@echo "pytest, the pages in a browser"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(or $(ARGS),tests/browser tests/benchmarks/pages) || [ $$? -eq 5 ]
+
+frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, Hugging Face and Accelerate, which it installs
+	@echo "pytest, the frameworks"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations)
 
 bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -63,3 +68,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 	echo "installing what constraints.txt names (once; minutes on a slow line)"; \
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	touch $@
+
+# Apart from what all else needs: half a gigabyte.
+$(FRAMEWORKS): $(INSTALLED)
+	@echo "installing the frameworks"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[frameworks]'
+	@touch $@

@@ -1,8 +1,5 @@
-"""For scikit-learn: `from lrtune.sklearn import LearningRateSearchCV`. Needs the extra `lrtune[sklearn]`."""
+"""scikit-learn with lrtune: `pip install 'lrtune[sklearn]'`."""
 
-from lrtune.trainers.integrations.extras import needs
-
-with needs("sklearn"):
-    from lrtune.trainers.integrations.sklearn import LearningRateSearchCV
+from lrtune.trainers.integrations.sklearn.search import LearningRateSearchCV
 
 __all__ = ["LearningRateSearchCV"]

@@ -114,6 +114,14 @@ class LeasedTrial:
         keeper.hear(self._calls.report(at, self._last, self._take_new_checkpoint()))
         if self._progress is not None:
             self._progress.reported(at, self._last)
+        self.check()
+
+    def check(self) -> None:
+        """Raises what the next `report` would, and reports nothing: for who was told by `should_stop`, within a step,
+        that the training is over."""
+        keeper = self._require_open()
+        if keeper.loss is not None:
+            raise keeper.loss
         if keeper.verdict is not None:
             kind = TrialPaused if keeper.verdict.verdict == "pause" else TrialStopped
             raise kind(keeper.verdict)

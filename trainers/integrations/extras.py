@@ -1,16 +1,8 @@
-"""What is said where a framework is not installed."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Frameworks that come with an extra of their own."""
 
 
-@contextmanager
-def needs(extra: str) -> Iterator[None]:
-    """Imports within the block are of what `extra` brings: the ImportError where one is absent names the extra."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "lrtune":
-            raise
-        said = f"lrtune.{extra} needs {error.name}, which is not installed: pip install 'lrtune[{extra}]'"
-        raise ModuleNotFoundError(said, name=error.name) from error
+def absent(extra: str, error: ImportError) -> ImportError:
+    """What to raise where `error` came of importing the framework that `lrtune[extra]` brings."""
+    return ImportError(
+        f"lrtune.{extra} cannot be imported ({error}): pip install 'lrtune[{extra}]'", name=error.name, path=error.path
+    )

@@ -68,6 +68,22 @@ def test_a_paused_training_is_given_back_with_its_checkpoint(client: Client, ser
     assert service.bodies("/result") == []
 
 
+def test_who_checks_within_a_step_is_told_what_the_next_report_would_and_reports_nothing(
+    client: Client, service: FakeService
+) -> None:
+    with lease(client) as trial:
+        trial.report(1, 0.5)
+        trial.check()
+        service.verdict = {"verdict": "stop", "reason": "study_finished"}
+        with pytest.raises(TrialStopped):
+            trial.report(2, 0.4)
+        with pytest.raises(TrialStopped, match="study_finished"):
+            trial.check()
+    assert len(service.bodies("/reports")) == 2
+    with pytest.raises(TrialNotOpen):
+        trial.check()
+
+
 def test_a_checkpoint_travels_with_its_report_once(client: Client, service: FakeService) -> None:
     with lease(client) as trial:
         trial.report(1, 0.5, checkpoint="file:///a")

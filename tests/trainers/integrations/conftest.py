@@ -1,22 +1,21 @@
-"""A real service in a process of its own, which all tests of a file share; each makes studies of its own."""
+"""What tests of frameworks share: a real service, and the environment that frameworks are tested in."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from lrtune import Client
 from tests.end_to_end.conftest import Service
 from tests.support.processes import Programs
 
+os.environ.setdefault("KERAS_BACKEND", "torch")  # Read when Keras is imported.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("integration")
+
+@pytest.fixture(scope="package")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a service runs, on SQLite."""
+    folder = tmp_path_factory.mktemp("service")
     with Programs(folder / "programs") as programs:
-        yield Service(programs, f"sqlite:///{folder}/lrtune.db")
-
-
-@pytest.fixture
-def client(service: Service) -> Iterator[Client]:
-    with Client(service.address, retry_seconds=30) as opened:
-        yield opened
+        yield Service(programs, f"sqlite:///{folder}/lrtune.db").address

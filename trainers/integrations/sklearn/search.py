@@ -16,19 +16,19 @@ from sklearn.utils.metadata_routing import process_routing
 
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.integrations.cv_results import tabulated
-from lrtune.trainers.integrations.engine import opened
-from lrtune.trainers.integrations.sklearn_folds import Folds, Split
-from lrtune.trainers.integrations.sklearn_refitted import Refitted
-from lrtune.trainers.integrations.sklearn_space import Space, searched
+from lrtune.trainers.integrations.sklearn.results import tabulated
+from lrtune.trainers.integrations.sklearn.engine import opened
+from lrtune.trainers.integrations.sklearn.folds import Folds, Split
+from lrtune.trainers.integrations.sklearn.refitted import Refitted
+from lrtune.trainers.integrations.sklearn.space import Space, searched
 
 
 class LearningRateSearchCV(Refitted):
     """Searches parameters of an estimator by cross-validation, its learning rate first of all, and refits the best.
 
-    Used as GridSearchCV is. The candidates are the trials of a study, drawn one after another from what the ones before
-    scored; the folds are its steps, so that a candidate which is clearly worse than the best one on the same folds is
-    stopped before the last fold. A fold whose score is not finite ends a candidate: it has diverged.
+    Used as GridSearchCV is. The candidates are the trials of a study, drawn one after another from what those before
+    scored. A step of the study is a fold, and its value the mean score of the folds so far: a candidate that is worse
+    on the same folds than half of the others is stopped, and one whose score is not finite has diverged.
 
     - `search_space`: the estimator's parameters by name, `step__parameter` in a pipeline. Each is a list of choices, or
       a dict as a study has it, `{"type": "float", "low": 1e-4, "high": 1.0, "log": True}`. None: the estimator's
@@ -40,16 +40,17 @@ class LearningRateSearchCV(Refitted):
     - `cv`: folds as in GridSearchCV. They are the same for all candidates.
     - `refit`: whether the best is trained again on all data, for `predict` and the like.
     - `error_score`: the score of a fold whose training raises an exception; nan counts as diverged. "raise" lets the
-      exception pass.
-    - `pruner`, `sampler`: as a study has them. `random_state`: seed of the sampler; the same gives the same candidates.
+      exception pass, and so does a search of which no candidate could be trained.
+    - `sampler`, `pruner`: as a study has them; `pruner="none"` trains all candidates on all folds. `random_state`: seed
+      of the sampler; the same gives the same candidates.
     - `client`: a Client or a service's address, in whose studies the search is kept; None for the usual service.
     - `verbose`: 1 shows on standard error what goes on.
 
-    After `fit`: `best_params_`, `best_score_`, `best_index_`, `best_estimator_` and `refit_time_` (seconds) where
-    `refit`, `cv_results_` (`cv_results.tabulated`), `n_splits_`, `scorer_`, `study_name_`, and `suggestion_`, what the
-    study would train with: its rate does not rest on the luck of one candidate.
+    After `fit`: `best_params_`, `best_score_`, `best_index_`; `best_estimator_` and `refit_time_` in seconds where
+    `refit`; `cv_results_` as GridSearchCV has it, with `outcome`: complete, pruned or diverged; `n_splits_`, `scorer_`,
+    `study_name_`; and `suggestion_`, what the study would train with: its rate does not rest on one candidate's luck.
 
-    `fit` raises ValueError, which names the argument and the remedy, and what a Client raises.
+    `fit` raises ValueError, which names the argument and the remedy; and what a Client raises.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class LearningRateSearchCV(Refitted):
         refit: bool = True,
         error_score: float | str = math.nan,
         sampler: str | Mapping[str, Any] = "auto",
-        pruner: str | Mapping[str, Any] = "wilcoxon",
+        pruner: str | Mapping[str, Any] = "median",
         random_state: Any = None,
         client: Client | str | None = None,
         verbose: int = 0,

@@ -7,7 +7,6 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from lrtune.sklearn import LearningRateSearchCV
-from tests.end_to_end.conftest import Service
 
 SEARCHES = [
     LearningRateSearchCV(
@@ -19,6 +18,6 @@ SEARCHES = [
 
 @parametrize_with_checks(SEARCHES)
 def test_a_search_is_an_estimator_as_scikit_learn_has_them(
-    estimator: Any, check: Callable[[Any], None], service: Service
+    estimator: Any, check: Callable[[Any], None], address: str
 ) -> None:
-    check(estimator.set_params(client=service.address))
+    check(estimator.set_params(client=address))

@@ -23,7 +23,7 @@ def _has(name: str) -> Callable[["Refitted"], bool]:
     return check
 
 
-class Refitted(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
+class Refitted(MetaEstimatorMixin, BaseEstimator):
     """Base of searches: `best_estimator_` is a copy of `estimator` with what was found, fitted where `refit` asks for
     it. Each method raises NotFittedError before that."""
 
@@ -81,30 +81,30 @@ class Refitted(MetaEstimatorMixin, BaseEstimator):  # type: ignore[misc]
         best = self._best()
         return float(self.scorer_(best, X, y, **params))
 
-    @available_if(_has("predict"))  # type: ignore[untyped-decorator]
+    @available_if(_has("predict"))
     def predict(self, X: Any) -> Any:  # noqa: N803
         return self._best().predict(X)
 
-    @available_if(_has("predict_proba"))  # type: ignore[untyped-decorator]
+    @available_if(_has("predict_proba"))
     def predict_proba(self, X: Any) -> Any:  # noqa: N803
         return self._best().predict_proba(X)
 
-    @available_if(_has("predict_log_proba"))  # type: ignore[untyped-decorator]
+    @available_if(_has("predict_log_proba"))
     def predict_log_proba(self, X: Any) -> Any:  # noqa: N803
         return self._best().predict_log_proba(X)
 
-    @available_if(_has("decision_function"))  # type: ignore[untyped-decorator]
+    @available_if(_has("decision_function"))
     def decision_function(self, X: Any) -> Any:  # noqa: N803
         return self._best().decision_function(X)
 
-    @available_if(_has("score_samples"))  # type: ignore[untyped-decorator]
+    @available_if(_has("score_samples"))
     def score_samples(self, X: Any) -> Any:  # noqa: N803
         return self._best().score_samples(X)
 
-    @available_if(_has("transform"))  # type: ignore[untyped-decorator]
+    @available_if(_has("transform"))
     def transform(self, X: Any) -> Any:  # noqa: N803
         return self._best().transform(X)
 
-    @available_if(_has("inverse_transform"))  # type: ignore[untyped-decorator]
+    @available_if(_has("inverse_transform"))
     def inverse_transform(self, X: Any) -> Any:  # noqa: N803
         return self._best().inverse_transform(X)

@@ -1,4 +1,9 @@
-"""Trains the candidates of a search fold by fold, and reports each fold's score as a step."""
+"""Trains the candidates of a search fold by fold; a fold is a step.
+
+The mean over the folds so far is reported, not the score of each: two candidates are then compared on the same folds,
+and a candidate that is stopped leaves a value that a sampler may rest on, where that of the last fold says as much of the
+fold as of the candidate.
+"""
 
 import math
 import warnings
@@ -13,7 +18,7 @@ from sklearn.model_selection import cross_validate
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrialStopped
-from lrtune.trainers.integrations.cv_results import Candidate, Fold, Outcome
+from lrtune.trainers.integrations.sklearn.results import Candidate, Fold, Outcome
 from lrtune.trainers.tasks.cross_validation import CrossValidation
 
 Split = tuple[NDArray[np.int64], NDArray[np.int64]]

@@ -1,0 +1,124 @@
+"""The callback that trains a leased trial with `model.fit`.
+
+for trial in study.leases(resumable=True):
+    with trial:
+        model = build(trial.params["learning_rate"])
+        callback = TrialCallback(trial, checkpoints="/shared/checkpoints")
+        model.fit(x, y, validation_split=0.2, epochs=trial.max_steps,
+                  initial_epoch=callback.initial_epoch, callbacks=[callback])
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from lrtune.trainers.checks import at_least
+from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.integrations.keras.framework import keras, require_torch
+from lrtune.trainers.integrations.keras.variables import set_state, state_of
+from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.state import checkpoints as files
+
+logger = logging.getLogger(__name__)
+
+
+class TrialCallback(keras.callbacks.Callback):
+    """Reports `monitor` after each epoch, a step each, and ends the training where the service says so.
+
+    Put it last among the callbacks: where the service has ended the training, `fit` ends as by `model.stop_training`,
+    and raises TrialStopped, TrialPaused or LeaseLost at its very end, which `with trial:` takes quietly.
+
+    `every`: only each such epoch, as `validation_freq` says of `fit`. `checkpoints`: a folder that every worker can
+    read, to which the weights, the optimizer and the random state are written with each report; pass
+    `initial_epoch=callback.initial_epoch` to `fit`, to go on from there where a trial is taken up again.
+
+    Training raises InvalidReport where the epoch's logs lack `monitor` and where steps would be reported again,
+    TrialNotOpen outside `with trial:`, TrainingError for the checkpoint of another model.
+    """
+
+    async_safe = True
+    """For Keras: what is done after a batch may be done in another thread."""
+
+    def __init__(
+        self,
+        trial: LeasedTrial,
+        monitor: str = "val_loss",
+        *,
+        every: int = 1,
+        checkpoints: str | Path | None = None,
+    ) -> None:
+        super().__init__()
+        if checkpoints is not None:
+            require_torch("a checkpoint")
+        self.trial = trial
+        self.monitor = monitor
+        self._every = at_least("every", every, 1)
+        self._folder = None if checkpoints is None else Path(checkpoints)
+        self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
+        self._reports = Reports(trial)
+        self._state = self._loaded()
+        self.initial_epoch: int = 0 if self._state is None else self._state["epoch"]
+        """The epochs that are trained already: what `fit` begins with."""
+
+    def _loaded(self) -> dict[str, Any] | None:
+        """The checkpoint there is. One that cannot be read means: from the start."""
+        resume = self.trial.resume
+        if resume is None or self._folder is None:
+            return None
+        try:
+            state = files.load(resume.uri)
+            if state.get("epoch") != resume.step:
+                raise TrainingError(f"it is of epoch {state.get('epoch')}, not {resume.step}")
+        except TrainingError as error:
+            logger.warning("trial %d is trained from the start: %s", self.trial.number, error)
+            return None
+        return state
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._reports.begin()
+        if self._state is not None:
+            set_state(self.model, self._state)
+            self._state = None
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if epoch < self.initial_epoch:
+            raise TrainingError(
+                f"trial {self.trial.number} goes on after epoch {self.initial_epoch}: "
+                "pass initial_epoch=callback.initial_epoch to fit"
+            )
+        self._check_new(epoch + 1)
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if self._reports.interrupted():
+            self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        if self._reports.ended or (epoch + 1) % self._every:
+            return
+        step = epoch + 1
+        self._check_new(step)
+        value = read_metric(logs, self.monitor, where=f"in epoch {step}", remedy=self._remedy())
+        self._reports.report(step, value, None if self._folder is None else lambda: self._save(step))
+        if self._reports.ended:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
+        self._reports.end()
+
+    def _check_new(self, step: int) -> None:
+        self._reports.begin_step(step, "call fit once with one TrialCallback, or go on with fit(initial_epoch=…)")
+
+    def _remedy(self) -> str:
+        if self.monitor.startswith("val_"):
+            return (
+                "give fit validation_data=… or validation_split=…, TrialCallback(every=…) where it has "
+                "validation_freq=…, or monitor='loss'"
+            )
+        return "name one of these as monitor, or give compile the metric"
+
+    def _save(self, epoch: int) -> str:
+        assert self._folder is not None
+        return files.save(self._folder, self._prefix, epoch, state_of(self.model, epoch)).resolve().as_uri()

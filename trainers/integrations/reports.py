@@ -1,0 +1,84 @@
+"""What a framework's callback tells of a trial, and what it is told.
+
+A verdict is kept and not raised at once: the framework ends its training by its own means, with what its other
+callbacks do at the end, and then `end` raises it, for `with trial:` to take.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.errors import InvalidReport, LeaseLost, TrialStopped
+
+
+class Reports:
+    """The reports of one training of `trial`."""
+
+    def __init__(self, trial: LeasedTrial) -> None:
+        self.trial = trial
+        self._verdict: TrialStopped | LeaseLost | None = None
+        self._interrupted = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether the service has ended the training."""
+        return self._verdict is not None or self._interrupted
+
+    def begin(self) -> None:
+        """Raises TrialNotOpen outside `with trial:`, before anything is trained."""
+        self._verdict, self._interrupted = None, False
+        self.trial.check()
+
+    def begin_step(self, step: int, remedy: str) -> None:
+        """Raises InvalidReport where this trial has a later report already, which is not to be trained again."""
+        curve = self.trial.curve
+        if curve and step <= curve[-1][0]:
+            raise InvalidReport(
+                f"step {step} of trial {self.trial.number} comes after step {curve[-1][0]}, which is reported: the "
+                f"training was begun again, or has two callbacks for one trial; {remedy}"
+            )
+
+    def interrupted(self) -> bool:
+        """Whether the training is to end within a step: look as often as you like, nothing is sent."""
+        if self.trial.should_stop:
+            self._interrupted = True
+        return self._interrupted
+
+    def report(self, step: int, value: Any, save: Callable[[], str] | None = None) -> None:
+        """Reports, with the checkpoint that `save` writes, but not that of a training that has diverged."""
+        value = _plain(value)
+        where = save() if save is not None and _finite(value) else None
+        try:
+            self.trial.report(step, value, checkpoint=where)
+        except (TrialStopped, LeaseLost) as verdict:
+            self._verdict = verdict
+
+    def end(self) -> None:
+        """Raises TrialStopped, TrialPaused or LeaseLost where the service has ended the training."""
+        if self._verdict is not None:
+            raise self._verdict
+        if self._interrupted:
+            self.trial.check()
+
+
+def read_metric(measured: Mapping[str, Any] | None, monitor: str, *, where: str, remedy: str) -> Any:
+    """The value of `monitor`. Raises InvalidReport, which names what there is, where that is not measured."""
+    found = measured or {}
+    if monitor not in found:
+        there = ", ".join(sorted(found)) or "nothing"
+        raise InvalidReport(f"there is no {monitor!r} among what was measured {where}, only {there}: {remedy}")
+    return found[monitor]
+
+
+def _plain(value: Any) -> Any:
+    """A tensor without its history, wherever it lies; torch warns where one with a gradient is read."""
+    detach = getattr(value, "detach", None)
+    return value if detach is None else detach()
+
+
+def _finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, RuntimeError):
+        return False  # What it is instead, the report says.
