@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-PACKAGES = {"keras": "keras"}
+PACKAGES = {"keras": "keras", "sklearn": "sklearn"}
 """lrtune.NAME: the package that it is made for."""
 
 

@@ -9,8 +9,8 @@ from lrtune import Client
 from tests.trainers.integrations.pages import blocks, changed_lines, listed
 
 MOST_LINES = 10
-STUDIES = {"keras": ["keras", "keras-resumed"]}
-"""The studies that a page makes."""
+STUDIES: dict[str, list[str]] = {"keras": ["keras", "keras-resumed"], "sklearn": []}
+"""The studies that a page makes and names."""
 
 
 @pytest.fixture

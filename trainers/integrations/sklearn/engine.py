@@ -1,4 +1,4 @@
-"""Where a framework's own search keeps its study."""
+"""Where a search keeps its study."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,8 +1,8 @@
 """Trains the candidates of a search fold by fold; a fold is a step.
 
 The mean over the folds so far is reported, not the score of each: two candidates are then compared on the same folds,
-and a candidate that is stopped leaves a value that a sampler may rest on, where that of the last fold says as much of the
-fold as of the candidate.
+and a candidate that is stopped leaves a value that a sampler may rest on, where that of the last fold says as much of
+the fold as of the candidate.
 """
 
 import math

@@ -16,10 +16,10 @@ from sklearn.utils.metadata_routing import process_routing
 
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.integrations.sklearn.results import tabulated
 from lrtune.trainers.integrations.sklearn.engine import opened
 from lrtune.trainers.integrations.sklearn.folds import Folds, Split
 from lrtune.trainers.integrations.sklearn.refitted import Refitted
+from lrtune.trainers.integrations.sklearn.results import tabulated
 from lrtune.trainers.integrations.sklearn.space import Space, searched
 
 
