@@ -9,7 +9,12 @@ from lrtune import Client
 from tests.trainers.integrations.pages import blocks, changed_lines, listed
 
 MOST_LINES = 10
-STUDIES: dict[str, list[str]] = {"keras": ["keras", "keras-resumed"], "sklearn": []}
+STUDIES: dict[str, list[str]] = {
+    "keras": ["keras", "keras-resumed"],
+    "sklearn": [],
+    "lightgbm": ["lightgbm"],
+    "xgboost": ["xgboost"],
+}
 """The studies that a page makes and names."""
 
 
