@@ -9,7 +9,7 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-PACKAGES = {"keras": "keras", "sklearn": "sklearn", "lightgbm": "lightgbm", "xgboost": "xgboost"}
+PACKAGES = {"keras": "keras", "sklearn": "sklearn", "lightgbm": "lightgbm", "xgboost": "xgboost", "optax": "optax"}
 """lrtune.NAME: the package that it is made for."""
 
 

@@ -12,10 +12,15 @@ MOST_LINES = 10
 STUDIES: dict[str, list[str]] = {
     "keras": ["keras", "keras-resumed"],
     "sklearn": [],
+    "trainers": ["pytorch"],
     "lightgbm": ["lightgbm"],
     "xgboost": ["xgboost"],
+    "optax": ["optax"],
 }
 """The studies that a page makes and names."""
+
+PACKAGES = {"huggingface": "transformers", "trainers": "torch"}
+"""What an extra brings, where that has another name."""
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def run(code: str, names: dict[str, Any]) -> None:
 
 
 def page_of(extra: str) -> list[str]:
-    pytest.importorskip({"huggingface": "transformers"}.get(extra, extra), reason=f"needs lrtune[{extra}]")
+    pytest.importorskip(PACKAGES.get(extra, extra), reason=f"needs lrtune[{extra}]: make frameworks")
     return blocks(listed()[extra][1])
 
 
@@ -65,3 +70,14 @@ def test_the_page_runs_and_its_studies_are_trained(extra: str, script: dict[str,
             states = [trial.state for trial in client.study(name).list()]
             assert set(states) <= {"complete", "pruned", "diverged"}, name
             assert "complete" in states, name
+
+
+def test_a_rate_found_with_its_schedule_beats_the_usual_ones(script: dict[str, Any], address: str) -> None:
+    before, after = page_of("trainers")
+    run(before, script)
+    usual = script["loss"].item()
+    run(after.replace('"pytorch"', '"pytorch-again"'), script)
+    with Client(address) as client:
+        study = client.study("pytorch-again")
+        assert study.suggestion().params.keys() == {"lr", "step_size", "gamma"}
+        assert study.status().best.value < usual / 2
