@@ -16,7 +16,7 @@ class TrialCallback:
     """Reports what is measured after the rounds, a step each, and ends the training where the service says so.
 
     `metric` and `data` are names as LightGBM prints them, `l2` and `valid_0`; leave them out where there is one. Each
-    `every`-th round is reported, and the last; as many as make 50 reports, unless told.
+    `every`-th round is reported, and the last; unless told, as many as make 20 reports.
 
     The trial's value is that of the round which the model predicts with: the best, where early stopping chose one, else
     the last.

@@ -7,8 +7,8 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport
 from lrtune.trainers.integrations.reports import Reports
 
-MOST_REPORTS = 50
-"""Of a training, unless told otherwise: a round of a small model takes less time than a report."""
+REPORTS = 20
+"""Of a training, unless told otherwise: a round of a small model takes less time than a report, some milliseconds."""
 
 Measured = Mapping[tuple[str, str], float]
 """By the names of data set and metric."""
@@ -28,7 +28,7 @@ class Rounds:
         self._metric = metric
         self._data = data
         self._remedy = remedy
-        self._every = max(1, (trial.max_steps or 1) // MOST_REPORTS) if every is None else at_least("every", every, 1)
+        self._every = max(1, (trial.max_steps or 1) // REPORTS) if every is None else at_least("every", every, 1)
         self._reports = Reports(trial)
         self._values: dict[int, float] = {}
 

@@ -17,7 +17,7 @@ class TrialCallback(TrainingCallback):
     """Reports what is measured after the rounds, a step each, and ends the training where the service says so.
 
     `metric` and `data` are names as XGBoost prints them, `rmse` and `validation_0`; leave them out where there is one.
-    Each `every`-th round is reported, and that of the trial's `max_steps`; as many as make 50 reports, unless told.
+    Each `every`-th round is reported, and that of the trial's `max_steps`; unless told, as many as make 20 reports.
 
     The trial's value is that of the round which the model predicts with: the best, where early stopping chose one, else
     the last.

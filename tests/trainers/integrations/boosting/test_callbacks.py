@@ -82,11 +82,13 @@ def test_some_rounds_are_reported_and_always_the_last(booster: Booster, new_stud
     assert [point.step for point in client.trial(study.name, 0).curve] == [8, 16, 24, 30]
 
 
-def test_a_long_training_makes_fifty_reports_unless_told(booster: Booster, new_study: NewStudy, client: Client) -> None:
+def test_a_long_training_makes_twenty_reports_unless_told(
+    booster: Booster, new_study: NewStudy, client: Client
+) -> None:
     study = new_study(max_steps=200)
     with only(study) as trial:
         booster.train(diabetes(), 200, [booster.callback(trial)])
-    assert [point.step for point in client.trial(study.name, 0).curve] == list(range(4, 201, 4))
+    assert [point.step for point in client.trial(study.name, 0).curve] == list(range(10, 201, 10))
 
 
 def test_the_service_ends_a_training(booster: Booster, new_study: NewStudy, client: Client) -> None:
