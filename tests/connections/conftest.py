@@ -20,9 +20,11 @@ class Served:
 
     def __init__(self, programs: Programs, folder: Path, limit: str = "", **settings: object) -> None:
         variables = {f"LRTUNE_{name.upper()}": str(value) for name, value in settings.items()}
-        serve = f"{limit} exec {sys.executable} -m lrtune.service.cli.main serve --port 0"
+        command = [sys.executable, "-m", "lrtune.service.cli.main", "serve", "--port", "0"]
+        if limit:  # Of the shell, which then becomes the service.
+            command = ["/bin/sh", "-c", f"{limit} exec {' '.join(command)}"]
         env = environ(LRTUNE_STORAGE=f"sqlite:///{folder}/served.db", **variables)
-        self.program: Program = programs.start(["/bin/sh", "-c", serve], env)
+        self.program: Program = programs.start(command, env)
         said = self.program.wait_for_line(r"^lrtune serving on (https?)://127.0.0.1:(\d+)$", START_SECONDS)
         self.scheme, self.port = said[1], int(said[2])
 

@@ -1,7 +1,6 @@
 """The README's code, run as it stands."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from lrtune import Client, ServiceError
 from tests.end_to_end.conftest import ROOT, Service, environ
+from tests.support.forked import captured
 
 README = (ROOT / "README.md").read_text()
 (SCRIPT,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -53,7 +53,7 @@ def test_the_script_with_a_larger_budget_says_how_to_get_it_and_then_trains_on(
     remedy = re.search(r"lrtune study set ([^,]*),", str(refused.value))
     assert remedy is not None
     command = [sys.executable, "-m", "lrtune.service.cli.main", "study", "set", *remedy[1].split()]
-    subprocess.run(command, env=environ(LRTUNE_SERVER=service.address), check=True, timeout=60)
+    assert captured(command, environ(LRTUNE_SERVER=service.address), 60).returncode == 0
     run_script(larger)
     assert len(client.study("my-model").list()) == 6
     assert client.status("my-model").state == "finished"
@@ -68,14 +68,8 @@ def test_every_command_of_the_readme_exists_with_its_options() -> None:
     assert len(commands) >= 4
     for command in commands:
         words = [word for word in command.split() if re.fullmatch(r"[a-z]+", word)]
-        shown = subprocess.run(
-            [sys.executable, "-m", "lrtune.service.cli.main", *words[:2], "--help"],
-            env=environ(COLUMNS="200"),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        told = [sys.executable, "-m", "lrtune.service.cli.main", *words[:2], "--help"]
+        shown = captured(told, environ(COLUMNS="200"), 60)
         assert shown.returncode == 0, command
         for option in re.findall(r"--[a-z-]+", command):
             assert option in shown.stdout, command

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from tests.support.forked import Forked, can_fork, fork
+
 POLL_SECONDS = 0.05
 """Between two looks at what a program has written."""
 
@@ -23,7 +25,11 @@ class Program:
         self.command = list(command)
         folder.mkdir(parents=True, exist_ok=True)
         self._stdout, self._stderr = folder / "stdout", folder / "stderr"
+        self._process: subprocess.Popen[bytes] | Forked
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+            if can_fork(self.command, env):
+                self._process = fork(self.command, env, cwd or folder, self._stdout, self._stderr)
+                return
             self._process = subprocess.Popen(
                 self.command,
                 cwd=cwd or folder,
