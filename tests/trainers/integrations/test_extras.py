@@ -9,7 +9,12 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-PACKAGES = {"keras": "keras", "sklearn": "sklearn", "lightgbm": "lightgbm", "xgboost": "xgboost", "optax": "optax"}
+PACKAGES = {
+    "keras": "keras",
+    "lightning": "lightning",
+    "huggingface": "transformers",
+    **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax")},
+}
 """lrtune.NAME: the package that it is made for."""
 
 

@@ -11,11 +11,11 @@ from tests.trainers.integrations.pages import blocks, changed_lines, listed
 MOST_LINES = 10
 STUDIES: dict[str, list[str]] = {
     "keras": ["keras", "keras-resumed"],
+    "lightning": ["lightning", "lightning-resumed"],
+    "huggingface": [f"huggingface{more}" for more in ("", "-half-epochs", "-resumed", "-search")],
     "sklearn": [],
     "trainers": ["pytorch"],
-    "lightgbm": ["lightgbm"],
-    "xgboost": ["xgboost"],
-    "optax": ["optax"],
+    **{name: [name] for name in ("lightgbm", "xgboost", "optax")},
 }
 """The studies that a page makes and names."""
 

@@ -1,0 +1,141 @@
+"""The callback that trains a leased trial with Lightning's `Trainer`.
+
+for trial in study.leases(resumable=True):
+    with trial:
+        callback = TrialCallback(trial, checkpoints="/shared/checkpoints")
+        trainer = Trainer(max_epochs=trial.max_steps, callbacks=[callback])
+        trainer.fit(Net(trial.params["learning_rate"]), data, ckpt_path=callback.ckpt_path)
+"""
+
+import logging
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+from uuid import uuid4
+
+from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.integrations.lightning.framework import lightning
+from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.state.random_state import random_state, set_random_state
+
+KEEP = 2
+"""Checkpoints: the newest, and one more, which a service may still point to."""
+
+logger = logging.getLogger(__name__)
+
+
+class TrialCallback(lightning.pytorch.Callback):
+    """Reports `monitor` after each validation, a step each, and ends the training where the service says so.
+
+    Where there is no validation, it reports after each epoch what `training_step` logs. Where the service has ended the
+    training, it ends by `trainer.should_stop`, and `fit` raises TrialStopped, TrialPaused or LeaseLost at its very end,
+    which `with trial:` takes quietly.
+
+    `checkpoints`: a folder that every worker can read, to which Lightning's own checkpoint and the random state are
+    written with each report; pass `ckpt_path=callback.ckpt_path` to `fit`, to go on from there where a trial is taken
+    up again.
+
+    Training raises InvalidReport where `monitor` is not logged and where steps would be reported again, TrialNotOpen
+    outside `with trial:`, TrainingError in several processes.
+    """
+
+    def __init__(self, trial: LeasedTrial, monitor: str = "val_loss", *, checkpoints: str | Path | None = None) -> None:
+        super().__init__()
+        self.trial = trial
+        self.monitor = monitor
+        self._folder = None if checkpoints is None else Path(checkpoints)
+        self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
+        self._written: list[Path] = []
+        self._reports = Reports(trial)
+        self._step = 0
+        self._random: dict[str, Any] | None = None
+        self.ckpt_path: str | None = self._found()
+        """The checkpoint with which `fit` goes on; None begins."""
+
+    def _found(self) -> str | None:
+        """The checkpoint there is. One that cannot be read means: from the start."""
+        resume = self.trial.resume
+        if resume is None or self._folder is None:
+            return None
+        path = unquote(urlparse(resume.uri).path)
+        if not zipfile.is_zipfile(path):  # As torch writes them.
+            logger.warning("trial %d is trained from the start: there is no checkpoint %s", self.trial.number, path)
+            return None
+        return path
+
+    def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        if stage != "fit":
+            return
+        if trainer.world_size > 1:
+            raise TrainingError(
+                f"the training runs in {trainer.world_size} processes, each of which would lease trials of its own: "
+                "use Trainer(devices=1), or Accelerate"
+            )
+        self._step, self._random = 0, None
+        self._reports.begin()
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        expected = self.trial.resume.step if self.trial.resume is not None and self.ckpt_path is not None else None
+        if expected is not None and self._step != expected:
+            raise TrainingError(
+                f"trial {self.trial.number} goes on after step {expected}, not {self._step}: "
+                "pass ckpt_path=callback.ckpt_path to fit"
+            )
+        self._check_new()
+
+    def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
+        if self._random is not None:
+            set_random_state(self._random)
+            self._random = None
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self._reports.interrupted():
+            trainer.should_stop = True
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if not trainer.sanity_checking and trainer.state.fn == "fit":
+            self._report(trainer)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        if not trainer.enable_validation:
+            self._report(trainer)
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: str) -> None:
+        if stage == "fit":
+            self._reports.end()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What Lightning keeps of it in a checkpoint."""
+        return {"step": self._step, "random": random_state()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Goes on from there."""
+        self._step, self._random = state_dict["step"], state_dict["random"]
+
+    def _report(self, trainer: Any) -> None:
+        if self._reports.ended:
+            return
+        self._check_new()
+        where = f"up to epoch {trainer.current_epoch + 1}"
+        remedy = "log it in validation_step, or name one of these as monitor"
+        value = read_metric(trainer.callback_metrics, self.monitor, where=where, remedy=remedy)
+        self._step += 1
+        self._reports.report(self._step, value, None if self._folder is None else lambda: self._save(trainer))
+        if self._reports.ended:
+            trainer.should_stop = True
+
+    def _check_new(self) -> None:
+        self._reports.begin_step(self._step + 1, "call fit once, with one TrialCallback in one Trainer")
+
+    def _save(self, trainer: Any) -> str:
+        assert self._folder is not None
+        path = self._folder / f"{self._prefix}-step-{self._step}.ckpt"
+        trainer.save_checkpoint(path)
+        self._written.append(path)
+        for old in self._written[:-KEEP]:
+            old.unlink(missing_ok=True)
+        del self._written[:-KEEP]
+        return path.resolve().as_uri()
