@@ -82,6 +82,14 @@ def test_some_rounds_are_reported_and_always_the_last(booster: Booster, new_stud
     assert [point.step for point in client.trial(study.name, 0).curve] == [8, 16, 24, 30]
 
 
+def test_lightgbm_reports_the_last_round_of_a_training_that_is_shorter(new_study: NewStudy, client: Client) -> None:
+    pytest.importorskip("lightgbm", reason="needs lrtune[lightgbm]: make frameworks")
+    booster, study = BOOSTERS["lightgbm"](), new_study()
+    with only(study) as trial:
+        booster.train(diabetes(), 20, [booster.callback(trial, every=8)])
+    assert [point.step for point in client.trial(study.name, 0).curve] == [8, 16, 20]
+
+
 def test_a_long_training_makes_twenty_reports_unless_told(
     booster: Booster, new_study: NewStudy, client: Client
 ) -> None:

@@ -21,6 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from lrtune import Client
 from lrtune.sklearn import LearningRateSearchCV
+from lrtune.trainers.integrations.sklearn.results import Candidate, Fold, tabulated
 
 RATE = {"type": "float", "low": 1e-4, "high": 10.0, "log": True}
 
@@ -101,11 +102,15 @@ def test_a_stopped_candidate_leaves_the_mean_of_its_folds_for_those_that_draw(se
     model = SGDRegressor(learning_rate="constant", max_iter=5, tol=None, random_state=0)
     found = search(model, {"eta0": RATE}, cv=5, max_trials=16).fit(*load_diabetes(return_X_y=True))
     with Client(address) as client:
-        trials = client.study(found.study_name_).list(state="pruned")
-    assert trials
+        trials = [client.trial(found.study_name_, number) for number in range(16)]
+        assert client.study(found.study_name_).spec.prior == "none"
+    assert "pruned" in {trial.state for trial in trials}
     for trial in trials:
         scores = np.array([found.cv_results_[f"split{fold}_test_score"][trial.number] for fold in range(5)])
-        assert trial.value == pytest.approx(np.nanmean(scores))
+        trained = scores[np.isfinite(scores)]
+        means = np.cumsum(trained) / np.arange(1, len(trained) + 1)
+        assert [point.value for point in trial.curve] == pytest.approx(means.tolist())
+        assert trial.value == pytest.approx(means[-1])
 
 
 def test_the_same_seed_gives_the_same_candidates(search: Search) -> None:
@@ -133,7 +138,7 @@ class Told(RegressorMixin, BaseEstimator):
         self.worthless = worthless
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "Told":  # noqa: N803
-        if self.step_size > self.fails:
+        if self.step_size > self.fails or (sample_weight is not None and not np.all(sample_weight)):
             raise ArithmeticError("overflow in step 3")
         self.given_ = None if sample_weight is None else len(sample_weight)
         return self
@@ -210,6 +215,9 @@ def test_weights_go_to_the_training_and_groups_to_the_folds(search: Search) -> N
     found = search(Told(), SPACE, max_trials=2, cv=GroupKFold(4)).fit(*DATA, sample_weight=np.ones(12), groups=groups)
     assert found.n_splits_ == 4
     assert found.best_estimator_.given_ == 12
+    with pytest.raises(ArithmeticError):  # In a fold, to which its share of the weights goes.
+        search(Told(), SPACE, max_trials=2, error_score="raise").fit(*DATA, sample_weight=np.zeros(12))
+    assert search(Told(), SPACE, max_trials=2, refit=False).fit(*DATA, sample_weight=np.ones(12)).best_params_
 
 
 def test_metadata_routing_is_obeyed(search: Search) -> None:
@@ -248,6 +256,23 @@ def test_a_client_of_the_callers_is_left_open(address: str) -> None:
 def test_verbose_shows_each_candidate(search: Search, capfd: pytest.CaptureFixture[str]) -> None:
     search(Told(), SPACE, max_trials=2, verbose=1).fit(*DATA)
     assert "trial 1: complete" in capfd.readouterr().err
+
+
+def test_a_candidate_that_was_stopped_after_its_last_fold_is_not_the_best() -> None:
+    fold = Fold(score=0.9, fit_seconds=1.0, score_seconds=0.5)
+    worse = Fold(score=0.5, fit_seconds=1.0, score_seconds=0.5)
+    table = tabulated(
+        [Candidate({"a": 1}, (fold, fold), "pruned"), Candidate({"a": 2, "b": "x"}, (worse, worse), "complete")], 2
+    )
+    assert table["rank_test_score"].tolist() == [2, 1]
+    assert table["mean_fit_time"].tolist() == [1.0, 1.0]
+    assert table["param_b"].mask.tolist() == [True, False]
+
+
+def test_a_rate_without_effect_is_searched_where_what_stops_it_is_searched_too(search: Search) -> None:
+    space = {"eta0": RATE, "learning_rate": ["constant", "adaptive"]}
+    model = SGDClassifier(max_iter=3, tol=None, random_state=0)
+    assert search(model, space, max_trials=2).fit(*small_digits()).best_params_.keys() == space.keys()
 
 
 # Bad input: said before anything is trained.
