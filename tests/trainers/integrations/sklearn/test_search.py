@@ -216,8 +216,7 @@ def test_weights_go_to_the_training_and_groups_to_the_folds(search: Search) -> N
     assert found.n_splits_ == 4
     assert found.best_estimator_.given_ == 12
     with pytest.raises(ArithmeticError):  # In a fold, to which its share of the weights goes.
-        search(Told(), SPACE, max_trials=2, error_score="raise").fit(*DATA, sample_weight=np.zeros(12))
-    assert search(Told(), SPACE, max_trials=2, refit=False).fit(*DATA, sample_weight=np.ones(12)).best_params_
+        search(Told(), SPACE, refit=False, error_score="raise").fit(*DATA, sample_weight=np.zeros(12))
 
 
 def test_metadata_routing_is_obeyed(search: Search) -> None:
