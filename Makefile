@@ -30,7 +30,7 @@ test: lint ## lint, then run every test
 	@echo "pytest, the pages in a browser"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(or $(ARGS),tests/browser tests/benchmarks/pages) || [ $$? -eq 5 ]
 
-frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, Hugging Face and Accelerate, which it installs
+frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, LightGBM, optax and others, which it installs
 	@echo "pytest, the frameworks"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations tests/benchmarks/callbacks)
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
@@ -66,7 +66,7 @@ class LeasedTrial:
         self._checkpoint = leased.resume
         self._checkpoint_is_new = False
         self._last: float | None = None
-        self._final: float | None = None
+        self._final: Callable[[], float] | None = None
         self._standard_error: float | None = None
         self._curve: dict[int, float] = {}
 
@@ -150,8 +150,14 @@ class LeasedTrial:
         `standard_error` is that of the value, where it is a mean: over folds, say.
         """
         self._require_open()
-        self._final = read_value(value)
+        final = read_value(value)
+        self._final = lambda: final
         self._standard_error = None if standard_error is None else float(standard_error)
+
+    def complete_with(self, final: Callable[[], SupportsFloat]) -> None:
+        """As `complete`, of what is known only when the block ends: a framework's choice of the best round, say."""
+        self._require_open()
+        self._final = lambda: read_value(final())
 
     def release(self) -> None:
         """Gives a trial back that was not begun."""
@@ -199,7 +205,11 @@ class LeasedTrial:
             self._break_off(error)
 
     def _finish(self) -> None:
-        value = self._last if self._final is None else self._final
+        try:
+            value = self._last if self._final is None else self._final()
+        except Exception as unknown:
+            self._fail(unknown)
+            raise
         if value is None:
             nothing = NothingReported(self.number)
             self._fail(nothing)

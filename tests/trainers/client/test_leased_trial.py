@@ -300,3 +300,22 @@ def test_a_forked_copy_of_an_open_trial_does_not_end_its_training(
         assert os.read(told, 100) == b"0 left to the process that trains it"
         trial.report(2, 0.25)
     assert (trial.outcome, service.bodies("/result")[-1]["state"]) == ("complete, 0.25", "complete")
+
+
+def test_a_value_that_is_known_when_the_block_ends_is_read_then(client: Client, service: FakeService) -> None:
+    best: list[float] = []
+    with lease(client) as trial:
+        trial.complete_with(lambda: min(best))
+        trial.report(1, 0.5)
+        best += [0.5, 0.25]
+    assert service.bodies("/result")[-1]["value"] == 0.25
+    with lease(client) as trial:
+        trial.complete_with(lambda: 1.0)
+        trial.complete(2.0)
+    assert service.bodies("/result")[-1]["value"] == 2.0
+
+
+def test_a_value_that_cannot_be_had_when_the_block_ends_fails_the_trial(client: Client, service: FakeService) -> None:
+    with pytest.raises(ZeroDivisionError), lease(client) as trial:
+        trial.complete_with(lambda: 1 / 0)
+    assert service.bodies("/result")[-1]["state"] == "failed"

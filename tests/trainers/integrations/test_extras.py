@@ -9,7 +9,13 @@ import pytest
 
 from tests.docs.pages import ROOT
 
-PACKAGES = {"keras": "keras", "lightning": "lightning", "huggingface": "transformers", "accelerate": "accelerate"}
+PACKAGES = {
+    "keras": "keras",
+    "lightning": "lightning",
+    "huggingface": "transformers",
+    "accelerate": "accelerate",
+    **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax")},
+}
 """lrtune.NAME: the package that it is made for."""
 
 

@@ -9,13 +9,19 @@ from lrtune import Client
 from tests.trainers.integrations.pages import blocks, changed_lines, listed
 
 MOST_LINES = 10
-STUDIES = {
+STUDIES: dict[str, list[str]] = {
     "keras": ["keras", "keras-resumed"],
     "lightning": ["lightning", "lightning-resumed"],
     "huggingface": [f"huggingface{more}" for more in ("", "-half-epochs", "-resumed", "-search")],
     "accelerate": ["accelerate"],
+    "sklearn": [],
+    "trainers": ["pytorch"],
+    **{name: [name] for name in ("lightgbm", "xgboost", "optax")},
 }
-"""The studies that a page makes."""
+"""The studies that a page makes and names."""
+
+PACKAGES = {"huggingface": "transformers", "trainers": "torch"}
+"""What an extra brings, where that has another name."""
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def run(code: str, names: dict[str, Any]) -> None:
 
 
 def page_of(extra: str) -> list[str]:
-    pytest.importorskip({"huggingface": "transformers"}.get(extra, extra), reason=f"needs lrtune[{extra}]")
+    pytest.importorskip(PACKAGES.get(extra, extra), reason=f"needs lrtune[{extra}]: make frameworks")
     return blocks(listed()[extra][1])
 
 
@@ -65,3 +71,14 @@ def test_the_page_runs_and_its_studies_are_trained(extra: str, script: dict[str,
             states = [trial.state for trial in client.study(name).list()]
             assert set(states) <= {"complete", "pruned", "diverged"}, name
             assert "complete" in states, name
+
+
+def test_a_rate_found_with_its_schedule_beats_the_usual_ones(script: dict[str, Any], address: str) -> None:
+    before, after = page_of("trainers")
+    run(before, script)
+    usual = script["loss"].item()
+    run(after.replace('"pytorch"', '"pytorch-again"'), script)
+    with Client(address) as client:
+        study = client.study("pytorch-again")
+        assert study.suggestion().params.keys() == {"lr", "step_size", "gamma"}
+        assert study.status().best.value < usual / 2
