@@ -16,7 +16,7 @@ MOST_TESTS = 1_000
 
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Finite and > 0."""
-_TestedRate = Annotated[LearningRate, Field(json_schema_extra={"minimum": 1e-100, "maximum": 1e100})]
+_TestedRate = Annotated[LearningRate, Field(json_schema_extra={"exclusiveMinimum": 1e-100, "exclusiveMaximum": 1e100})]
 """What the analysis takes; it says so itself of the first that is beyond."""
 
 Losses = Annotated[list[Loss], Field(min_length=1), Bounded(MOST_POINTS)]

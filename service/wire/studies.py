@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from lrtune.service.wire.base import (
     FIXED_FIELD,
+    RESERVED_NAME,
     WHOLE,
     Body,
     Finite,
@@ -80,6 +81,7 @@ class StudySpec(Body):
 class NewStudy(StudySpec):
     """The body of `POST /v1/studies`."""
 
+    name: Annotated[StudyName, Field(json_schema_extra={"not": {"pattern": f"^{RESERVED_NAME}"}})]
     if_exists: Literal["fail", "load"] = "fail"
     """`load`: answer the existing study of this name where its spec is the same."""
 

@@ -3,13 +3,13 @@ example of each body and each answer."""
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from lrtune.service.access.doors import DOORS
 from lrtune.service.api.http.problems import DOCUMENTED
+from lrtune.service.api.http.schemas import SCHEMAS, Json, require_discriminators, say_defaults
 from lrtune.service.wire.examples import EXAMPLES
 from lrtune.service.wire.trials import Problem
 
@@ -21,10 +21,7 @@ _BEARER = {
     "description": "A token, as `lrtune token create` prints it. A service without tokens needs none.",
 }
 _NEEDS = {"viewer": "any role", "worker": "role worker or admin", "admin": "role admin"}
-_SCHEMAS = "#/components/schemas/"
 _FIRST_WORDS = re.compile(r"(.*?)(?:[:;.](?:\s|$)| \(|$)", re.DOTALL)
-
-Json = dict[str, Any]
 
 TAGS: list[Json] = [
     {"name": "studies", "description": "Searches: create one, look at it, change it."},
@@ -59,7 +56,8 @@ def _complete(page: Json) -> None:
     components = page["components"]
     components["schemas"].setdefault("Problem", Problem.model_json_schema())
     components["securitySchemes"] = {_SCHEME: _BEARER}
-    _require_discriminators(components["schemas"])
+    require_discriminators(components["schemas"])
+    say_defaults(page)
     components["responses"] = {_shared(status): page for status, page in DOCUMENTED.items()}
     shown: set[str] = set()
     for path, methods in page["paths"].items():
@@ -113,28 +111,8 @@ def _contents(operation: Json) -> Iterator[Json]:
 
 def _show_example(content: Json) -> set[str]:
     """Refer to the example of the model, where there is one; its name."""
-    name = content.get("schema", {}).get("$ref", "").removeprefix(_SCHEMAS).removesuffix("-Input")
+    name = content.get("schema", {}).get("$ref", "").removeprefix(SCHEMAS).removesuffix("-Input")
     if name not in EXAMPLES:
         return set()
     content["examples"] = {name: {"$ref": f"#/components/examples/{name}"}}
     return {name}
-
-
-def _require_discriminators(schemas: Json) -> None:
-    """What says which of several a thing is has to be there, though each has a default for Python."""
-    for union in _unions(schemas):
-        told = union["discriminator"]
-        for target in told["mapping"].values():
-            schema = schemas[target.removeprefix(_SCHEMAS)]
-            schema["required"] = sorted({*schema.get("required", ()), told["propertyName"]})
-
-
-def _unions(part: Any) -> Iterator[Json]:
-    if isinstance(part, dict):
-        if isinstance(part.get("discriminator"), dict) and "mapping" in part["discriminator"]:
-            yield part
-        for inner in part.values():
-            yield from _unions(inner)
-    elif isinstance(part, list):
-        for inner in part:
-            yield from _unions(inner)
