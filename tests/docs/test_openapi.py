@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from lrtune.service.rates.scaling import OPTIMIZERS
 from lrtune.service.wire import health as health_cards
 from lrtune.service.wire import priors, range_tests, replays, responses, scaling, studies, trials
 from lrtune.service.wire.access import bodies
@@ -84,3 +85,21 @@ def test_an_example_is_what_its_model_reads_and_is_shown(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if issubclass(MODELS[name], Reply)])
 def test_an_example_of_an_answer_leaves_nothing_out(name: str) -> None:
     assert EXAMPLES[name].keys() == MODELS[name].model_fields.keys()
+
+
+def test_the_optimizers_of_the_schema_are_those_that_can_be_scaled_for() -> None:
+    assert scaling.OPTIMIZERS == OPTIMIZERS
+
+
+def test_what_a_body_may_leave_out_is_not_called_there_by_a_default() -> None:
+    for name in ("NewStudy", "TpeSampler", "Ask", "RangeTestBody", "NewToken"):
+        schema = PAGE["components"]["schemas"][name]
+        for field, described in schema["properties"].items():
+            assert field in schema["required"] or "default" not in described, (name, field)
+    attempts = PAGE["components"]["schemas"]["NewStudy"]["properties"]["max_attempts"]
+    assert attempts["description"] == "Left out: `3`."
+
+
+def test_what_tells_the_kinds_of_a_union_apart_is_required() -> None:
+    for name, told in (("FloatParameter", "type"), ("AutoSampler", "name"), ("Cosine", "name")):
+        assert told in PAGE["components"]["schemas"][name]["required"]

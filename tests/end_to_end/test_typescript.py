@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from lrtune.trainers.client.client import Client
 from tests.docs.openapi import DOCUMENT
+from tests.docs.pages import DOCS
 from tests.end_to_end.conftest import Service
 from tests.support.processes import Programs
 
@@ -17,7 +19,7 @@ SOURCES = Path(__file__).parent / "typescript"
 PACKAGES = SOURCES / "node_modules"
 SEARCH = "search.ts"
 
-pytestmark = pytest.mark.skipif(
+installed = pytest.mark.skipif(
     shutil.which("node") is None or not (PACKAGES / ".bin" / "tsc").exists(),
     reason="needs node, and what `make typescript` installs",
 )
@@ -41,6 +43,16 @@ def _run(folder: Path, *command: str | Path, **variables: str) -> str:
     return done.stdout
 
 
+def test_the_program_on_the_page_is_the_one_that_is_run() -> None:
+    program = (SOURCES / SEARCH).read_text()
+    blocks = re.findall(
+        r"^```ts\n(.*?)^```$", (DOCS / "how-to" / "other-languages.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert len(blocks) == 4
+    assert [block for block in blocks if block not in program] == []
+
+
+@installed
 def test_a_generated_client_passes_the_strict_compiler_which_refuses_wrong_bodies_and_runs_a_whole_search(
     folder: Path, programs: Programs, tmp_path: Path
 ) -> None:

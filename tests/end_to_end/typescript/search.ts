@@ -26,9 +26,7 @@ function loss(rate: number, step: number): Loss {
 
 async function train(name: string): Promise<boolean> {
   const study = { path: { study: name } };
-  const asked = told(
-    await lrtune.POST("/v1/studies/{study}/trials", { params: study, body: { worker: "node" } }),
-  );
+  const asked = told(await lrtune.POST("/v1/studies/{study}/trials", { params: study, body: { worker: "node" } }));
   if (!("lease" in asked)) return !asked.done;
   const trial = { path: { study: name, number: asked.number } };
   const rate = Number(asked.params["learning_rate"]);
