@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.routing import Match
+from starlette.types import Scope
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.http.bodies import JsonRoute
@@ -32,7 +34,18 @@ from lrtune.service.wire.trials import (
     Verdict,
 )
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["trials"])
+
+class _TrialsRoute(JsonRoute):
+    """`trials/enqueue` is no trial of the number `enqueue`, and takes no GET."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it answers a request."""
+        match, found = super().matches(scope)
+        no_number = match is not Match.NONE and found["path_params"].get("number") in ("enqueue", "record")
+        return (Match.NONE, {}) if no_number else (match, found)
+
+
+router = APIRouter(route_class=_TrialsRoute, prefix="/v1/studies/{study}", tags=["trials"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 
 _CSV = {

@@ -34,9 +34,3 @@ def test_every_method_that_a_path_is_not_documented_with_is_refused_by_the_list_
 def test_pages_and_files_say_it_too(client: TestClient, path: str, allowed: str) -> None:
     answer = client.put(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
-
-
-@pytest.mark.parametrize("number", ["abc", "-1", "1.5", "²"])
-def test_what_is_no_number_is_nothing_of_a_study(client: TestClient, number: str) -> None:
-    for below in (f"trials/{number}", f"range-tests/{number}"):
-        assert_problem(client.get(f"/v1/studies/none/{below}"), 404, "not-found")

@@ -16,8 +16,6 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
-from starlette.routing import Match
-from starlette.types import Scope
 
 from lrtune.service.wire.bounded import all_errors
 
@@ -151,19 +149,7 @@ class _ReadRequest(Request):
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, where it has one, is read by the application's BodyReader, `app.state.bodies`.
-
-    What stands for `{number}` in its path is a number: `trials/enqueue` is no trial, and GET is no method of it.
-    """
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether it answers a request."""
-        match, found = super().matches(scope)
-        if match is not Match.NONE:
-            number = str(found["path_params"].get("number", "0"))
-            if not (number.isascii() and number.isdigit()):
-                return Match.NONE, {}
-        return match, found
+    """A route whose body, where it has one, is read by the application's BodyReader, `app.state.bodies`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         plain = super().get_route_handler()
