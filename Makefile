@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks bench serve lint format clean
+.PHONY: help demo test frameworks bench serve lint format typescript clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -49,8 +49,13 @@ lint: $(INSTALLED) ## check style, types and the direction of imports
 format: $(INSTALLED) ## rewrite the code in the house style
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
+TYPESCRIPT := tests/end_to_end/typescript
+
+typescript: ## install what the test of a TypeScript client needs, with npm
+	@npm ci --prefix $(TYPESCRIPT) --no-audit --no-fund --silent
+
 clean: ## remove .venv, caches and build output; data is kept
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(TYPESCRIPT)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamp is younger than what the environment was made from, so that a second run starts at once.

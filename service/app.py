@@ -148,6 +148,8 @@ def create_app(
         summary="Finds learning rates: hands out trials, judges them, suggests a rate with an interval and a reason.",
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
+        openapi_tags=openapi.TAGS,
+        generate_unique_id_function=openapi.operation_id,
     )
     app.state.metrics, app.state.version, app.state.bodies = metrics, app.version, bodies
     app.state.insecure = settings.insecure

@@ -6,20 +6,50 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from lrtune.service.api.container import Caller, Parts
-from lrtune.service.api.http.problems import problem
+from lrtune.service.api.http.problems import DOCUMENTED, problem
 from lrtune.service.storage.errors import WriterBusy
 from lrtune.service.tuning.views.samplers import failing_samplers
 
 router = APIRouter(tags=["service"])
 
 
-@router.get("/healthz")
+_READY = {
+    "type": "object",
+    "properties": {
+        "ready": {"const": True},
+        "storage": {"type": "string"},
+        "schema": {"type": "string"},
+        "writer": {"type": "string"},
+        "insecure": {"type": "boolean"},
+        "unreadable_studies": {"type": "object", "additionalProperties": {"type": "string"}},
+        "failing_samplers": {"type": "object"},
+    },
+    "required": ["ready", "storage", "schema", "writer"],
+}
+_IS_READY = {"ready": True, "storage": "reachable", "schema": "current", "writer": "held"}
+_METRIC = """\
+# HELP lrtune_reports_total Reports that were committed.
+# TYPE lrtune_reports_total counter
+lrtune_reports_total 912.0
+"""
+
+
+@router.get("/healthz", responses={200: {"content": {"application/json": {"example": {"status": "alive"}}}}})
 async def healthz() -> dict[str, str]:
     """The process is alive."""
     return {"status": "alive"}
 
 
-@router.get("/readyz", responses={503: {"description": "Not ready; the body says why."}})
+@router.get(
+    "/readyz",
+    responses={
+        200: {"content": {"application/json": {"schema": _READY, "example": _IS_READY}}},
+        503: {
+            "description": "standby, not-ready, storage-unavailable, shutting-down, too-many-connections",
+            "content": DOCUMENTED[503]["content"],
+        },
+    },
+)
 async def readyz(request: Request, parts: Parts, caller: Caller) -> JSONResponse:
     """Ready to serve: the storage answers, its schema is this version's, this process is the writer.
 
@@ -44,7 +74,11 @@ async def readyz(request: Request, parts: Parts, caller: Caller) -> JSONResponse
     return problem(503, kind, "Not ready", detail, more={"ready": False, **parts_of_it}, headers={"Retry-After": "1"})
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}, "example": _METRIC}}}},
+)
 async def metrics(parts: Parts) -> Response:
     """Prometheus metrics."""
     parts.metrics.writer.set(parts.engine.state == "active")

@@ -14,7 +14,7 @@ router = APIRouter(route_class=JsonRoute, tags=["learning rates"])
 
 
 @router.post("/v1/scaling")
-async def post_scaling(body: Annotated[ScalingBody, Body()]) -> ScalingReply:
+async def scale_learning_rate(body: Annotated[ScalingBody, Body()]) -> ScalingReply:
     """Move a learning rate to another batch size or training length: the rate, the rule, its reason, its limits."""
     with refusals():
         scaled = scale(**body.model_dump())

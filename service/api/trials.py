@@ -6,6 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from starlette.routing import Match
+from starlette.types import Scope
 
 from lrtune.service.api.container import Parts
 from lrtune.service.api.http.bodies import JsonRoute
@@ -32,9 +34,26 @@ from lrtune.service.wire.trials import (
     Verdict,
 )
 
-router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["trials"])
+
+class _TrialsRoute(JsonRoute):
+    """`trials/enqueue` is no trial of the number `enqueue`, and takes no GET."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether it answers a request."""
+        match, found = super().matches(scope)
+        no_number = match is not Match.NONE and found["path_params"].get("number") in ("enqueue", "record")
+        return (Match.NONE, {}) if no_number else (match, found)
+
+
+router = APIRouter(route_class=_TrialsRoute, prefix="/v1/studies/{study}", tags=["trials"])
 Number = Annotated[int, Path(ge=0, lt=2**31)]
 
+_CSV = {
+    "schema": {"type": "string"},
+    "example": "number,state,value,standard_error,attempt,worker,step,max_steps,started_at,finished_at,"
+    "duration_seconds,error,params.learning_rate\r\n"
+    "0,complete,0.51,,1,gpu-1:4242,9,9,2026-03-01T12:00:00Z,2026-03-01T12:03:20Z,200.0,,0.0018\r\n",
+}
 _BEHIND = 0.2
 """The suggestion that a diagnosis knows may lack this share of the finished trials: a worker asks after each."""
 
@@ -49,12 +68,12 @@ MaxPoints = Annotated[
 ]
 
 
-@router.post("/trials", status_code=201, responses={200: {"model": NoTrial}})
-async def ask(study: str, body: Annotated[Ask, Body()], parts: Parts, response: Response) -> LeasedTrial | NoTrial:
+@router.post("/trials", status_code=201, response_model=LeasedTrial, responses={200: {"model": NoTrial}})
+async def ask(study: str, body: Annotated[Ask, Body()], parts: Parts) -> Response:
     """Ask for a trial and lease it (201); 200 where there is none."""
     reply = await parts.trials.ask(study, body)
-    response.status_code = 201 if isinstance(reply, LeasedTrial) else 200
-    return reply
+    status = 201 if isinstance(reply, LeasedTrial) else 200
+    return Response(reply.model_dump_json(), status, media_type="application/json")
 
 
 @router.post("/trials/{number}/reports")
@@ -124,7 +143,7 @@ async def list_trials(
     return page_of(chain.from_iterable(shown), page.next)
 
 
-@router.get("/trials.csv", response_class=StreamingResponse, responses={200: {"content": {"text/csv": {}}}})
+@router.get("/trials.csv", response_class=StreamingResponse, responses={200: {"content": {"text/csv": _CSV}}})
 async def trials_csv(study: str, parts: Parts) -> StreamingResponse:
     """All trials as CSV, a row each."""
     found = await parts.studies.get(study)

@@ -118,7 +118,7 @@ def scale(
         batch_factor=kappa,
         horizon_factor=horizon,
         betas=scaled,
-        epsilon=None if eps is None else eps / root,
+        epsilon=None if eps is None else _representable(eps / root, "epsilon"),
         reason=_SQRT + horizon_reason,
         limits=(_SQRT_PEAK, _SQRT_TOGETHER, *limits),
     )
@@ -167,10 +167,10 @@ def _scaled_betas(betas: tuple[float, ...], kappa: float, batch_size: int) -> tu
     return tuple(1.0 - kappa * (1.0 - beta) for beta in betas)
 
 
-def _representable(rate: float) -> float:
-    if not math.isfinite(rate) or rate <= 0:
-        raise Refused("learning_rate", "is too near the end of what floating point holds to be scaled")
-    return rate
+def _representable(number: float, field: str = "learning_rate") -> float:
+    if not math.isfinite(number) or number <= 0:
+        raise Refused(field, "is too near the end of what floating point holds to be scaled")
+    return number
 
 
 def _no_rule(kind: _Kind, optimizer: str, kappa: float, horizon: float, limits: tuple[str, ...]) -> Scaling:

@@ -2,21 +2,24 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
+    WithJsonSchema,
 )
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 _NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+_LOSS_SCHEMA: JsonSchemaValue = {"anyOf": [{"type": "number"}, {"enum": [*_NON_FINITE], "type": "string"}]}
 
 
 class Body(BaseModel):
@@ -61,8 +64,9 @@ def show_loss(value: float) -> float | str:
 Loss = Annotated[
     float,
     Field(strict=True),
-    BeforeValidator(_read_number, json_schema_input_type=float | str),
+    BeforeValidator(_read_number, json_schema_input_type=float | Literal["nan", "inf", "-inf"]),
     PlainSerializer(show_loss, return_type=float | str, when_used="json"),
+    WithJsonSchema(_LOSS_SCHEMA),
 ]
 """A number that may be non-finite: on the wire a JSON number or one of "nan", "inf", "-inf". What Python's json.dumps
 writes for them, NaN, Infinity and -Infinity, is read too, and never written."""
@@ -70,12 +74,25 @@ writes for them, NaN, Infinity and -Infinity, is read too, and never written."""
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 """A JSON number; "nan" and infinities are refused."""
 
+_PAIR: JsonSchemaValue = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+Interval = Annotated[tuple[Finite, Finite], WithJsonSchema(_PAIR)]
+"""Two numbers, the lower one first. Described as a list of two, since few generators of clients read `prefixItems`."""
+ParameterInterval = Annotated[tuple[int | Finite, int | Finite], WithJsonSchema(_PAIR)]
+"""The same of a parameter, which may be whole."""
+
 
 def _read_whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WHOLE = BeforeValidator(_read_whole, json_schema_input_type=int)
+class _Whole:
+    """Reads 5.0 as 5, and is described by the bounds of what it is read as."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_read_whole, handler(source))
+
+
+WHOLE = _Whole()
 """Annotation of every int of a body: a whole number is one however it is written, 5 or 5.0. Last in `Annotated`, so
 that bounds are checked of what was read."""
 
@@ -104,7 +121,19 @@ def _check_text(text: str) -> str:
     return text
 
 
-STORABLE = AfterValidator(_check_text)
+class _Storable:
+    """Checks a text, and says of it in JSON Schema what can be said there: that it has no NUL."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(_check_text, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"pattern": WITHOUT_NUL, **handler(schema)}
+
+
+WITHOUT_NUL = "^[^\\u0000]*$"
+"""The pattern of texts that can be stored, as far as a pattern can tell."""
+STORABLE = _Storable()
 """Annotation of a text with a pattern or a length: after those, which are then checked without a call of Python's."""
 
 Storable = Annotated[str, STORABLE]
@@ -163,6 +192,11 @@ class _OneOfTheScalars:
             custom_error_type="choice",
             custom_error_message="must be a finite number, a text, true, false or null",
         )
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Without the `oneOf` of a tagged union: 3 is an integer and a number."""
+        text = {"type": "string", "maxLength": LONGEST_CHOICE, "pattern": WITHOUT_NUL}
+        return {"anyOf": [{"type": "boolean"}, {"type": "number"}, text, {"type": "null"}]}
 
     @classmethod
     def _tag(cls, value: Any) -> str | None:

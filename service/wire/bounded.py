@@ -6,7 +6,8 @@ hundred thousand bad items would hold everybody up, and tell nobody more than it
 
 from typing import Any
 
-from pydantic import GetCoreSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, PydanticKnownError, core_schema
 
 MOST_ERRORS = 20
@@ -38,6 +39,17 @@ class Bounded:
             return check(value, items, most)
 
         return core_schema.no_info_wrap_validator_function(bounded, inner)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """What pydantic says, but that a key which does not match is refused: it calls such a key one of those about
+        which nothing is said."""
+        found = handler(schema)
+        patterns = found.pop("patternProperties", None)
+        if patterns is not None:
+            ((pattern, values),) = patterns.items()
+            found["propertyNames"] = {**found.get("propertyNames", {}), "pattern": pattern}
+            found["additionalProperties"] = values
+        return found
 
 
 def _check_list(value: Any, items: ValidatorFunctionWrapHandler, most: int) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from lrtune.service.wire.base import WHOLE, Body, Finite, Loss, Page, Reply, Storable, Time
+from lrtune.service.wire.base import WHOLE, Body, Finite, Interval, Loss, Page, Reply, Storable, Time
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.cards import range_test_card
 
@@ -16,6 +16,8 @@ MOST_TESTS = 1_000
 
 LearningRate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Finite and > 0."""
+_TestedRate = Annotated[LearningRate, Field(json_schema_extra={"exclusiveMinimum": 1e-100, "exclusiveMaximum": 1e100})]
+"""What the analysis takes; it says so itself of the first that is beyond."""
 
 Losses = Annotated[list[Loss], Field(min_length=1), Bounded(MOST_POINTS)]
 
@@ -23,7 +25,7 @@ Losses = Annotated[list[Loss], Field(min_length=1), Bounded(MOST_POINTS)]
 class RangeTestBody(Body):
     """The body of `POST /v1/range-tests`."""
 
-    learning_rates: Annotated[list[LearningRate], Field(min_length=1), Bounded(MOST_POINTS)]
+    learning_rates: Annotated[list[_TestedRate], Field(min_length=1), Bounded(MOST_POINTS)]
     """Rising; one a step."""
     losses: Losses
     """One for each rate, non-finite where the test diverged."""
@@ -95,7 +97,7 @@ class RangeTestFindings(Reply):
     suggestions: RuleRates
     recommended: Finite | None
     """Null where there is no signal."""
-    bounds: tuple[Finite, Finite] | None
+    bounds: Interval | None
     """From where the loss begins to fall to its minimum; null where it does not fall."""
     diverged_at: Finite | None
     """Null where the test ended before it diverged."""

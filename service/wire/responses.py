@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from lrtune.service.wire.base import Finite, Loss, ParameterValue, Reply
+from lrtune.service.wire.base import Finite, Interval, Loss, ParameterValue, Reply
 
 PointState = Literal["complete", "short", "pruned", "diverged", "failed", "running", "paused", "waiting"]
 """What a trial came to: `short` is a complete training of less than the study's length; `waiting` was begun and waits
@@ -56,7 +56,7 @@ class LearningRateResponse(Reply):
     stable: list[Finite]
     """The probability not to diverge, at each rate of the fit's grid; empty without a fit."""
     suggested: Finite | None
-    interval: tuple[Finite, Finite] | None
+    interval: Interval | None
     trials: int
     """Finished trials of the study that tell of full trainings: complete, pruned and diverged ones, no short ones."""
     counts: dict[str, int] = Field(default_factory=dict)
@@ -64,5 +64,5 @@ class LearningRateResponse(Reply):
     without_rate: int = 0
     """Trials that are no points since their parameters have no learning rate, as one that exists only `when` another
     parameter has some value; of a long history, those among its latest."""
-    bounds: tuple[Finite, Finite] | None = None
+    bounds: Interval | None = None
     """Between which the learning rate is searched."""

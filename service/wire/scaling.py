@@ -7,6 +7,11 @@ from pydantic import Field
 from lrtune.service.wire.base import WHOLE, Body, Finite, Reply, Storable
 from lrtune.service.wire.range_tests import LearningRate
 
+OPTIMIZERS = (
+    *("sgd", "momentum", "nesterov", "adam", "adamw", "rmsprop", "adagrad", "adadelta"),
+    *("muon", "adafactor", "schedule_free"),
+)
+"""Those that `lrtune.service.rates.scaling` knows, in its order; it names them to who asks for another."""
 Count = Annotated[int, Field(ge=1, le=2**53), WHOLE]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -17,8 +22,8 @@ class ScalingBody(Body):
     learning_rate: LearningRate
     batch_size: Count
     new_batch_size: Count
-    optimizer: Annotated[Storable, Field(min_length=1, max_length=100)]
-    """sgd, momentum, nesterov, adam, adamw, rmsprop, adagrad, adadelta, muon, adafactor or schedule_free."""
+    optimizer: Annotated[Storable, Field(min_length=1, max_length=100, json_schema_extra={"enum": list(OPTIMIZERS)})]
+    """Where no rule is known for one, the answer says so."""
     betas: Annotated[list[Beta], Field(min_length=1, max_length=2)] | None = None
     """Adam's β₁ and β₂, RMSProp's α alone; the usual ones where they are left out."""
     epsilon: LearningRate | None = None

@@ -7,11 +7,14 @@ from pydantic_core import PydanticCustomError
 
 from lrtune.service.wire.base import (
     FIXED_FIELD,
+    RESERVED_NAME,
     WHOLE,
     Body,
     Finite,
+    Interval,
     Loss,
     Page,
+    ParameterInterval,
     ParameterValue,
     Reply,
     Storable,
@@ -78,6 +81,7 @@ class StudySpec(Body):
 class NewStudy(StudySpec):
     """The body of `POST /v1/studies`."""
 
+    name: Annotated[StudyName, Field(json_schema_extra={"not": {"pattern": f"^{RESERVED_NAME}"}})]
     if_exists: Literal["fail", "load"] = "fail"
     """`load`: answer the existing study of this name where its spec is the same."""
 
@@ -198,14 +202,14 @@ class Suggestion(Reply):
 
     learning_rate: Finite | None
     """Null only where the search space has no learning rate."""
-    interval: tuple[Finite, Finite] | None
+    interval: Interval | None
     best_learning_rate: Finite | None = None
     """Of the best complete trial, whose luck the suggested one does not rest on; null without one."""
     max_stable_learning_rate: Finite | None
     """Where trainings begin to diverge, for choices like those of `params`; while none has trained, the lowest rate
     that diverged. Null until one has, and where others trained beyond it."""
     params: dict[str, ParameterValue]
-    intervals: dict[str, tuple[int | Finite, int | Finite] | None] = Field(default_factory=dict)
+    intervals: dict[str, ParameterInterval | None] = Field(default_factory=dict)
     """Where no learning rate is searched: near-best values of each number, at 80 %, the others as in `params`; null
     where they are not clear."""
     expected_value: Loss | None

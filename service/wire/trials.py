@@ -1,6 +1,7 @@
 """Trials on the wire: asking, leasing, reporting, finishing."""
 
 from typing import Annotated, Any, Literal, Self
+from uuid import uuid4
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
@@ -31,13 +32,24 @@ Step = Annotated[int, Field(ge=0, lt=2**31), WHOLE]
 RequestId = Annotated[str, StringConstraints(min_length=1, max_length=100), STORABLE]
 
 
+def _new_request_id() -> str:
+    return uuid4().hex
+
+
+def _some_request_id(given: Any) -> Any:
+    return _new_request_id() if given is None else given
+
+
 class Ask(Body):
     """The body of `POST …/trials`: ask for a trial and lease it."""
 
     worker: Annotated[str, StringConstraints(min_length=1, max_length=200), STORABLE]
     """Who asks, for people to read: `host:pid`."""
-    request_id: RequestId
-    """The same id gets the same trial again: repeat it when a reply was lost."""
+    request_id: Annotated[RequestId, BeforeValidator(_some_request_id, json_schema_input_type=RequestId | None)] = (
+        Field(default_factory=_new_request_id)
+    )
+    """The same id gets the same trial again: repeat it when a reply was lost. Where it is left out, a lost reply leaves
+    its trial leased until the lease expires; then it is handed out as the next attempt."""
     anneals: bool = False
     """This trainer ends its schedule at the lease's own `max_steps`."""
     resumable: bool = False

@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 
 from tests.api.calls import SPACE, Json, StudyCalls, assert_in_space, in_threads, train_all
 from tests.api.conftest import NewStudy, create, serving
+from tests.support.clock import Clock
 
 
 def test_a_leased_trial_has_all_that_a_worker_needs(new_study: NewStudy) -> None:
@@ -26,6 +27,26 @@ def test_the_same_request_id_gets_the_same_trial_again(each_study: NewStudy) -> 
     assert study.lease(request_id="b")["number"] == 1
     assert study.lease(request_id="a") == first
     assert len(study.trials()) == 2
+
+
+@pytest.mark.parametrize("left_out", [{}, {"request_id": None}])
+def test_asks_without_a_request_id_get_a_trial_each(new_study: NewStudy, left_out: Json) -> None:
+    study = new_study(max_trials=2)
+    first, second, third = (study.post("/trials", {"worker": "w", **left_out}) for _ in range(3))
+    assert (first.json()["number"], second.json()["number"]) == (0, 1)
+    assert third.json()["done"] is False
+
+
+def test_a_trial_whose_answer_to_an_ask_without_a_request_id_was_lost_is_handed_out_again_when_its_lease_ends(
+    timed_study: NewStudy, clock: Clock
+) -> None:
+    study = timed_study(max_trials=1)
+    assert study.post("/trials", {"worker": "w"}).status_code == 201
+    assert study.post("/trials", {"worker": "w"}).json()["done"] is False
+    clock.advance(61)
+    study.expire()
+    again = study.post("/trials", {"worker": "w"}).json()
+    assert (again["number"], again["attempt"]) == (0, 2)
 
 
 def test_one_request_sent_by_many_at_once_gets_one_trial(each_study: NewStudy) -> None:

@@ -144,7 +144,7 @@ BAD_CALLS: list[tuple[str, Json, list[str | int]]] = [
     ("", {"worker": "", "request_id": "r"}, ["worker"]),
     ("", {"worker": "w\0", "request_id": "r"}, ["worker"]),
     ("", {"worker": "w", "request_id": "r\0"}, ["request_id"]),
-    ("", {"worker": "w"}, ["request_id"]),
+    ("", {"worker": "w", "request_id": 1}, ["request_id"]),
     ("", {"worker": "w", "request_id": "r" * 101}, ["request_id"]),
     ("", {"worker": "w", "request_id": "r", "anneals": "yes"}, ["anneals"]),
     ("", {"worker": "w", "request_id": "r", "lease": "x"}, ["lease"]),

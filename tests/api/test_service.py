@@ -118,7 +118,9 @@ def test_the_openapi_page_describes_every_path_of_the_contract(client: TestClien
             operation = page["paths"][path][method]
             assert operation["summary"]
             assert operation["description"]
-            assert operation["responses"]["422"]["content"].keys() == {"application/problem+json"}
+            assert operation["responses"]["422"] == {"$ref": "#/components/responses/Problem422"}
+    refusal = page["components"]["responses"]["Problem422"]
+    assert refusal["content"].keys() == {"application/problem+json"}
     assert page["components"]["schemas"]["Problem"]["required"] == ["type", "title", "status", "detail"]
 
 

@@ -23,6 +23,13 @@ def test_sgd_goes_linearly_and_adam_with_the_root() -> None:
     assert rmsprop.learning_rate == pytest.approx(5e-4)
 
 
+@pytest.mark.parametrize("epsilon", [1.1e308, 5e-324])
+def test_an_epsilon_that_floating_point_cannot_scale_is_refused_by_name(epsilon: float) -> None:
+    smaller = epsilon > 1
+    with pytest.raises(Refused, match="epsilon is too near the end"):
+        scale(1e-3, 64 if smaller else 16, 16 if smaller else 64, "adam", betas=(0.9, 0.999), epsilon=epsilon)
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_the_same_batch_size_keeps_the_rate_and_the_length_moves_it(optimizer: str) -> None:
     assert scale(0.1, 64, 64, optimizer).learning_rate == 0.1

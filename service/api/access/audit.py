@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
 
 from lrtune.service.access import tokens
 from lrtune.service.access.audit.pages import read_page
@@ -23,7 +24,20 @@ router = APIRouter(route_class=JsonRoute, tags=["access"])
 ACTIONS = (*EVENTS, *tokens.ACTIONS)
 """All that the audit tells of."""
 
+_TIME = "is a time with its zone: 2027-01-31T00:00:00Z"
+
+
+def _no_number(given: object) -> object:
+    """Pydantic reads seconds since the epoch; nobody is told of them."""
+    if isinstance(given, str) and given.strip("+-.0123456789") == "":
+        raise ValueError(_TIME)
+    return given
+
+
 Name = Annotated[str | None, Query(min_length=1, max_length=600)]
+Since = Annotated[
+    datetime | None, BeforeValidator(_no_number), Query(description="From this time on, as 2027-01-31T00:00:00Z.")
+]
 
 
 @router.get("/v1/audit")
@@ -32,8 +46,11 @@ async def list_audit(
     caller: Caller,
     study: Annotated[Name, Query(description="What was done to the study of this name, deleted or not.")] = None,
     token: Annotated[Name, Query(description="What was done with the token of this id, and to it.")] = None,
-    action: Annotated[Name, Query(description="Such deeds alone: `study.delete`, say.")] = None,
-    since: Annotated[datetime | None, Query(description="From this time on, as 2027-01-31T00:00:00Z.")] = None,
+    action: Annotated[
+        Name,
+        Query(description="Such deeds alone: `study.delete`, say.", json_schema_extra={"enum": [*ACTIONS, None]}),
+    ] = None,
+    since: Since = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> AuditPage:
@@ -60,7 +77,7 @@ def _wanted(
     if action is not None and action not in ACTIONS:
         raise InvalidField(("action",), f"{action!r} is no action: it is one of {', '.join(ACTIONS)}")
     if since is not None and since.tzinfo is None:
-        raise InvalidField(("since",), "needs a time zone: 2027-01-31T00:00:00Z")
+        raise InvalidField(("since",), _TIME)
     if study is not None and not caller.sees(study):
         raise beyond_scope(caller, study)
     scopes = None if caller.everywhere else caller.scopes

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from lrtune.service.access.errors import LastAdmin, NotAllowed, NothingThere, TokenInvalid, TokenNotFound, Unauthorized
 from lrtune.service.access.limits import BodyTooLarge, Refused, TooManyRequests, TooManyStudies
 from lrtune.service.api.http.bodies import UnreadableBody
+from lrtune.service.api.http.methods import allowed_methods
 from lrtune.service.api.http.readable import readable_errors, shortened
 from lrtune.service.storage.errors import (
     NotStorable,
@@ -38,6 +39,8 @@ from lrtune.service.tuning.errors import (
 )
 
 _log = logging.getLogger(__name__)
+_OF_FILES = ("GET", "HEAD")
+"""What folders of files take, which are no routes."""
 
 PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
     Unauthorized: (401, "token-refused", "A token is needed"),
@@ -70,7 +73,10 @@ PROBLEMS: dict[type[Exception], tuple[int, str, str]] = {
 """Error type → (status, problem type, title). A type that is not listed answers as the nearest of its bases does."""
 
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
-    status: {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+    status: {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
     for status, description in (
         (400, "unreadable-body, bad-request"),
         (401, "token-refused"),
@@ -80,6 +86,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
             "not-found, study-not-found, trial-not-found, range-test-not-found, token-not-found, "
             "dashboard-at-root-only",
         ),
+        (405, "method-not-allowed"),
         (
             409,
             "study-exists, study-half-imported, lease-lost, budget-spent, request-id-taken, study-unreadable, "
@@ -98,7 +105,6 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
             "too-many-connections, too-many-bodies, shutting-down",
         ),
     )
-    for schema in ({"$ref": "#/components/schemas/Problem"},)
 }
 """The problems that any endpoint may answer, for the OpenAPI page."""
 
@@ -211,8 +217,11 @@ async def _on_invalid(_request: Request, error: Exception) -> JSONResponse:
     return problem(422, "invalid-body", "The request is not valid", detail, errors=errors)
 
 
-async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed_methods(request.scope) or _OF_FILES)
     phrase = HTTPStatus(error.status_code).phrase
     details = {
         404: "there is nothing at this path; /docs lists what there is",
@@ -220,7 +229,7 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     }
     detail = details.get(error.status_code, str(error.detail))
     kind = phrase.lower().replace(" ", "-")
-    return problem(error.status_code, kind, phrase, detail, headers=dict(error.headers or {}))
+    return problem(error.status_code, kind, phrase, detail, headers=headers)
 
 
 async def _on_unknown(request: Request, error: Exception) -> JSONResponse:
