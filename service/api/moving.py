@@ -10,12 +10,15 @@ from fastapi.responses import StreamingResponse
 from lrtune.service.api.container import Parts
 from lrtune.service.api.http.bodies import JsonRoute
 from lrtune.service.tuning.moving.exporting import Exporting, Unread
+from lrtune.service.wire.examples.moving import EXPORTED
 from lrtune.service.wire.study_lines import MEDIA_TYPE, ImportBatch, ImportProgress
 
 router = APIRouter(route_class=JsonRoute, prefix="/v1/studies/{study}", tags=["studies"])
 
 
-@router.get("/export", response_class=StreamingResponse, responses={200: {"content": {MEDIA_TYPE: {}}}})
+@router.get(
+    "/export", response_class=StreamingResponse, responses={200: {"content": {MEDIA_TYPE: {"example": EXPORTED}}}}
+)
 async def export_study(study: str, parts: Parts) -> StreamingResponse:
     """All that is known of a study as JSON lines, for `POST …/import` of any service. The last line says how much there
     is: an answer without it was cut off."""

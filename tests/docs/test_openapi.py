@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from lrtune.service.rates.scaling import OPTIMIZERS
 from lrtune.service.wire import health as health_cards
-from lrtune.service.wire import priors, range_tests, replays, responses, scaling, studies, trials
+from lrtune.service.wire import curves, priors, range_tests, replays, responses, scaling, studies, study_lines, trials
 from lrtune.service.wire.access import bodies
 from lrtune.service.wire.base import Reply
 from lrtune.service.wire.examples import EXAMPLES
@@ -25,7 +25,10 @@ OPERATIONS = {
 }
 MODELS: dict[str, type[BaseModel]] = {
     name: kind
-    for module in (bodies, catalogue, health_cards, priors, range_tests, replays, responses, scaling, studies, trials)
+    for module in (
+        *(bodies, catalogue, curves, health_cards, priors, range_tests, replays, responses, scaling, studies),
+        *(study_lines, trials),
+    )
     for name, kind in vars(module).items()
     if isinstance(kind, type) and issubclass(kind, BaseModel)
 }

@@ -5,10 +5,11 @@ model; what a service really answers looks like this.
 """
 
 from lrtune.service.wire.examples.access import ACCESS
+from lrtune.service.wire.examples.moving import MOVING
 from lrtune.service.wire.examples.range_tests import RANGE_TESTS
 from lrtune.service.wire.examples.rates import RATES
 from lrtune.service.wire.examples.studies import STUDIES
 from lrtune.service.wire.examples.trials import TRIALS
 
-EXAMPLES = {**STUDIES, **TRIALS, **RATES, **RANGE_TESTS, **ACCESS}
+EXAMPLES = {**STUDIES, **TRIALS, **RATES, **RANGE_TESTS, **ACCESS, **MOVING}
 """By the name of the model."""

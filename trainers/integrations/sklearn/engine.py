@@ -19,6 +19,6 @@ def opened(client: Client | str | None) -> Iterator[Client]:
         with Client(client) as own:
             yield own
     else:
-        with tempfile.TemporaryDirectory(prefix="lrtune-") as folder:
-            with Client(f"local:{Path(folder, 'search.db')}") as own:
-                yield own
+        folder = tempfile.TemporaryDirectory(prefix="lrtune-")
+        with folder, Client(f"local:{Path(folder.name, 'search.db')}") as own:
+            yield own
