@@ -9,8 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from lrtune.service.rates.scaling import OPTIMIZERS
-from lrtune.service.wire import health as health_cards
 from lrtune.service.wire import curves, priors, range_tests, replays, responses, scaling, studies, study_lines, trials
+from lrtune.service.wire import health as health_cards
 from lrtune.service.wire.access import bodies
 from lrtune.service.wire.base import Reply
 from lrtune.service.wire.examples import EXAMPLES
