@@ -40,8 +40,7 @@ def navigation(index: str) -> list[dict[str, Any]]:
     for line in index.splitlines():
         if line.startswith("## "):
             pages = []
-            tab = {line[3:]: pages}
-            tabs.append(tab)
+            tabs.append({line[3:]: pages})
         elif line.startswith("### "):
             pages = []
             next(iter(tabs[-1].values())).append({line[4:]: pages})
