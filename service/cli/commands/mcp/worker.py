@@ -24,7 +24,7 @@ class NotLeasedHere(LrtuneError):
     """A trial was named that this process has no lease on."""
 
     def __init__(self, study: str, number: int, others: list[int]) -> None:
-        held = f"on lease here: {', '.join(map(str, others))}" if others else "none of that study is"
+        held = f"those that are: {', '.join(map(str, others))}" if others else "none is"
         super().__init__(f"trial {number} of study {study} is not on lease here ({held}); call ask to lease one")
 
 
