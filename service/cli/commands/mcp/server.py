@@ -45,14 +45,14 @@ _EXPECTED = (LrtuneError, ImportError, Refused, ScheduleError)
 logger = logging.getLogger(__name__)
 
 
-def make_server(worker: AgentWorker) -> Server[Any]:
-    """A server of the tools, which train through `worker`."""
+def make_server(worker: AgentWorker, *, call_seconds: float = CALL_SECONDS) -> Server[Any]:
+    """A server of the tools, which train through `worker`; a call is answered after `call_seconds` at the latest."""
 
     async def list_tools(_: ServerRequestContext[Any], _params: PaginatedRequestParams | None) -> ListToolsResult:
         return ListToolsResult(tools=[tool.listed() for tool in TOOLS.values()])
 
     async def call_tool(_: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
-        return await _called(worker, params.name, params.arguments or {})
+        return await _called(worker, params.name, params.arguments or {}, call_seconds)
 
     schemas = {name: tool.listed().input_schema for name, tool in TOOLS.items()}
     return Server(
@@ -66,18 +66,18 @@ def make_server(worker: AgentWorker) -> Server[Any]:
     )
 
 
-async def _called(worker: AgentWorker, name: str, arguments: dict[str, Any]) -> CallToolResult:
+async def _called(worker: AgentWorker, name: str, arguments: dict[str, Any], call_seconds: float) -> CallToolResult:
     tool = TOOLS.get(name)
     if tool is None:
         close = difflib.get_close_matches(name[:40], TOOLS, n=1)
         hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(TOOLS)}"
         return _failed(f"there is no tool {name[:40]!r}: {hint}")
     try:
-        with anyio.fail_after(CALL_SECONDS):
+        with anyio.fail_after(call_seconds):
             return _answered(await run_sync(partial(tool.call, worker, arguments), abandon_on_cancel=True))
     except TimeoutError:
         return _failed(
-            f"{name} took longer than {CALL_SECONDS:.0f} s, and may still be done: look with status before you call it "
+            f"{name} took longer than {call_seconds:g} s, and may still be done: look with status before you call it "
             "again"
         )
     except _EXPECTED as error:

@@ -78,6 +78,7 @@ class _Server(uvicorn.Server):
 
 
 async def _on_signal(end: Callable[[int], Awaitable[None]]) -> None:
-    with anyio.open_signal_receiver(*_SIGNALS) as received:
+    heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP.
+    with anyio.open_signal_receiver(*heard) as received:
         async for number in received:
             await end(number)

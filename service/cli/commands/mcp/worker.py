@@ -79,8 +79,10 @@ class AgentWorker:
             self._closed = True
             self._stopping.set()
             self._looking.join()
-            self._give_back(lambda _: True)
-            self.client.close()
+            try:
+                self._give_back(lambda _: True)
+            finally:
+                self.client.close()
 
     def ask(self, study: str, *, anneals: bool, resumable: bool) -> LeasedTrial | NoTrial:
         """A trial, kept on lease from now on; or why there is none."""

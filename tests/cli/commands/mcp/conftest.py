@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from lrtune.service.cli.commands.mcp.worker import AgentWorker
 from lrtune.trainers.client.client import Client
 from tests.end_to_end.conftest import Service
 from tests.support.processes import Programs
 
 pytest.importorskip("mcp", reason="mcp is not installed (pip install 'lrtune[mcp]')")
 
-from lrtune.service.cli.commands.mcp.worker import AgentWorker
 
 IDLE_SECONDS = 100.0
 

@@ -89,6 +89,6 @@ def command(address: str, *options: str, **variables: str) -> StdioServerParamet
     return StdioServerParameters(command=sys.executable, args=arguments, env=environ(**variables))
 
 
-def talk_here(worker: AgentWorker, conversation: Conversation[Told]) -> Told:
+def talk_here(worker: AgentWorker, conversation: Conversation[Told], **limits: float) -> Told:
     """A conversation with the server in this process."""
-    return talk(make_server(worker), conversation)
+    return talk(make_server(worker, **limits), conversation)

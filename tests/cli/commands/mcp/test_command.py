@@ -61,3 +61,23 @@ def test_pages_of_other_sites_are_turned_away(address: str, programs: Programs) 
     for name, value in (("Origin", "https://evil.example"), ("Host", "evil.example")):
         answer = httpx2.post(place, json=hello, headers={**kinds, name: value})
         assert answer.status_code in (403, 421), name
+
+
+def test_it_needs_no_more_than_its_extra_brings(programs: Programs) -> None:
+    """Neither the service's packages nor torch, which a laptop that an agent runs on may lack."""
+    absent = ("fastapi", "sqlalchemy", "optuna", "alembic", "torch", "sklearn", "scipy", "plotly", "pandas")
+    tools = "lrtune.service.cli.commands.mcp"
+    program = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent!r}))
+from {tools}.command import mcp
+from {tools} import serving
+from {tools}.tools.catalogue import TOOLS
+rates = [1e-5 * 1.2**step for step in range(60)]
+preview = dict(schedule="cosine", base_learning_rate=0.1, total_steps=10, picture=True)
+print(len(TOOLS["schedule_preview"].call(None, preview).pictures[0]) > 1000)
+test = dict(learning_rates=rates, losses=[2.0 - 0.03 * step for step in range(60)])
+print(TOOLS["range_test"].call(None, test).said.signal)
+"""
+    ran = programs.run([sys.executable, "-c", program], environ(), 60)
+    assert ran.stdout.split() == ["True", "True"], ran

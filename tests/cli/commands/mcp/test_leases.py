@@ -146,3 +146,41 @@ def test_a_paused_study_says_when_to_ask_again(worker: AgentWorker, study: str) 
     assert not asked["done"]
     assert asked["retry_after_seconds"] > 0
     assert asked["explanation"]
+
+
+def test_a_paused_trial_waits_with_its_checkpoint_and_goes_on_later(worker: AgentWorker, client: Client) -> None:
+    study = f"pauses-{uuid4().hex[:8]}"
+    client.create_study(study, max_trials=1, max_steps=10)
+
+    async def pause(agent: Agent) -> None:
+        trial = (await agent.call("ask", study=study, resumable=True))["trial"]
+        for step in range(1, 10):
+            report, place = {"step": step, "value": 1 / step}, f"file:///{step}"
+            heard = await agent.call("report", study=study, trial=trial, reports=[report], checkpoint=place)
+            if heard["ended"]:
+                break
+        assert (heard["verdict"], heard["reason"]) == ("pause", "paused")
+        assert (await agent.call("trials", study=study, state="waiting"))["trials"][0]["explanation"]
+        again = await agent.call("ask", study=study, resumable=True)
+        assert again["trial"] == trial
+        assert again["resume"] == {"uri": place, "step": step}
+
+    talk_here(worker, pause)
+
+
+def test_a_trial_that_another_worker_has_by_now_is_said_to_be_lost(
+    worker: AgentWorker, client: Client, study: str
+) -> None:
+    """Its study is deleted and made again, so that its lease is another's."""
+    leased(worker, study)
+    client.delete_study(study)
+    client.create_study(study, max_trials=1)
+    other = client.study(study).ask("another")
+    assert isinstance(other, LeasedTrial)
+
+    async def report(agent: Agent) -> str:
+        return await agent.refused("report", study=study, trial=0, reports=[{"step": 1, "value": 0.5}])
+
+    assert "(409)" in talk_here(worker, report)
+    assert worker.numbers(study) == []
+    other.release()

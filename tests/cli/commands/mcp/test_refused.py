@@ -2,9 +2,12 @@
 
 import re
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 
 from lrtune.service.cli.commands.mcp.worker import AgentWorker
@@ -141,10 +144,50 @@ def test_a_service_that_does_not_answer_is_named_with_the_remedy() -> None:
     assert "start one with `lrtune serve`" in said
 
 
-def test_a_deleted_study_loses_its_trials(worker: AgentWorker, client: Client, study: str) -> None:
+@contextmanager
+def through(handler: Callable[[httpx2.Request], httpx2.Response]) -> Iterator[AgentWorker]:
+    """A worker whose requests are answered by a function."""
+    stopping = threading.Event()
+    own = Client("http://service", transport=httpx2.MockTransport(handler), retry_seconds=0, stopping=stopping)
+    with AgentWorker(own, idle_seconds=100, stopping=stopping) as worker:
+        yield worker
+
+
+def test_a_call_that_takes_too_long_is_answered_all_the_same() -> None:
+    answered = threading.Event()
+
+    def slow(request: httpx2.Request) -> httpx2.Response:
+        answered.wait(30)
+        return httpx2.Response(503)
+
+    async def wait(agent: Agent) -> str:
+        try:
+            return await agent.refused("list_studies")
+        finally:
+            answered.set()
+
+    with through(slow) as worker:
+        said = talk_here(worker, wait, call_seconds=0.2)
+    assert said == (
+        "list_studies took longer than 0.2 s, and may still be done: look with status before you call it again"
+    )
+
+
+def test_a_fault_of_the_server_is_logged_and_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    def faulty(request: httpx2.Request) -> httpx2.Response:
+        raise ZeroDivisionError("a secret")
+
+    with through(faulty) as worker:
+        said = talk_here(worker, lambda agent: agent.refused("list_studies"))
+    assert said == "list_studies failed by a fault of lrtune mcp (ZeroDivisionError): its log says more"
+    assert "a secret" in caplog.text
+
+
+def test_a_trial_of_a_deleted_study_is_kept_no_longer(worker: AgentWorker, client: Client, study: str) -> None:
     async def gone(agent: Agent) -> str:
         await agent.call("ask", study=study)
         client.delete_study(study)
         return await agent.refused("report", study=study, trial=0, reports=[{"step": 1, "value": 0.5}])
 
     assert f"there is no study '{study}'" in talk_here(worker, gone)
+    assert worker.numbers(study) == []

@@ -6,6 +6,7 @@ from lrtune.service.cli.commands.mcp.tools.base import Tool
 from lrtune.service.cli.commands.mcp.tools.pictures import PICTURES
 from lrtune.service.cli.commands.mcp.tools.rates import RATES
 from lrtune.service.cli.commands.mcp.tools.studies import STUDIES
+from lrtune.service.cli.commands.mcp.tools.training import TRAINING
 from lrtune.service.cli.commands.mcp.tools.trials import TRIALS
 
-TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*STUDIES, *TRIALS, *RATES, *PICTURES)}
+TOOLS: dict[str, Tool[Any]] = {tool.name: tool for tool in (*STUDIES, *TRAINING, *TRIALS, *RATES, *PICTURES)}
