@@ -29,6 +29,14 @@ def study(client: Client) -> str:
     return name
 
 
+@pytest.fixture
+def long_study(client: Client) -> str:
+    """A new study whose leases do not run out within a test."""
+    name = f"long-{uuid4().hex[:8]}"
+    client.create_study(name, max_trials=2, max_steps=4, pruner="none")
+    return name
+
+
 def leased(worker: AgentWorker, study: str) -> LeasedTrial:
     trial = worker.ask(study, anneals=False, resumable=False)
     assert not isinstance(trial, NoTrial)
@@ -46,13 +54,15 @@ def test_a_lease_outlives_its_term_while_an_agent_thinks(worker: AgentWorker, st
     assert worker.client.trial(study, 0).attempt == 1
 
 
-def test_what_an_agent_leaves_is_given_back_when_it_hangs_up(address: str, client: Client, study: str) -> None:
+def test_what_an_agent_leaves_is_given_back_when_it_hangs_up(address: str, client: Client, long_study: str) -> None:
     async def leave(agent: Agent) -> None:
-        await agent.call("ask", study=study)
-        await agent.call("report", study=study, trial=0, reports=[{"step": 1, "value": 0.5}], checkpoint="file:///1")
+        await agent.call("ask", study=long_study)
+        await agent.call(
+            "report", study=long_study, trial=0, reports=[{"step": 1, "value": 0.5}], checkpoint="file:///1"
+        )
 
     talk(command(address), leave)
-    trial = client.trial(study, 0)
+    trial = client.trial(long_study, 0)
     assert (trial.state, trial.attempt) == ("waiting", 1), "unharmed, not run out"
     assert trial.checkpoint is not None
     assert trial.checkpoint.uri == "file:///1"
@@ -60,18 +70,18 @@ def test_what_an_agent_leaves_is_given_back_when_it_hangs_up(address: str, clien
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_what_an_agent_leaves_is_given_back_on_a_signal(
-    address: str, client: Client, study: str, number: signal.Signals
+    address: str, client: Client, long_study: str, number: signal.Signals
 ) -> None:
     pids: list[int] = []
 
     async def interrupted(agent: Agent) -> None:
-        await agent.call("ask", study=study)
+        await agent.call("ask", study=long_study)
         pids.extend(_children())
         os.kill(pids[0], number)
-        await anyio.to_thread.run_sync(lambda: until(lambda: client.trial(study, 0).state == "waiting"))
+        await anyio.to_thread.run_sync(lambda: until(lambda: client.trial(long_study, 0).state == "waiting"))
 
     talk(command(address), interrupted)
-    assert client.trial(study, 0).attempt == 1
+    assert client.trial(long_study, 0).attempt == 1
     assert all(gone(pid) for pid in pids)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -166,8 +167,10 @@ def test_a_call_that_takes_too_long_is_answered_all_the_same() -> None:
         finally:
             answered.set()
 
+    begun = time.monotonic()
     with through(slow) as worker:
         said = talk_here(worker, wait, call_seconds=0.2)
+    assert time.monotonic() - begun < 5
     assert said == (
         "list_studies took longer than 0.2 s, and may still be done: look with status before you call it again"
     )
