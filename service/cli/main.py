@@ -25,6 +25,7 @@ COMMANDS = {
     "find": ("lrtune.service.cli.commands.find", "find", "Find a learning rate with a range test."),
     "schedule": ("lrtune.service.cli.commands.schedule", "schedule", "Show and draw learning-rate schedules."),
     "scale": ("lrtune.service.cli.commands.scale", "scale", "Move a learning rate to another batch size."),
+    "mcp": ("lrtune.service.cli.commands.mcp.command", "mcp", "Serve tools to agents, by the Model Context Protocol."),
     "token": ("lrtune.service.cli.commands.access.tokens", "app", "Make, list, revoke and rotate tokens."),
     "audit": ("lrtune.service.cli.commands.access.audit", "audit", "Say who did what to studies and tokens."),
     "db": ("lrtune.service.cli.commands.db.commands", "app", "Look after the database."),
@@ -39,7 +40,7 @@ _SERVICE_PACKAGES = frozenset(
     )
 )
 _TRAINER_PACKAGES = frozenset(("PIL", "matplotlib", "numpy", "sklearn", "torch"))
-_OWN_EXTRAS = {"pyarrow": "parquet"}
+_OWN_EXTRAS = {"mcp": "mcp", "mcp_types": "mcp", "pyarrow": "parquet"}
 """Packages that an extra brings which has no other."""
 
 

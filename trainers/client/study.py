@@ -117,6 +117,16 @@ class StudyHandle(StudyPictures, StudyTables):
                         shown.waits(self._why_nothing)
                     stop.wait(max(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS, FIRST_WAIT_SECONDS))
 
+    def ask(
+        self, worker: str | None = None, *, anneals: bool = False, resumable: bool = False
+    ) -> LeasedTrial | wire.NoTrial:
+        """One leased trial, to be opened with `with trial:`; or why there is none now. `leases` asks again, and waits;
+        this does not."""
+        answer = self._ask(worker or worker_name(), anneals=anneals, resumable=resumable)
+        if isinstance(answer, wire.NoTrial):
+            return answer
+        return LeasedTrial(answer, LeaseCalls(self._connection, self.name, answer))
+
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
         """Where the service says that this token has had enough for now, and when to ask again; else `error` is
         raised."""

@@ -1,7 +1,8 @@
 import httpx2
 import pytest
 
-from lrtune import Client
+from lrtune import Client, LeasedTrial
+from lrtune.service.wire.trials import NoTrial
 from tests.fake_service import STUDY, TRIAL, FakeService
 
 
@@ -19,6 +20,21 @@ def test_the_old_way_to_run_a_study_still_works_and_says_what_to_call(client: Cl
         client.study("s").run(lambda trial: 0.5)
     assert warned[0].filename == __file__
     assert service.bodies("/result")[0]["value"] == 0.5
+
+
+def test_ask_leases_one_trial_and_says_at_once_where_there_is_none(client: Client, service: FakeService) -> None:
+    study = client.study("s")
+    trial = study.ask("me", resumable=True)
+    assert isinstance(trial, LeasedTrial)
+    with trial:
+        trial.complete(0.5)
+    asked = service.bodies("/trials")[0]
+    assert (asked["worker"], asked["anneals"], asked["resumable"]) == ("me", False, True)
+    waits = {"done": False, "retry_after_seconds": 60}
+    service.fault = lambda request: httpx2.Response(200, json=waits) if request.method == "POST" else None
+    none = study.ask("me")
+    assert isinstance(none, NoTrial)
+    assert (none.done, none.retry_after_seconds) == (False, 60)
 
 
 def test_list_is_every_trial_page_after_page(client: Client, service: FakeService) -> None:

@@ -33,13 +33,17 @@ class Drawn:
 
     def save(self, path: str | Path) -> Path:
         """Writes it as a PNG of 150 dots an inch. Raises ImportError where matplotlib is missing, OSError."""
+        to = Path(path)
+        to.write_bytes(self.png())
+        return to
+
+    def png(self) -> bytes:
+        """The bytes of that PNG. Raises ImportError where matplotlib is missing."""
         for module in ("matplotlib", "PIL"):
             needed(module)
         from lrtune.service.pictures.drawing.png import png
 
-        to = Path(path)
-        to.write_bytes(png(self.picture))
-        return to
+        return png(self.picture)
 
     def _repr_html_(self) -> str:
         """For notebooks: the plotly figure."""
