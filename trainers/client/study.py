@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -78,7 +78,7 @@ class StudyHandle(StudyPictures, StudyTables):
         own_length: bool = False,
         stop: threading.Event | None = None,
         progress: bool | TrialProgress = False,
-    ) -> Iterator[LeasedTrial]:
+    ) -> Generator[LeasedTrial, None, None]:
         """Leased trials, one at a time, until the budget is spent; open each with `with trial:`.
 
         `anneals`: this trainer ends its schedule at the trial's own `max_steps`. `resumable`: it writes
@@ -116,6 +116,16 @@ class StudyHandle(StudyPictures, StudyTables):
                     if shown is not None:
                         shown.waits(self._why_nothing)
                     stop.wait(max(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS, FIRST_WAIT_SECONDS))
+
+    def lease(
+        self, worker: str | None = None, *, anneals: bool = False, resumable: bool = False
+    ) -> LeasedTrial | wire.NoTrial:
+        """One leased trial, which is to be opened with `with trial:` at once, or why there is none now; `leases` waits
+        instead."""
+        answer = self._ask(worker or worker_name(), anneals=anneals, resumable=resumable)
+        if isinstance(answer, wire.LeasedTrial):
+            return LeasedTrial(answer, LeaseCalls(self._connection, self.name, answer))
+        return answer
 
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
         """Where the service says that this token has had enough for now, and when to ask again; else `error` is
