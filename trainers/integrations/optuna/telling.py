@@ -57,7 +57,6 @@ def end(trial: Trial, values: Any, state: Any, why: str | None = None) -> None:
 def prune(trial: Trial, why: str) -> None:
     """Ends it as the service said to, where it did; else as pruned."""
     own = Verdict(verdict="stop", reason="pruned", explanation=why, lease_ttl_seconds=0.0)
-    trial.should_prune()  # Which notes what the service said since the last report.
     fail(trial, trial.stopped or TrialStopped(own))
 
 

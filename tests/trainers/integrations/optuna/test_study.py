@@ -234,7 +234,46 @@ def test_a_report_of_nan_prunes_as_diverged(study: Study) -> None:
         raise optuna.TrialPruned
 
     study.optimize(diverges, n_trials=1)
-    assert study.trials[0].user_attrs["outcome"] == "diverged"
+    (trial,) = study.trials
+    assert (trial.user_attrs["outcome"], trial.value, trial.last_step) == ("diverged", None, 1)
+
+
+def test_a_study_that_is_stopped_meanwhile_prunes_between_reports(client: Client, name: str) -> None:
+    with create_study(study_name=name, search_space=SPACE, storage=client, lease_ttl_seconds=1) as study:
+        trial = study.ask()
+        assert not trial.should_prune()
+        study.handle.update(stopped=True)
+        until = time.monotonic() + 10
+        while not trial.should_prune() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert trial.stopped is not None
+        assert trial.stopped.reason == "study_finished"
+        assert study.tell(trial, state=TrialState.PRUNED).state is TrialState.PRUNED
+
+
+def test_a_trial_that_is_anothers_by_now_is_left_and_the_next_is_trained(study: Study) -> None:
+    told = []
+
+    def lost(trial: Trial) -> float:
+        if trial.leased.attempt == 1 and not told:
+            told.append(trial.params)
+            trial.leased._calls.release(None)  # As where its lease ran out, and another asked.
+            trial.report(0.5, 1)
+        return objective(trial)
+
+    study.optimize(lost, n_trials=2)
+    assert [(trial.state, trial.params) for trial in study.trials] == [(TrialState.COMPLETE, told[0])]
+
+
+def test_a_step_is_reported_once_and_a_wrong_report_refused_as_optuna_does(study: Study) -> None:
+    trial = study.ask()
+    trial.report("0.5", 3)  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match="step 3 is reported already"):
+        trial.report(0.25, 3)
+    for value, step, error in ((None, 1, TypeError), (0.5, "x", TypeError), (0.5, -1, ValueError)):
+        with pytest.raises(error, match=r"^(value|step): must be"):
+            trial.report(value, step)  # type: ignore[arg-type]
+    assert study.tell(trial, 0.1).intermediate_values == {3: 0.5}
 
 
 def test_ctrl_c_gives_the_trial_back(study: Study) -> None:
@@ -298,6 +337,13 @@ def test_what_is_not_told_is_given_back_when_the_study_is_closed(client: Client,
     study.close()
     with load_study(study_name=name, storage=client) as again:
         assert again.ask().params == params
+
+
+def test_a_trial_whose_distributions_are_not_the_studys_is_not_kept(study: Study) -> None:
+    with pytest.raises(ValueError, match=r"^layers: study"):
+        study.ask({"layers": IntDistribution(1, 5)})
+    (trial,) = study.trials
+    assert trial.state is TrialState.WAITING
 
 
 def test_asking_for_more_than_the_budget_says_why_there_is_none(client: Client, name: str) -> None:
