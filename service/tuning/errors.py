@@ -12,16 +12,23 @@ TuningError
 └── InvalidField      a value that is well-formed but cannot be right here
 """
 
+TO_ADOPT = "stop the service, run `lrtune db adopt URL` with the URL of its database, and start it again"
+"""What makes a study of lrtune of one of Optuna's."""
+
 
 class TuningError(Exception):
     """Base of all tuning errors; the text names the situation and the remedy."""
 
 
 class StudyNotFound(TuningError):
-    """There is no study of that name."""
+    """There is no study of that name; or only one `of_optuna`, which says nothing of what is searched."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no study {name!r}; create it with `lrtune study create` or POST /v1/studies")
+    def __init__(self, name: str, *, of_optuna: bool = False) -> None:
+        super().__init__(
+            f"study {name!r} is one that Optuna made: {TO_ADOPT}"
+            if of_optuna
+            else f"there is no study {name!r}; create it with `lrtune study create` or POST /v1/studies"
+        )
 
 
 class StudyExists(TuningError):

@@ -19,7 +19,7 @@ from lrtune.service.storage.schema.attributes import (
     PRIOR_ATTR,
 )
 from lrtune.service.storage.sql.reading.past_rates import Shown, every_study
-from lrtune.service.tuning.errors import InvalidField, StudyExists, StudyHalfImported, StudyNotFound
+from lrtune.service.tuning.errors import TO_ADOPT, InvalidField, StudyExists, StudyHalfImported, StudyNotFound
 from lrtune.service.tuning.fidelity.short_trainings import short_trainings_of
 from lrtune.service.tuning.history.lookup import remember
 from lrtune.service.tuning.sampling.samplers import check_sampler
@@ -71,7 +71,7 @@ class Studies:
         except StudyMissing:
             raise StudyNotFound(name) from None
         if study.spec is None:
-            raise StudyNotFound(name)
+            raise StudyNotFound(name, of_optuna=True)
         return study
 
     async def settled(self, study: StudyMirror) -> None:
@@ -111,19 +111,27 @@ class Studies:
         await change.on_disk()
         return study, True
 
+    async def _is_optunas(self, name: str) -> bool:
+        """Whether there is a study of that name without a spec."""
+        try:
+            await self.find(name)
+        except StudyNotFound:
+            return name in self._engine.study_names()
+        except StudyUnreadable:
+            return False
+        return False
+
     async def _existing(self, body: NewStudy) -> StudyMirror:
+        if await self._is_optunas(body.name):
+            raise StudyExists(
+                f"study {body.name!r} exists, and is one that Optuna made; take another name, or, to go on with it, "
+                f"{TO_ADOPT}"
+            )
         if body.if_exists == "fail":
             raise StudyExists(
                 f'study {body.name!r} exists; take another name, or say "if_exists": "load" to go on with it'
             )
-        try:
-            study = await self.get(body.name)
-        except StudyNotFound:
-            if body.name not in self._engine.study_names():
-                raise
-            raise StudyExists(
-                f"study {body.name!r} exists, but was not created through lrtune; take another name"
-            ) from None
+        study = await self.get(body.name)
         differing = _differences(study, body)
         if differing is not None:
             raise StudyExists(differing)

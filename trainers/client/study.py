@@ -5,7 +5,7 @@ import random
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
@@ -78,7 +78,7 @@ class StudyHandle(StudyPictures, StudyTables):
         own_length: bool = False,
         stop: threading.Event | None = None,
         progress: bool | TrialProgress = False,
-    ) -> Iterator[LeasedTrial]:
+    ) -> Generator[LeasedTrial, None, None]:
         """Leased trials, one at a time, until the budget is spent; open each with `with trial:`.
 
         `anneals`: this trainer ends its schedule at the trial's own `max_steps`. `resumable`: it writes

@@ -127,7 +127,7 @@ def run(
     last trials all failed.
     """
     try:
-        with Signals() as signals, _set_after(timeout_seconds, signals.stopping):
+        with Signals() as signals, set_after(timeout_seconds, signals.stopping):
             work(
                 study,
                 train,
@@ -146,7 +146,7 @@ def run(
 
 
 @contextmanager
-def _set_after(seconds: float | None, event: threading.Event) -> Iterator[None]:
+def set_after(seconds: float | None, event: threading.Event) -> Iterator[None]:
     """Sets the event after so many seconds, if the block still runs then."""
     if seconds is None:
         yield

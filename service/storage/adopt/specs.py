@@ -6,16 +6,14 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
-from optuna.trial import TrialState
 from pydantic import ValidationError
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, func, select
 
+from lrtune.service.storage.adopt.conditions import WHOLE, Undecided, conditions
 from lrtune.service.storage.schema import codecs, optuna_tables
 from lrtune.service.wire.studies import StudySpec
 
 METRIC_NAMES_ATTR = "study:metric_names"
-_WHOLE = (TrialState.COMPLETE, TrialState.PRUNED)
-"""States of trials that have all their parameters; a failed or running one may have stopped half-way."""
 
 
 class Inexpressible(Exception):
@@ -29,6 +27,16 @@ class _Found:
     distributions: list[BaseDistribution]
     whole_trials: int
     """How many of the trials that have all their parameters have this one."""
+
+    @property
+    def whole(self) -> BaseDistribution:
+        """The widest, where its bounds moved."""
+        first = self.distributions[0]
+        if not isinstance(first, IntDistribution):
+            return first
+        same = [other for other in self.distributions if isinstance(other, IntDistribution)]
+        low, high = min(other.low for other in same), max(other.high for other in same)
+        return IntDistribution(low, high, log=first.log, step=first.step)
 
 
 def spec_of(connection: Connection, study_id: int, name: str) -> StudySpec:
@@ -72,7 +80,7 @@ def _attr(connection: Connection, study_id: int, key: str) -> Any:
 
 def _parameters(connection: Connection, study_id: int) -> dict[str, _Found]:
     params, trials = optuna_tables.params.c, optuna_tables.trials.c
-    whole = func.count().filter(trials.state.in_(_WHOLE))
+    whole = func.count().filter(trials.state.in_(WHOLE))
     rows = connection.execute(
         select(params.param_name, params.distribution_json, whole)
         .join_from(optuna_tables.params, optuna_tables.trials, params.trial_id == trials.trial_id)
@@ -104,51 +112,25 @@ def _parameter(name: str, distributions: list[BaseDistribution]) -> dict[str, An
         scale.add((other.log, other.step))
     if len(scale) > 1:
         raise Inexpressible(f"{name} had another scale or step in other trials")
-    if first.single() and len(distributions) == 1:
-        raise Inexpressible(f"{name} has one value only ({low})")
+    if low == high:  # A range has a lower and a higher end.
+        return {"type": "categorical", "choices": [low]}
     log, step = scale.pop()
     return {"type": "int" if kind is IntDistribution else "float", "low": low, "high": high, "log": log, "step": step}
 
 
 def _conditions(connection: Connection, study_id: int, found: Mapping[str, _Found]) -> dict[str, dict[str, list[Any]]]:
-    """When the parameters exist that only some trials have, if a categorical one that all have decides it."""
+    """When the parameters exist that only some trials have, if one that all have decides it."""
     trials = optuna_tables.trials.c
     whole = connection.execute(
-        select(func.count()).where(trials.study_id == study_id, trials.state.in_(_WHOLE))
+        select(func.count()).where(trials.study_id == study_id, trials.state.in_(WHOLE))
     ).scalar_one()
-    always = {name for name, parameter in found.items() if parameter.whole_trials == whole}
-    parents = {
-        name: parameter.distributions[0]
-        for name, parameter in found.items()
-        if name in always and isinstance(parameter.distributions[0], CategoricalDistribution)
-    }
-    conditions: dict[str, dict[str, list[Any]]] = {}
-    for name in found.keys() - always:
-        deciding = []
-        for parent, distribution in parents.items():
-            values = _values_that_decide(connection, study_id, parent, name)
-            if values is not None and len(values[0]) + len(values[1]) == len(distribution.choices):
-                deciding.append((parent, [distribution.to_external_repr(value) for value in sorted(values[0])]))
-        if len(deciding) != 1:
-            count = found[name].whole_trials
-            raise Inexpressible(f"{name} exists in {count} of {whole} trials, and it cannot be told when")
-        conditions[name] = dict(deciding)
-    return conditions
-
-
-def _values_that_decide(
-    connection: Connection, study_id: int, parent: str, child: str
-) -> tuple[set[float], set[float]] | None:
-    """The parent's values with and without the child; None where one of them has both."""
-    trials = optuna_tables.trials.c
-    of_parent, of_child = optuna_tables.params.alias("of_parent"), optuna_tables.params.alias("of_child")
-    rows = connection.execute(
-        select(of_parent.c.param_value, func.count(of_child.c.param_id), func.count())
-        .join_from(of_parent, optuna_tables.trials, of_parent.c.trial_id == trials.trial_id)
-        .outerjoin(of_child, and_(of_child.c.trial_id == of_parent.c.trial_id, of_child.c.param_name == child))
-        .where(trials.study_id == study_id, trials.state.in_(_WHOLE), of_parent.c.param_name == parent)
-        .group_by(of_parent.c.param_value)
-    ).all()
-    present = {value for value, having, _ in rows if having}
-    absent = {value for value, having, all_of_it in rows if having < all_of_it}
-    return None if present & absent or not present or not absent else (present, absent)
+    always = {name: parameter.whole for name, parameter in found.items() if parameter.whole_trials == whole}
+    parents = {name: one for name, one in always.items() if isinstance(one, CategoricalDistribution | IntDistribution)}
+    try:
+        return conditions(connection, study_id, parents, found.keys() - always)
+    except Undecided as undecided:
+        name = undecided.name
+        raise Inexpressible(
+            f"{name} exists in {found[name].whole_trials} of {whole} trials, and it cannot be told when: no choice or "
+            "whole number that all trials have decides it alone, with each of its values seen"
+        ) from None

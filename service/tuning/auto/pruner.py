@@ -8,6 +8,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.sentences import verdicts as say
+from lrtune.service.tuning.auto.arguments import check_count
 from lrtune.service.tuning.auto.evidence import FRACTIONS, Floats, checkpoint_steps
 from lrtune.service.tuning.auto.observed import Length, as_curve, has_diverged, length_of, observe, window
 from lrtune.service.tuning.auto.policy import race, rungs
@@ -33,9 +34,14 @@ class AutoPruner(BasePruner):
         max_trials: The budget, where it is trials: those of `study.optimize(n_trials=…)`. They are raced only while
             they had half of their steps on average, since a step saved on one buys no other, and none is trained again,
             since that would take one of them. Without it steps count.
+
+    Raises:
+        ValueError: For arguments that cannot be, naming which.
     """
 
     def __init__(self, *, max_steps: int | None = None, max_trials: int | None = None) -> None:
+        check_count("max_steps", max_steps)
+        check_count("max_trials", max_trials)
         self._max_steps = max_steps
         self._max_trials = max_trials
         self.explanation = ""

@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR, FIXED_ATTR, TRAINS_TO_ATTR, WHOLE_ATTR
+from lrtune.service.tuning.auto.arguments import check_count, check_name, check_quantiles, check_seed
 from lrtune.service.tuning.auto.evidence import FRACTIONS
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
@@ -41,6 +42,9 @@ class AutoSampler(BaseSampler):
         rate_quantiles: A prior on the learning rate: its quantiles at an even grid from 0 to 1, as rates.
         failed_counts: Whether a FAIL without a report is a diverged run: Optuna records a result of `nan` so.
         learning_rate: The name of the main learning rate; by default one with a usual name (`learning_rate`, `lr`).
+
+    Raises:
+        ValueError: For arguments that cannot be, naming which.
     """
 
     def __init__(
@@ -52,6 +56,10 @@ class AutoSampler(BaseSampler):
         failed_counts: bool = True,
         learning_rate: str | None = None,
     ) -> None:
+        check_seed(seed)
+        check_count("max_steps", max_steps)
+        check_quantiles(rate_quantiles)
+        check_name(learning_rate)
         self._seed = _draw_seed() if seed is None else seed
         self._max_steps = max_steps
         self._rate_quantiles = rate_quantiles

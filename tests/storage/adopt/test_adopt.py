@@ -331,7 +331,6 @@ def test_trials_left_running_are_ended_only_when_asked_to(old_url: str) -> None:
     ("suggest", "why"),
     [
         (lambda t: t.suggest_float("lr", 0.0, 1.0), "low must be > 0"),
-        (lambda t: t.suggest_float("x", 0.5, 0.5), "one value only"),
         (lambda t: t.suggest_float("x", 0, 1, step=0.5 if t.number % 2 else 0.25), "another scale or step"),
         (lambda t: t.suggest_float("a", 0, 1) if t.number % 2 else t.suggest_float("b", 0, 1), "cannot be told when"),
         (lambda t: t.suggest_float("a b", 0, 1), "pattern"),

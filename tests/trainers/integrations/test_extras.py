@@ -14,7 +14,7 @@ PACKAGES = {
     "lightning": "lightning",
     "huggingface": "transformers",
     "accelerate": "accelerate",
-    **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax")},
+    **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax", "optuna")},
 }
 """lrtune.NAME: the package that it is made for."""
 
@@ -49,8 +49,9 @@ def test_every_name_that_is_offered_is_there(name: str, package: str) -> None:
     pytest.importorskip(package, reason=f"needs lrtune[{name}]: make frameworks")
     module = import_module(f"lrtune.{name}")
     assert module.__all__
+    homes = (f"lrtune.trainers.integrations.{name}", "lrtune.service.tuning.auto")
     for offered in module.__all__:
-        assert getattr(module, offered).__module__.startswith(f"lrtune.trainers.integrations.{name}")
+        assert getattr(module, offered).__module__.startswith(homes)
 
 
 def test_the_client_and_the_worker_load_no_framework() -> None:
@@ -58,4 +59,4 @@ def test_the_client_and_the_worker_load_no_framework() -> None:
         "import sys, json\nimport lrtune\nfrom lrtune import Client, fit, range_test, run\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
-    assert not set(json.loads(run(code))) & {"keras", "lightning", "transformers", "accelerate"}
+    assert not set(json.loads(run(code))) & {"keras", "lightning", "transformers", "accelerate", "optuna"}

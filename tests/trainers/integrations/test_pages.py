@@ -16,7 +16,7 @@ STUDIES: dict[str, list[str]] = {
     "accelerate": ["accelerate"],
     "sklearn": [],
     "trainers": ["pytorch"],
-    **{name: [name] for name in ("lightgbm", "xgboost", "optax")},
+    **{name: [name] for name in ("lightgbm", "xgboost", "optuna", "optax")},
 }
 """The studies that a page makes and names."""
 
