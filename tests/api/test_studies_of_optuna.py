@@ -1,13 +1,16 @@
 """A study that Optuna made, beside a running service: what names it says how to take it over."""
 
+import sys
 from collections.abc import Iterator
 
 import optuna
 import pytest
 from starlette.testclient import TestClient
 
+from lrtune.service.cli.main import main
 from lrtune.service.storage.adopt.adopt import Wanted, adopt
 from tests.api.conftest import serving
+from tests.support.at_port import at_port
 
 NAME = "made-by-optuna"
 ADOPT = "lrtune db adopt URL"
@@ -36,6 +39,19 @@ def test_its_suggestion_is_not_found_and_says_what_to_type(client: TestClient) -
     assert f"study '{NAME}' is one that Optuna made" in answer.json()["detail"]
     assert ADOPT in answer.json()["detail"]
     assert ADOPT not in client.get("/v1/studies/no-such-study/suggestion").json()["detail"]
+
+
+def test_lrtune_suggest_says_it_in_one_line(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with at_port(client) as address:
+        monkeypatch.setenv("LRTUNE_SERVER", address)
+        monkeypatch.setattr(sys, "argv", ["lrtune", "suggest", NAME])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert ADOPT in line
 
 
 @pytest.mark.parametrize("if_exists", ["fail", "load"])
