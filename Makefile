@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks bench serve lint format typescript clean
+.PHONY: help demo test frameworks docs bench serve lint format typescript clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -33,6 +33,9 @@ test: lint ## lint, then run every test
 frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, LightGBM, optax and others, which it installs
 	@echo "pytest, the frameworks"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations tests/benchmarks/callbacks)
+
+docs: $(INSTALLED) ## the pages of docs/ as a site, in build/site; fails where a link leads nowhere
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
 
 bench: $(INSTALLED) ## measure on this machine: make bench ARGS="storage --quick"
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -8,12 +8,17 @@ from lrtune.service.settings import PREFIX, Settings
 OTHERS = frozenset(
     PREFIX + name
     for name in (
+        "ATTEMPT",
         "CA_FILE",
         "CHECKPOINTS",
         "CONCURRENCY",
         "FOLDS",
+        "MAX_STEPS",
         "OWNED",
         "PUBLISH",
+        "REPORTS",
+        "RESUME_STEP",
+        "RESUME_URI",
         "RETRY_SECONDS",
         "SERVER",
         "SHOWN_BY_OWNER",
@@ -21,11 +26,14 @@ OTHERS = frozenset(
         "TASK",
         "TOKEN",
         "TOKEN_FILE",
+        "TRIAL",
         "WAIT_SECONDS",
         "WORKER",
     )
 )
-"""What the client, the worker, the other commands and docker-compose.yml read."""
+"""What the client, the worker, the other commands and docker-compose.yml read, and what a worker tells a program."""
+PARAMETER = f"{PREFIX}PARAM_"
+"""How names begin that tell a program of the parameters of its trial."""
 
 
 def known_variables() -> frozenset[str]:
@@ -38,7 +46,7 @@ def unknown_variables(names: Iterable[str]) -> list[str]:
     known = known_variables()
     told: list[str] = []
     for name in sorted(names):
-        if not name.upper().startswith(PREFIX) or name.upper() in known:
+        if not name.upper().startswith(PREFIX) or name.upper().startswith(PARAMETER) or name.upper() in known:
             continue
         (nearest,) = difflib.get_close_matches(name.upper(), sorted(known), n=1, cutoff=0.0)
         told.append(f"{name} is not a variable that lrtune knows, and changes nothing: did you mean {nearest}?")

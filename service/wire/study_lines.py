@@ -33,11 +33,11 @@ LONGEST_TEXT = 500_000
 
 _Count = Annotated[int, Field(ge=0, lt=2**53), WHOLE]
 _Small = Annotated[int, Field(ge=0, lt=2**31), WHOLE]
-_Json = Annotated[str, StringConstraints(max_length=LONGEST_TEXT)]
+_Json = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), STORABLE]
 _Key = Annotated[str, StringConstraints(min_length=1, max_length=512), STORABLE]
 _Long = Annotated[str, StringConstraints(max_length=LONGEST_TEXT), STORABLE]
 _When = Annotated[AwareDatetime, Field(strict=False)]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", max_length=64)]
 _Pair = Annotated[tuple[_Key, _Json], Field(strict=False)]
 Attributes = Annotated[list[_Pair], Bounded(2_000)]
 """Optuna's attributes as pairs of a name and a JSON text, as they are stored."""
@@ -63,12 +63,12 @@ class StudyLine(Body):
     """The first line: what the study is, and what it was set to since."""
 
     kind: Literal["study"]
-    format: Annotated[str, StringConstraints(pattern=r"^\d{1,4}\.\d{1,4}$")]
+    format: Annotated[str, StringConstraints(pattern=r"^\d{1,4}\.\d{1,4}$", max_length=9)]
     lrtune: Annotated[Storable, StringConstraints(max_length=100)]
     """The version that wrote it."""
     name: Annotated[Storable, StringConstraints(max_length=128)]
     created_at: _When
-    spec: dict[str, Any]
+    spec: Annotated[dict[_Key, Any], Bounded(100)]
     """As it was created: a `StudySpec` without its name."""
     max_trials: _Count | None
     max_total_steps: _Count | None

@@ -20,7 +20,6 @@ from lrtune.service.app import create_app
 from lrtune.service.connections.registry import Connections
 from lrtune.service.settings import Settings
 from lrtune.service.uvicorn_options import uvicorn_options
-from tests.connections.conftest import everything
 from tests.support import migrated
 
 _SECONDS = 20
@@ -43,14 +42,17 @@ class Served:
         self.ran.clear()
 
     def say(self, request: bytes) -> bytes:
-        """All that is answered until the service closes. Each from an address of its own: who sends many wrong tokens
-        from one would wait."""
+        """All that is answered until the service closes; of events, which never end, the beginning. Each from an
+        address of its own: who sends many wrong tokens from one would wait."""
         source = next(_addresses), 0
         with socket.create_connection(("127.0.0.1", self.port), source_address=source) as opened:
             opened.settimeout(_SECONDS)
             try:
                 opened.sendall(request)
-                return everything(opened)
+                found = b""
+                while b"\r\ncontent-type: text/event-stream" not in found and (piece := opened.recv(65536)):
+                    found += piece
+                return found
             except ConnectionError:  # Closed before all was sent.
                 return b""
 

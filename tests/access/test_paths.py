@@ -101,6 +101,7 @@ def _bent(draw: st.DrawFn) -> bytes:
 @given(method=st.sampled_from(_METHODS), target=_built() | _bent() | _KNOWN, chunked=st.booleans())
 @example("GET", b"/v1/studies/cifar-1%2f..%2fmnist/status", False)
 @example("GET", b"/v1/studies/cifar-1%2fstatus", False)
+@example("GET", b"/v1/events", False)
 @example("GET", b"/v1/studies/cifar-1%0a", False)
 @example("POST", b"/v1/studies/cifar-1/trials/%D9%A1/reports", True)
 @example("POST", b"/v1/studies/mnist%0a/trials", False)

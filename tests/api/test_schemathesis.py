@@ -17,7 +17,8 @@ from typing import Any
 import httpx2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from schemathesis.checks import load_all_checks
 from schemathesis.config import SchemathesisConfig
 
@@ -82,6 +83,10 @@ RULES = re.compile(
 schema each refusal is one of these."""
 
 
+_OF_A_FILE = ("lines", "first")
+"""Fields of an import: lines have to fit those before, of this request or of earlier ones."""
+
+
 @dataclass(frozen=True)
 class Served:
     """A service with a token, and a study in which a trial is leased."""
@@ -126,7 +131,7 @@ def _another_sender() -> str:
 def _follows_a_rule(answer: Any) -> bool:
     if answer.status_code != 422:
         return False
-    return all(RULES.fullmatch(error["msg"]) for error in answer.json()["errors"])
+    return all(RULES.fullmatch(error["msg"]) or error["loc"][0] in _OF_A_FILE for error in answer.json()["errors"])
 
 
 @pytest.mark.parametrize(("label", "mode"), SENT, ids=lambda part: str(getattr(part, "value", part)))
@@ -135,9 +140,13 @@ def test_the_service_does_what_the_document_says(schema: Any, served: Served, la
     strategy = schema[path][method].as_strategy(generation_mode=mode)
     refused = schemathesis.checks.CHECKS.get_one("positive_data_acceptance")
 
-    @given(case=strategy)
+    @given(data=st.data())
     @FEW
-    def holds(case: Any) -> None:
+    def holds(data: st.DataObject) -> None:
+        try:
+            case = data.draw(strategy)
+        except IndexError:  # In schemathesis 4.32, where a mutation leaves no type.
+            reject()
         case.query = {**(case.query or {}), **AT_ONCE.get(path.rpartition("/")[2], {})}
         headers = {**served.headers, "X-Forwarded-For": _another_sender()}
         answer = case.call(base_url=served.address, headers=headers, timeout=20)

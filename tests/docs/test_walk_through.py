@@ -15,10 +15,9 @@ from lrtune.service.settings import Settings
 from lrtune.trainers.client.client import Client
 from tests.docs.pages import DOCS, name_of
 from tests.docs.walk_through import (
-    FIRST_STUDY,
     LEARNING_RATES,
     PICTURES,
-    WITHOUT_SERVICE,
+    SHORT,
     Step,
     pictures,
     reading,
@@ -66,7 +65,7 @@ def test_a_step_prints_what_the_page_says(walked: Walked, number: int) -> None:
         assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("page", [FIRST_STUDY, WITHOUT_SERVICE], ids=name_of)
+@pytest.mark.parametrize("page", SHORT, ids=name_of)
 def test_a_page_prints_what_it_says(page: Path, tmp_path: Path) -> None:
     (tmp_path / "reader").mkdir()
     with reading(tmp_path / "reader") as reader:

@@ -32,6 +32,9 @@ PICTURES = DOCS / "pictures"
 FIRST_STUDY = DOCS / "start" / "first-study.md"
 WITHOUT_SERVICE = DOCS / "how-to" / "without-a-service.md"
 LEARNING_RATES = DOCS / "start" / "learning-rates.md"
+SHORT = (FIRST_STUDY, WITHOUT_SERVICE, DOCS / "how-to" / "noisy-loss.md", DOCS / "how-to" / "lora.md")
+"""Pages with few steps."""
+
 WIDTH = "100"
 START_SECONDS = 60
 
@@ -191,5 +194,5 @@ def _write(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    for chosen in [Path(name) for name in sys.argv[1:]] or [FIRST_STUDY, WITHOUT_SERVICE, LEARNING_RATES]:
+    for chosen in [Path(name) for name in sys.argv[1:]] or [*SHORT, LEARNING_RATES]:
         _write(chosen)

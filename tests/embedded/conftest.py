@@ -21,14 +21,27 @@ def client(file: Path) -> Iterator[Client]:
 
 
 @pytest.fixture(autouse=True)
-def _every_engine_is_ended() -> Iterator[None]:
+def _every_engine_is_ended(known_engines: None) -> Iterator[None]:
     yield
     assert engines() == 0
 
 
+@pytest.fixture
+def known_engines() -> None:
+    """Those of other tests, whose garbage is not collected yet, do not count."""
+    _known[:] = _running()
+
+
 def engines() -> int:
-    """How many run in this process."""
-    return sum(thread.name == "lrtune-embedded" for thread in threading.enumerate())
+    """How many run in this process that did not when the test began."""
+    return sum(thread not in _known for thread in _running())
+
+
+_known: list[threading.Thread] = []
+
+
+def _running() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "lrtune-embedded"]
 
 
 def wait_for_engines(count: int) -> None:

@@ -17,7 +17,8 @@ PACKAGES = ("service", "trainers", "migrations")
 
 def files_of_the_checkout() -> set[str]:
     """All that belongs to the packages, as it is called inside `lrtune`: sources, and whatever lies beside them."""
-    return {"lrtune/__init__.py", "lrtune/py.typed"} | {
+    own = {f"lrtune/{path.name}" for path in (ROOT / "lrtune").iterdir() if path.is_file()}
+    return own | {
         f"lrtune/{path.relative_to(ROOT).as_posix()}"
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")

@@ -26,8 +26,12 @@ from lrtune import (
     TuneResult,
     tune,
 )
-from tests.embedded.conftest import engines, wait_for_engines
+from tests.embedded.conftest import engines, known_engines, wait_for_engines
 from tests.end_to_end.conftest import environ
+
+__all__ = ["known_engines"]
+
+pytestmark = pytest.mark.usefixtures("known_engines")
 
 
 @pytest.fixture
