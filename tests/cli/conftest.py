@@ -32,8 +32,9 @@ def address(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> Iterator[s
 
 @pytest.fixture
 def lrtune(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Lrtune:
-    """Runs the command in this process."""
+    """Runs the command in this process. It does not tell that it goes on, however slow the machine."""
     monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr("lrtune.service.cli.progress._say_on_stderr", lambda *_: None)
 
     def run(*arguments: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["lrtune", *arguments])

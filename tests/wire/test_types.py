@@ -20,7 +20,10 @@ def _bodies(of: type[Body] = Body) -> Iterator[type[Body]]:
         yield from _bodies(kind)
 
 
-BODIES = sorted(set(_bodies()), key=lambda kind: kind.__name__)
+BODIES = sorted(
+    (one for one in set(_bodies()) if one.__module__.startswith(wire.__name__)), key=lambda one: one.__name__
+)
+"""Those of the HTTP interface."""
 
 
 def _parts(schema: Any, above: tuple[str, ...] = ()) -> Iterator[tuple[dict[str, Any], tuple[str, ...]]]:

@@ -182,5 +182,6 @@ def test_a_backup_that_is_ended_leaves_nothing(here: Path, postgres_url: str) ->
             _, err = process.communicate(timeout=30)
         finally:
             process.kill()
-    assert (process.returncode, err) == (128 + signal.SIGTERM, "")
+    told = [line for line in err.splitlines() if not line.startswith("lrtune: saving the database")]  # That it goes on.
+    assert (process.returncode, told) == (128 + signal.SIGTERM, [])
     assert list(here.iterdir()) == []
