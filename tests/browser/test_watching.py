@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.chromium import Tab
 from tests.browser.conftest import Open
 from tests.browser.withholding import How, withholding
 from tests.browser.workers import Workers
@@ -74,6 +75,16 @@ def test_a_page_that_was_offline_catches_up(service: Service, workers: Workers, 
     expect(tab.page.locator("#now .badge.complete")).to_contain_text("1")
 
 
+def _wait_until_quiet(tab: Tab, asked: list[str]) -> None:
+    """Until all that the page loads at first has been asked for; forget it then."""
+    for _ in range(20):
+        asked.clear()
+        tab.page.wait_for_timeout(1_500)
+        if not asked:
+            return
+    raise AssertionError(f"the page goes on asking for {asked}")
+
+
 def test_a_hidden_page_asks_for_nothing_and_catches_up_when_seen(
     service: Service, workers: Workers, tabs: Open
 ) -> None:
@@ -86,9 +97,10 @@ def test_a_hidden_page_asks_for_nothing_and_catches_up_when_seen(
     with tab.page.expect_response(re.compile("/events")):
         tab.open(f"/studies/{study}")
     expect(tab.page.locator("#workers")).to_contain_text("No worker")
-    tab.page.evaluate("() => turn(true)")
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
+    _wait_until_quiet(tab, asked)
+    tab.page.evaluate("() => turn(true)")
     workers.lease(study, worker="gpu-5:1").report(1, 0.5)
     tab.page.wait_for_timeout(3_000)  # Longer than parts and pictures wait before they come anew.
     assert [url for url in asked if "/assets/" not in url] == []
