@@ -24,11 +24,19 @@ help: ## list the targets
 demo: $(INSTALLED) ## watch workers find a learning rate for a small network, in about a minute
 	@$(BIN)/lrtune demo $(ARGS)
 
+# Many tests wait for other processes, and a machine that is slow for a moment starves them: what fails is run once more, alone.
+define tested
+	@$(BIN)/python -m pytest -n $(1) --dist loadfile --no-loadscope-reorder -m $(2) $(3) || { code=$$?; \
+		[ $$code -ne 5 ] || exit 0; [ $$code -eq 1 ] || exit $$code; \
+		echo "pytest, what failed once more, alone"; \
+		$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m $(2) $(3); }
+endef
+
 test: lint ## lint, then run every test
 	@echo "pytest, $(WORKERS) processes"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not browser" $(ARGS) || [ $$? -eq 5 ]
+	$(call tested,$(WORKERS),"not browser",$(ARGS))
 	@echo "pytest, the pages in a browser"
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m browser $(or $(ARGS),tests/browser tests/benchmarks/pages) || [ $$? -eq 5 ]
+	$(call tested,2,browser,$(or $(ARGS),tests/browser tests/benchmarks/pages))
 
 frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, LightGBM, optax and others, which it installs
 	@echo "pytest, the frameworks"
