@@ -149,12 +149,14 @@ class LeaseMachine(RuleBasedStateMachine):
                 return
             assert budgeted == self.most or not fits
             assert reply.done == (not running)
+            if not running:
+                self.starve()
             for model in self.models:
-                if not running and model.state == "waiting":
-                    model.state = "failed" if model.lost or model.attempt == 0 else "pruned"
                 if reply.done and model.state == "paused":
                     model.state = "pruned"
             return
+        if not running and not any(self.fits(m.needs) for m in self.models if m.state == "waiting"):
+            self.starve()  # And a paused trial, which needs fewer steps, goes on.
         if reply.number == len(self.models):
             assert not waiting, "a waiting trial goes before a new one"
             assert budgeted < self.most, "the budget is exact"
@@ -189,6 +191,12 @@ class LeaseMachine(RuleBasedStateMachine):
             self.tuning.run(self.tuning.studies.get(NAME)).trials[reply.number].system_attrs.get(PAUSE_AT_ATTR)
         )
         model.expires_at = self.tuning.clock.now + TTL
+
+    def starve(self) -> None:
+        """The steps for what waits are not left, and will not be."""
+        for model in self.models:
+            if model.state == "waiting":
+                model.state = "failed" if model.lost or model.attempt == 0 else "pruned"
 
     def fits(self, steps: int) -> bool:
         """Whether the budget has so many steps beside those that are trained and those of trials on lease."""

@@ -26,7 +26,6 @@ class TightMachine(LeaseMachine):
 TightMachine.TestCase.settings = settings(
     max_examples=25,
     stateful_step_count=40,
-    derandomize=True,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
