@@ -14,6 +14,7 @@ from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
+from lrtune.trainers.client.report_sender import ReportSender
 from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
@@ -61,6 +62,7 @@ class LeasedTrial:
         self._calls = calls
         self._progress = progress
         self._keeper: Keeper | None = None
+        self._sender: ReportSender | None = None
         self._open = ExitStack()
         self._pid = os.getpid()
         self._checkpoint = leased.resume
@@ -88,10 +90,24 @@ class LeasedTrial:
     def should_stop(self) -> bool:
         """Whether the next `report` will raise: look at it inside a long step."""
         keeper = self._keeper
-        return keeper is not None and (keeper.lost.is_set() or keeper.verdict is not None)
+        if keeper is None:
+            return False
+        unsent = self._sender is not None and self._sender.error is not None
+        return unsent or keeper.lost.is_set() or keeper.verdict is not None
 
-    def report(self, step: StepLike, value: SupportsFloat, checkpoint: str | wire.Checkpoint | None = None) -> None:
+    def report(
+        self,
+        step: StepLike,
+        value: SupportsFloat,
+        checkpoint: str | wire.Checkpoint | None = None,
+        *,
+        wait_seconds: float | None = None,
+    ) -> None:
         """Tells the service the metric after `step` steps (1 after the first). Returns once it is on disk.
+
+        With `wait_seconds` it returns after so long at the latest, and a thread sends the report, with others that come
+        meanwhile: 0 for a training whose steps take milliseconds. What the service says of it is then raised by a later
+        report, and known to `should_stop` before; at the end of the `with` block all reports are on disk.
 
         Optuna's order does by keywords: `report(value=0.3, step=4)`. `step` is a whole number ≥ 0: of Python, NumPy or
         torch, or a float without a fraction. `value` may be non-finite: the training has diverged then. `checkpoint` is
@@ -105,7 +121,7 @@ class LeasedTrial:
         at, number = read_step(step, value), read_value(value)
         if checkpoint is not None:
             self.checkpoint(checkpoint, at)
-        self._send([wire.Report(step=at, value=number)])
+        self._send([wire.Report(step=at, value=number)], wait_seconds)
 
     def report_all(self, points: Sequence[tuple[StepLike, SupportsFloat]]) -> None:
         """As `report`, for several points (1000 at the most), in their order and in one request."""
@@ -113,13 +129,20 @@ class LeasedTrial:
         if points:
             self._send([read_report(step, value) for step, value in points])
 
-    def _send(self, reports: list[wire.Report]) -> None:
+    def _send(self, reports: list[wire.Report], wait_seconds: float | None = None) -> None:
         self._curve |= {report.step: report.value for report in reports}
         self._last = reports[-1].value
-        self._require_open().hear(self._calls.report(reports, self._take_new_checkpoint()))
+        in_child = os.getpid() != self._pid  # Forked: the thread stayed behind.
+        if in_child or self._sender is None or (wait_seconds is None and not self._sender.begun):
+            self._tell_reports(reports, self._take_new_checkpoint())
+        else:
+            self._sender.put(reports, self._take_new_checkpoint(), wait_seconds)
         if self._progress is not None:
             self._progress.reported(reports[-1].step, self._last)
         self.check()
+
+    def _tell_reports(self, reports: list[wire.Report], checkpoint: wire.Checkpoint | None) -> None:
+        self._require_open().hear(self._calls.report(reports, checkpoint))
 
     def check(self) -> None:
         """Raises what the next `report` would, and reports nothing: for who was told by `should_stop`, within a step,
@@ -132,6 +155,8 @@ class LeasedTrial:
         keeper = self._require_open()
         if keeper.loss is not None:
             raise keeper.loss
+        if self._sender is not None and self._sender.error is not None:
+            raise self._sender.error
         return keeper
 
     def checkpoint(self, where: str | wire.Checkpoint, step: StepLike) -> None:
@@ -168,6 +193,7 @@ class LeasedTrial:
             raise TrialNotOpen(self.number)
         self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
+        self._sender = ReportSender(self._tell_reports)
         if self._progress is not None:
             self._progress.begun(self.number, self.params, self.max_steps, self.resume.step if self.resume else 0)
         return self
@@ -178,14 +204,33 @@ class LeasedTrial:
         if os.getpid() != self._pid:  # A forked copy: the lease is kept, and the trial ended, where it was opened.
             self._keeper, self.outcome = None, "left to the process that trains it"
             return isinstance(error, LeaseLost | TrialStopped)
-        self._open.close()
-        self._keeper = None
+        with self._open:
+            unsent = self._send_rest(error)
+        self._keeper = self._sender = None
         try:
-            self._tell(error)
+            self._tell(unsent or error)
         finally:
             if self._progress is not None:
                 self._progress.ended(self.outcome or "given back")
-        return isinstance(error, LeaseLost | TrialStopped)
+        if unsent is None or isinstance(unsent, LeaseLost | TrialStopped):
+            return isinstance(unsent or error, LeaseLost | TrialStopped)
+        raise unsent
+
+    def _send_rest(self, error: BaseException | None) -> LrtuneError | None:
+        """What the last of the reports that are on their way would have raised, had the training waited for it; None
+        where it leaves by an error of its own."""
+        if self._sender is None:
+            return None
+        try:
+            if self._sender.error is None and not isinstance(error, LeaseLost):
+                self._sender.flush()
+            if error is None:
+                self.check()
+        except LrtuneError as raised:
+            return raised if error is None else None
+        finally:
+            self._sender.close()
+        return None
 
     def _tell(self, error: BaseException | None) -> None:
         """Tells the service how the training ended."""

@@ -1,15 +1,23 @@
 """What a framework's callback tells of a trial, and what it is told.
 
+A report waits for its verdict for a two-hundredth of the time since the one before, so that a step of a second or more
+ends with what is said of it, and one of milliseconds goes on: it hears that within a later one, by `interrupted`. With
+a checkpoint it waits as long as it takes, since older ones are deleted then.
+
 A verdict is kept and not raised at once: the framework ends its training by its own means, with what its other
 callbacks do at the end, and then `end` raises it, for `with trial:` to take.
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport, LeaseLost, TrialStopped
+
+WAITED_SHARE = 0.005
+"""Of a training's time, for verdicts."""
 
 
 class Reports:
@@ -19,6 +27,7 @@ class Reports:
         self.trial = trial
         self._verdict: TrialStopped | LeaseLost | None = None
         self._interrupted = False
+        self._since = time.monotonic()
 
     @property
     def ended(self) -> bool:
@@ -29,6 +38,7 @@ class Reports:
         """Raises TrialNotOpen outside `with trial:`, before anything is trained."""
         self._verdict, self._interrupted = None, False
         self.trial.check()
+        self._since = time.monotonic()
 
     def begin_step(self, step: int, remedy: str) -> None:
         """Raises InvalidReport where this trial has a later report already, which is not to be trained again."""
@@ -50,9 +60,14 @@ class Reports:
         value = _plain(value)
         where = save() if save is not None and _finite(value) else None
         try:
-            self.trial.report(step, value, checkpoint=where)
+            self.trial.report(step, value, checkpoint=where, wait_seconds=self._patience() if where is None else None)
         except (TrialStopped, LeaseLost) as verdict:
             self._verdict = verdict
+        finally:
+            self._since = time.monotonic()
+
+    def _patience(self) -> float:
+        return WAITED_SHARE * (time.monotonic() - self._since)
 
     def end(self) -> None:
         """Raises TrialStopped, TrialPaused or LeaseLost where the service has ended the training."""

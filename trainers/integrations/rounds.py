@@ -45,8 +45,8 @@ class Rounds:
         self._reports.begin_step(step, "train once with one TrialCallback, in a trial each")
         value = self._values[step] = self._chosen(step, found)
         if last or step == self.trial.max_steps or step % self._every == 0:
-            self.trial.report(step, value)
-        elif self._reports.interrupted():
+            self._reports.report(step, value)
+        if self._reports.ended or self._reports.interrupted():
             self._reports.end()
 
     def value_of(self, step: int | None) -> float:

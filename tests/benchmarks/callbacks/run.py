@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from lrtune import Client, LeasedTrial
 from tests.benchmarks.callbacks.trainings import EPOCHS, TRAININGS, Fit
@@ -32,38 +31,23 @@ def _figure(client: Client, extra: str, rounds: int, judged: bool) -> Figure:
     study = client.create_study(extra, max_steps=EPOCHS, sampler="random", pruner="none")
     trials = study.leases()
     _seconds(make(None))  # What is imported and set up with the first.
-    without, reporting, rest = list[float](), list[float](), list[float]()
+    without, reporting = list[float](), list[float]()
     for number in range(rounds):
         for reports in (True, False) if number % 2 else (False, True):
             if reports:
-                took, reported = _of(next(trials), make)
-                reporting.append(took)
-                rest.append(took - reported)
+                reporting.append(_reporting_seconds(next(trials), make))
             else:
                 without.append(_seconds(make(None)))
-    whole = Side("with", tuple(reporting))
-    sides = whole, Side("with, less its reports", tuple(rest)), Side("without", tuple(without))
-    within = Check(whole, sides[1], MOST, at_least=False, judged=judged)
-    in_turns = Check(whole, sides[2], MOST, at_least=False, judged=False)
-    return Figure(extra, f"{extra}, {EPOCHS} reports", "sqlite", rounds, "s", sides, (within, in_turns))
+    sides = Side("with", tuple(reporting)), Side("without", tuple(without))
+    check = Check(*sides, MOST, at_least=False, judged=judged)
+    return Figure(extra, f"{extra}, {EPOCHS} reports", "sqlite", rounds, "s", sides, (check,))
 
 
-def _of(trial: LeasedTrial, make: Callable[[LeasedTrial], Fit]) -> tuple[float, float]:
-    """The seconds of a training, and those of them in which it waited for the service's verdicts."""
-    waited, report = list[float](), trial.report
-
-    def timed(*arguments: Any, **named: Any) -> None:
-        began = time.perf_counter()
-        try:
-            report(*arguments, **named)
-        finally:
-            waited.append(time.perf_counter() - began)
-
-    trial.report = timed  # type: ignore[method-assign]
+def _reporting_seconds(trial: LeasedTrial, make: Callable[[LeasedTrial], Fit]) -> float:
     with trial:
         took = _seconds(make(trial))
-        assert len(waited) == EPOCHS
-        return took, sum(waited)
+        assert len(trial.curve) == EPOCHS
+        return took
     raise AssertionError(f"trial {trial.number} was to be trained to its end, but: {trial.outcome}")
 
 

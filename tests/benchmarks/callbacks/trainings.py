@@ -11,7 +11,7 @@ import numpy as np
 
 from lrtune import LeasedTrial
 
-EPOCHS = 5
+EPOCHS = 20
 BATCH_SIZE = 25
 SAMPLES, FEATURES, HIDDEN = 1000, 20, 64
 VALIDATION = 200

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lrtune.trainers.integrations import reports
 from tests.end_to_end.conftest import Service
 from tests.support.processes import Programs
 
@@ -19,3 +20,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("service")
     with Programs(folder / "programs") as programs:
         yield Service(programs, f"sqlite:///{folder}/lrtune.db").address
+
+
+@pytest.fixture(autouse=True)
+def _patient_callbacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of milliseconds end with their verdicts, as those of seconds do, and not some steps later."""
+    monkeypatch.setattr(reports, "WAITED_SHARE", 1e6)
