@@ -43,6 +43,11 @@ def _resolve(dotted: str) -> Any:
     raise ImportError(dotted)
 
 
+@pytest.fixture(autouse=True)
+def _keras_on_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")  # Else it asks for TensorFlow.
+
+
 @pytest.mark.parametrize("page", NOW, ids=name_of)
 def test_every_module_and_function_that_a_page_names_exists(page: Path) -> None:
     named = [name for text in code(page) for name in re.findall(r"\blrtune(?:\.\w+)+", text)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import anyio
 import uvicorn
+from anyio.abc import TaskStatus
 from anyio.to_thread import run_sync
 from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
@@ -33,7 +34,7 @@ async def serve_stdio(worker: AgentWorker) -> None:
 
     server = make_server(worker)
     async with anyio.create_task_group() as group:
-        group.start_soon(_on_signal, end)
+        await group.start(_on_signal, end)
         try:
             async with stdio_server() as (read, write):
                 await server.run(read, write, server.create_initialization_options())
@@ -59,7 +60,7 @@ async def serve_http(worker: AgentWorker, listening: socket.socket) -> None:
         server.should_exit = True
 
     async with anyio.create_task_group() as group:
-        group.start_soon(_on_signal, end)
+        await group.start(_on_signal, end)
         print(f"lrtune mcp serving on http://{shown}:{port}{PATH}", flush=True)
         try:
             await server.serve(sockets=[listening])
@@ -77,8 +78,11 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _on_signal(end: Callable[[int], Awaitable[None]]) -> None:
+async def _on_signal(
+    end: Callable[[int], Awaitable[None]], *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED
+) -> None:
     heard = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP.
     with anyio.open_signal_receiver(*heard) as received:
+        task_status.started()
         async for number in received:
             await end(number)
