@@ -1,7 +1,6 @@
 """What the commands share: how they speak to people and to programs."""
 
 import json
-import math
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lrtune.service.cli.error_line import print_error
-from lrtune.service.sentences import suggestion as sentences
-from lrtune.service.sentences.words import between, plain
-from lrtune.service.wire.studies import Suggestion
+from lrtune.service.sentences.words import plain
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -67,36 +64,3 @@ def make_table(
     for row in rows:
         table.add_row(*(escape(plain(str(cell))) for cell in row))
     return table
-
-
-def number(value: float | int | None, digits: int = 3) -> str:
-    """A number for people: `0.0031`, `1.2e-05`, `nan`; a dash for None."""
-    if value is None:
-        return "–"
-    if isinstance(value, int) or not math.isfinite(value):
-        return str(value)
-    return f"{value:.{digits}g}"
-
-
-def params_text(params: Mapping[str, object]) -> str:
-    """`learning_rate=0.0031 batch_size=64`."""
-    return " ".join(f"{name}={number(value) if isinstance(value, float) else value}" for name, value in params.items())
-
-
-def suggestion_line(suggestion: Suggestion) -> str:
-    """`suggested learning_rate=0.0031 interval=[0.0018, 0.0052] after 24 trials`; of a study without a learning rate,
-    `suggested max_depth=16 after 6 trials`."""
-    if suggestion.learning_rate is None and suggestion.params:
-        return sentences.line_without_rate(params_text(suggestion.params), suggestion.trials)
-    ends = None if suggestion.interval is None else between(*suggestion.interval)
-    return sentences.line(number(suggestion.learning_rate), ends, suggestion.trials)
-
-
-def suggestion_reasons(suggestion: Suggestion) -> list[str]:
-    """The suggestion's background: why, what to train with, and what to expect; a line each."""
-    lines = [suggestion.explanation] if suggestion.explanation else []
-    if suggestion.params:
-        lines.append(sentences.train_with(params_text(suggestion.params)))
-    if suggestion.expected_value is not None:
-        lines.append(sentences.expect(number(suggestion.expected_value, 4), suggestion.basis))
-    return lines

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from lrtune.service.wire.as_text import suggestion_text
 from lrtune.service.wire.base import (
     FIXED_FIELD,
     RESERVED_NAME,
@@ -219,6 +220,9 @@ class Suggestion(Reply):
     explanation: str
     warnings: list[str] = Field(default_factory=list)
     """What to do about it, in sentences: widen a bound at which the best lies, say."""
+
+    def __str__(self) -> str:
+        return suggestion_text(self)
 
     def _repr_html_(self) -> str:
         """For notebooks; asks nobody."""

@@ -15,6 +15,7 @@ from lrtune.service.settings import Settings
 from lrtune.trainers.client.client import Client
 from tests.docs.pages import DOCS, name_of
 from tests.docs.walk_through import (
+    FIRST_STUDY,
     LEARNING_RATES,
     PICTURES,
     SHORT,
@@ -71,6 +72,19 @@ def test_a_page_prints_what_it_says(page: Path, tmp_path: Path) -> None:
     with reading(tmp_path / "reader") as reader:
         for step in steps(page.read_text()):
             assert words(reader.do(step)) == words(step.prints), step.text
+
+
+def test_the_first_suggestion_of_the_first_page_takes_twelve_lines_of_typing() -> None:
+    page = FIRST_STUDY.read_text()
+    script = steps(page)[0]
+    assert "lrtune.tune(" in script.text
+    assert "suggested learning_rate=" in script.prints
+    above = page[: script.start].split("```python")[0]
+    typed = [line for line in above.splitlines() if line.startswith("    ")]  # The installation.
+    typed += [line for line in script.text.splitlines() if line.strip()]
+    typed += ["python first.py"]
+    assert "`python first.py`" in page
+    assert len(typed) <= 12, typed
 
 
 def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> None:

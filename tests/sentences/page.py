@@ -11,8 +11,8 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from lrtune.service.app import create_app
-from lrtune.service.cli.output import suggestion_line, suggestion_reasons
 from lrtune.service.settings import Settings
+from lrtune.service.wire.as_text import suggestion_line, suggestion_reasons
 from lrtune.service.wire.studies import StudyStatus, Suggestion
 from lrtune.service.wire.trials import Diagnosis
 from tests.docs.pages import DOCS

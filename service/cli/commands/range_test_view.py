@@ -4,8 +4,9 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrtune.service.cli.output import fail, number, print_table
+from lrtune.service.cli.output import fail, print_table
 from lrtune.service.sentences import range_test as say
+from lrtune.service.wire.as_text import number
 
 if TYPE_CHECKING:
     from lrtune.service.rates.range_test.analysis import RangeTestAnalysis

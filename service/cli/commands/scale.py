@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from lrtune.service.cli.options import Json
-from lrtune.service.cli.output import fail, number, print_json
+from lrtune.service.cli.output import fail, print_json
+from lrtune.service.wire.as_text import number
 
 
 def scale(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrtune.service.cli.options import Json
-from lrtune.service.cli.output import fail, number, print_json, print_table
+from lrtune.service.cli.output import fail, print_json, print_table
+from lrtune.service.wire.as_text import number
 
 if TYPE_CHECKING:
     from lrtune.service.rates.schedules import Schedule, SchedulePreview

@@ -6,7 +6,8 @@ import typer
 
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server
-from lrtune.service.cli.output import fail, print_json, suggestion_line, suggestion_reasons
+from lrtune.service.cli.output import fail, print_json
+from lrtune.service.wire.as_text import suggestion_line, suggestion_reasons
 
 
 def suggest(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lrtune.service.cli.output import number
+from lrtune.service.wire.as_text import number
 
 USUAL_LEARNING_RATES = (1e-2, 1e-3)
 SEEDS = (1001, 1002, 1003)

@@ -13,9 +13,10 @@ from rich.console import Console
 from lrtune.service.cli.demo.processes import last_line, running_service, running_workers, storage_url
 from lrtune.service.cli.demo.retrain import retrain, verdict
 from lrtune.service.cli.demo.view import View, finished
-from lrtune.service.cli.output import number, params_text, print_table, suggestion_line, suggestion_reasons
+from lrtune.service.cli.output import print_table
 from lrtune.service.cli.progress import alive
 from lrtune.service.sentences.pictures import counted
+from lrtune.service.wire.as_text import number, params_text, suggestion_line, suggestion_reasons
 from lrtune.service.wire.studies import StudyStatus, Suggestion
 from lrtune.service.wire.trials import Trial
 from lrtune.trainers.client.client import Client

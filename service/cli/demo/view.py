@@ -10,7 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lrtune.service.cli.output import make_table, number, params_text
+from lrtune.service.cli.output import make_table
+from lrtune.service.wire.as_text import number, params_text
 from lrtune.service.wire.studies import StudyStatus
 from lrtune.service.wire.trials import Trial
 

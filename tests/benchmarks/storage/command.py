@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lrtune.service.cli.options import Json
-from lrtune.service.cli.output import number, print_json, print_table
+from lrtune.service.cli.output import print_json, print_table
+from lrtune.service.wire.as_text import number
 from tests.benchmarks.command_line import Databases, fail, kinds_of, measuring, say
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from lrtune.service.cli.commands.study.task_tags import FOLDS
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server, StudyName
-from lrtune.service.cli.output import number, params_text, print_json, print_table, suggestion_line
+from lrtune.service.cli.output import print_json, print_table
 from lrtune.service.sentences.diagnosis import verdict_on_rate
 from lrtune.service.sentences.failures import error_line, failures
+from lrtune.service.wire.as_text import number, params_text, suggestion_line
 
 MOST_ERRORS = 1000
 """Of the latest failed trials, that are read and compared."""

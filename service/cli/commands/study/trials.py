@@ -10,9 +10,9 @@ import typer
 
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server, StudyName
-from lrtune.service.cli.output import number, params_text
 from lrtune.service.sentences.failures import error_line
 from lrtune.service.sentences.study import earlier_trials
+from lrtune.service.wire.as_text import number, params_text
 
 if TYPE_CHECKING:
     from lrtune.service.wire.studies import Study

@@ -12,8 +12,9 @@ from rich.live import Live
 from lrtune.service.cli.commands.study.trials import why
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Server, StudyName
-from lrtune.service.cli.output import fail, number, params_text
+from lrtune.service.cli.output import fail
 from lrtune.service.sentences.study import ended_trial
+from lrtune.service.wire.as_text import number, params_text
 
 if TYPE_CHECKING:
     from lrtune.service.cli.commands.study.following import Following

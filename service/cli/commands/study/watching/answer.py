@@ -4,9 +4,9 @@ from rich.text import Text
 
 from lrtune.service.cli.commands.study.watching.marks import BAD, GOOD, QUIET, Letters, cut, interval_bar
 from lrtune.service.cli.commands.study.watching.seen import Seen
-from lrtune.service.cli.output import number, params_text
 from lrtune.service.sentences import watching as words
 from lrtune.service.sentences.words import between, loss, plain, rate
+from lrtune.service.wire.as_text import number, params_text
 from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.service.wire.search_space import FloatParameter
 

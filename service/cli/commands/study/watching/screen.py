@@ -18,9 +18,9 @@ from lrtune.service.cli.commands.study.watching.marks import (
     sparkline,
 )
 from lrtune.service.cli.commands.study.watching.seen import InTraining, Seen
-from lrtune.service.cli.output import number, params_text
 from lrtune.service.sentences import watching as words
 from lrtune.service.sentences.words import loss, plain
+from lrtune.service.wire.as_text import number, params_text
 
 COLOURS = {
     "complete": "green",
