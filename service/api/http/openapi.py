@@ -9,7 +9,15 @@ from fastapi.routing import APIRoute
 
 from lrtune.service.access.doors import DOORS
 from lrtune.service.api.http.problems import DOCUMENTED
-from lrtune.service.api.http.schemas import SCHEMAS, Json, require_discriminators, say_defaults
+from lrtune.service.api.http.schemas import (
+    SCHEMAS,
+    Json,
+    name_losses,
+    require_discriminators,
+    require_unions,
+    say_defaults,
+    say_widths,
+)
 from lrtune.service.wire.examples import EXAMPLES
 from lrtune.service.wire.trials import Problem
 
@@ -58,6 +66,9 @@ def _complete(page: Json) -> None:
     components["securitySchemes"] = {_SCHEME: _BEARER}
     require_discriminators(components["schemas"])
     say_defaults(page)
+    require_unions(components["schemas"])
+    name_losses(components["schemas"])
+    say_widths(page)
     components["responses"] = {_shared(status): page for status, page in DOCUMENTED.items()}
     shown: set[str] = set()
     for path, methods in page["paths"].items():
