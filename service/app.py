@@ -48,8 +48,8 @@ from lrtune.service.api.middleware.limits import BodyLimit
 from lrtune.service.api.middleware.proxies import Forwarded, WithoutPrefix, WithPrefix
 from lrtune.service.api.middleware.versions import VersionCheck
 from lrtune.service.api.optuna import dashboard
+from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.proxy import optuna_served
-from lrtune.service.api.optuna.shown import ShownStorage
 from lrtune.service.connections.certificates import Certificates
 from lrtune.service.environment import unknown_variables
 from lrtune.service.limit_settings import service_limits
@@ -123,7 +123,7 @@ def create_app(
                     await asyncio.wait([ensuring], timeout=_TOKEN_FILES_SECONDS)
                 keeper = asyncio.create_task(parts.access.keeper.run(), name="lrtune-tokens")
                 proxy = optuna_served(
-                    ShownStorage(engine),
+                    BudgetedStorage(engine),
                     settings.host,
                     settings.optuna_port,
                     max_bytes=settings.max_body_bytes,
