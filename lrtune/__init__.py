@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         TrialNotOpen,
         TrialPaused,
         TrialStopped,
+        VersionRefused,
     )
     from lrtune.trainers.optimizers.build import build_optimizer
     from lrtune.trainers.optimizers.clipping import Clipper
@@ -86,7 +87,7 @@ _NAMES = {
     "lrtune.trainers.errors": (
         *("InvalidReport", "LeaseLost", "LrtuneError", "NotFound", "NothingReported", "ServiceError"),
         *("ServiceUnreachable", "StudyFileInvalid", "StudyHalted", "TaskError", "TaskKeepsFailing", "TokenRefused"),
-        *("TrainingError", "TrialNotOpen", "TrialPaused", "TrialStopped", "LrtuneWarning"),
+        *("TrainingError", "TrialNotOpen", "TrialPaused", "TrialStopped", "VersionRefused", "LrtuneWarning"),
     ),
     "lrtune.trainers.optimizers.build": ("build_optimizer",),
     "lrtune.trainers.optimizers.clipping": ("Clipper",),
@@ -148,6 +149,7 @@ __all__ = [
     "TrialWithCurve",
     "TuneResult",
     "Verdict",
+    "VersionRefused",
     "build_optimizer",
     "fit",
     "parameter_groups",

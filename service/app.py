@@ -46,9 +46,10 @@ from lrtune.service.api.middleware.hosts import AllowedHosts, HostCheck, is_loop
 from lrtune.service.api.middleware.limiting import Limiting
 from lrtune.service.api.middleware.limits import BodyLimit
 from lrtune.service.api.middleware.proxies import Forwarded, WithoutPrefix, WithPrefix
+from lrtune.service.api.middleware.versions import VersionCheck
 from lrtune.service.api.optuna import dashboard
+from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.proxy import optuna_served
-from lrtune.service.api.optuna.shown import ShownStorage
 from lrtune.service.connections.certificates import Certificates
 from lrtune.service.environment import unknown_variables
 from lrtune.service.limit_settings import service_limits
@@ -65,6 +66,7 @@ from lrtune.service.web.errors import error_page, is_page
 from lrtune.service.web.pages import read_templates
 from lrtune.service.web.refused import refused_page
 from lrtune.service.web.routers import ROUTERS
+from lrtune.service.wire import protocol
 
 _log = logging.getLogger(__name__)
 
@@ -121,7 +123,7 @@ def create_app(
                     await asyncio.wait([ensuring], timeout=_TOKEN_FILES_SECONDS)
                 keeper = asyncio.create_task(parts.access.keeper.run(), name="lrtune-tokens")
                 proxy = optuna_served(
-                    ShownStorage(engine),
+                    BudgetedStorage(engine),
                     settings.host,
                     settings.optuna_port,
                     max_bytes=settings.max_body_bytes,
@@ -199,6 +201,9 @@ def create_app(
         metrics=metrics,
         refused_page=refused_page,
         owner=owner,
+    )
+    app.add_middleware(
+        VersionCheck, metrics=metrics, oldest=protocol.OLDEST, newest=protocol.VERSION, release=app.version
     )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.storages import GrpcStorageProxy
 from optuna.storages._grpc.auto_generated import api_pb2_grpc
 from optuna.storages._grpc.client import GrpcClientCache
+from optuna.trial import FrozenTrial
 
 from lrtune.service.wire.access.credentials import Credential, find_credential
 
 CA_FILE = "LRTUNE_CA_FILE"
 _OPTIONS = [("grpc.max_receive_message_length", -1)]
 _REFUSED = grpc.StatusCode.UNAUTHENTICATED
+
+
+class TrialRefused(OptunaError):
+    """The study lets no trial begin: its budget is spent, or it is paused or stopped. `study.optimize` ends with it."""
 
 
 class ServiceStorage(GrpcStorageProxy):
@@ -34,7 +39,7 @@ class ServiceStorage(GrpcStorageProxy):
     says so, too. A UserWarning tells of a token that goes over the network unencrypted.
 
     Raises CredentialUnusable where a token was given that can be none, OSError where the certificates cannot be read.
-    Calls raise `grpc.RpcError`, whose details say what to do.
+    Calls raise `grpc.RpcError`, whose details say what to do; TrialRefused where a study gives no trial.
     """
 
     def __init__(
@@ -71,6 +76,16 @@ class ServiceStorage(GrpcStorageProxy):
         if not self._tls:
             return grpc.insecure_channel(address, options=_OPTIONS)
         return grpc.secure_channel(address, grpc.ssl_channel_credentials(self._roots), options=_OPTIONS)
+
+    def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        """Begin a trial, or queue one. Raises TrialRefused where the study's budget is spent, or it is paused."""
+        try:
+            number: int = super().create_new_trial(study_id, template_trial)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                raise
+            raise TrialRefused(error.details()) from None
+        return number
 
     def wait_server_ready(self, timeout: float | None = None) -> None:
         """Wait until the service can be reached, `timeout` seconds or for ever. Raises ConnectionError."""

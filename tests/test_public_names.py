@@ -35,7 +35,7 @@ PUBLIC = {
         "TokenRefused",
         "TrainingError",
     ),
-    *("TrialNotOpen", "TrialPaused", "TrialStopped", "LrtuneWarning"),
+    *("TrialNotOpen", "TrialPaused", "TrialStopped", "VersionRefused", "LrtuneWarning"),
 }
 
 

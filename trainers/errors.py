@@ -7,6 +7,7 @@
     ├── ServiceError            the service refused; `.problem` is its RFC 9457 answer
     │   ├── NotFound            404: no such study or trial
     │   ├── TokenRefused        401, 403: no token, or not one for this
+    │   ├── VersionRefused      426: service and trainer speak different versions of the protocol
     │   └── LeaseLost           409 lease-lost: someone else owns the trial now; stop training it
     ├── TrialStopped            the service says that this training is over; `.verdict` says why
     │   └── TrialPaused         … for now: it keeps its curve and may be leased again
@@ -28,9 +29,12 @@
 
 import signal
 from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import PackageNotFoundError, version
 from traceback import format_exception_only
 
 from lrtune.service.sentences.failures import error_line
+from lrtune.service.wire import protocol
 from lrtune.service.wire.trials import Problem, Verdict
 
 _OF_THE_BODY = (400, 413, 422)
@@ -115,6 +119,14 @@ class TokenRefused(ServiceError):
     def advise(self, advice: str) -> None:
         """Adds what else there is to know of it."""
         self.args = (f"{self}; {advice}",)
+
+
+class VersionRefused(ServiceError):
+    """The service does not speak this lrtune's version of the protocol: the message says what to install."""
+
+    def __init__(self, problem: Problem, *, retry_after_seconds: float | None = None) -> None:
+        super().__init__(problem, retry_after_seconds=retry_after_seconds)
+        self.args = (f"{self}; this is lrtune {own_version()}, which speaks version {protocol.VERSION}",)
 
 
 class LeaseLost(ServiceError):
@@ -243,4 +255,14 @@ def error_for(problem: Problem, *, retry_after_seconds: float | None = None) -> 
         kind = NotFound
     elif problem.status in (401, 403):
         kind = TokenRefused
+    elif problem.status == HTTPStatus.UPGRADE_REQUIRED:
+        kind = VersionRefused
     return kind(problem, retry_after_seconds=retry_after_seconds)
+
+
+def own_version() -> str:
+    """The release of lrtune that runs here."""
+    try:
+        return version("lrtune")
+    except PackageNotFoundError:
+        return "0"

@@ -19,10 +19,10 @@ from lrtune.service.tuning.views.trials import TrialPaging, csv_slices, trial_vi
 from lrtune.service.wire.trials import (
     FEWEST_POINTS,
     Ask,
+    AskReply,
     Enqueue,
     Heartbeat,
     LeasedTrial,
-    NoTrial,
     Record,
     Release,
     Reports,
@@ -68,7 +68,7 @@ MaxPoints = Annotated[
 ]
 
 
-@router.post("/trials", status_code=201, response_model=LeasedTrial, responses={200: {"model": NoTrial}})
+@router.post("/trials", status_code=201, response_model=LeasedTrial, responses={200: {"model": AskReply}})
 async def ask(study: str, body: Annotated[Ask, Body()], parts: Parts) -> Response:
     """Ask for a trial and lease it (201); 200 where there is none."""
     reply = await parts.trials.ask(study, body)

@@ -6,13 +6,17 @@ from http import HTTPStatus
 
 from starlette.types import Send
 
+from lrtune.service.wire import protocol
+
 ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"referrer-policy", b"same-origin"),
+    (protocol.HEADER.encode(), b"%d" % protocol.VERSION),
 ]
-"""Headers of every answer, for browsers. Not `no-referrer`: with it a form's `Origin` is null, and refused."""
+"""Headers of every answer: for browsers, and what the service speaks. Not `no-referrer`: with it a form's `Origin` is
+null, and refused."""
 
 
 @dataclass(frozen=True)

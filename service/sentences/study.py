@@ -72,6 +72,16 @@ def exhausted() -> str:
     return paragraph(["the study is finished: every point of its search space has been tried"])
 
 
+def no_other(study: str, budget: str, most: int) -> str:
+    """Why an Optuna script begins no other trial, nor queues one: `budget`, which is `most`, is spent or reserved."""
+    return paragraph(
+        [
+            f"all of its budget, {budget} {most:,}, is trained, in training or queued",
+            f"`lrtune study set {study} --{budget.replace('_', '-')} N` with a larger N lets it go on",
+        ]
+    )
+
+
 def last_ones(running: int, waiting: int, max_trials: int | None, *, failed_counts: bool) -> str:
     """Of a study whose budget is used up but for what is in hand: of `max_trials`, or of another."""
     budget = f"the {count(max_trials, 'trial')} of the budget" if max_trials is not None else "the budget"

@@ -23,7 +23,7 @@ from lrtune.service.storage.engine.engine import Engine, open_engine
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.actor import ACTING, SERVICE, Actor, acting, whoever_typed
 from lrtune.service.storage.memory.mirrors import PAUSE_SECONDS
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
+from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.sql.reading.studies import study_of_trial
 from lrtune.service.wire.base import check_study_name, unstorable
 
@@ -195,6 +195,8 @@ class OptunaStorage(BaseStorage):
             )
             if template_trial is not None:
                 trial.take_over(copy.deepcopy(template_trial))
+            if not trial.state.is_finished():
+                trial.work = self._begun(change, trial, runs=trial.state is TrialState.RUNNING)
             change.add_trial(trial)
             optuna_deeds.note_added(change, trial, template_trial)
         self._study_of_trial[trial.trial_id] = study_id
@@ -217,7 +219,9 @@ class OptunaStorage(BaseStorage):
             if state is TrialState.RUNNING and trial.state is not TrialState.WAITING:
                 return False
             work, before = None, trial.outcome
-            if trial.work is not None and state.is_finished():
+            if state is TrialState.RUNNING:
+                work = self._begun(change, trial, runs=True)
+            elif trial.work is not None and state.is_finished():
                 work = replace(trial.work, leased=False)
             change.set_state(trial, state, values=values, work=work)
             optuna_deeds.note_state(change, trial, before, values)
@@ -273,6 +277,11 @@ class OptunaStorage(BaseStorage):
             number += 1
             effort += 1
         return number
+
+    def _begun(self, change: Change, trial: TrialMirror, *, runs: bool) -> Work | None:
+        """What is kept beside Optuna's columns of a trial that is to be queued, or that `runs` from now on. Here nobody
+        has a budget; see `service/api/optuna/budgets.py`."""
+        return trial.work
 
     def _shown(self, trial: TrialMirror) -> FrozenTrial:
         """The trial as readers get it. Under the engine's lock."""

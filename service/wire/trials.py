@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import uuid4
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, RootModel, StringConstraints, model_validator
 
 from lrtune.service.wire.base import (
     STORABLE,
@@ -86,6 +86,11 @@ class NoTrial(Reply):
     halted: bool = False
     """With `stopped`: by the service, since the study's last trials all failed."""
     retry_after_seconds: float | None = None
+
+
+class AskReply(RootModel[LeasedTrial | NoTrial]):
+    """What an ask is answered: 201 with a lease, 200 with why there is none. Said together, since many generators of
+    clients read one answer of a call."""
 
 
 FEWEST_POINTS = 5

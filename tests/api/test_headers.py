@@ -14,6 +14,7 @@ ALWAYS = {
     "x-frame-options": "DENY",
     "cross-origin-resource-policy": "same-origin",
     "referrer-policy": "same-origin",
+    "lrtune-version": "1",
 }
 
 

@@ -71,6 +71,7 @@ RULES = re.compile(
             r"is (too near the end|too large: with β|not scaled for|missing: the length matters).*",
             r"are not scaled for .*|must be \d for \w+, not \d",
             # Schedules.
+            r"must leave a step after the warm-up: .*",
             r".* say the same in two ways: .*|must ascend, .*|min_lr .*must be at most lr .*|gamma belongs to mode .*",
             r"\d+ schedules need .*|step_size_down needs step_size_up: .*|pct_start must be at most 0.5 .*",
             r"total_steps must be at most .* to answer every step, .*|only plateau goes by metrics, .*",

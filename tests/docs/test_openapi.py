@@ -106,3 +106,23 @@ def test_what_a_body_may_leave_out_is_not_called_there_by_a_default() -> None:
 def test_what_tells_the_kinds_of_a_union_apart_is_required() -> None:
     for name, told in (("FloatParameter", "type"), ("AutoSampler", "name"), ("Cosine", "name")):
         assert told in PAGE["components"]["schemas"][name]["required"]
+
+
+def test_every_number_says_that_it_has_64_bits() -> None:
+    shown = json.dumps([PAGE["components"]["schemas"], PAGE["paths"]])
+    for kind, width in (("number", "double"), ("integer", "int64")):
+        schemas = re.findall(rf'{{[^{{}}]*"type": "{kind}"[^{{}}]*}}', shown)
+        assert schemas
+        assert [schema for schema in schemas if f'"format": "{width}"' not in schema] == []
+
+
+def test_a_number_that_may_not_be_finite_has_one_schema() -> None:
+    assert json.dumps(PAGE).count('"-inf"]') == 1
+    assert PAGE["components"]["schemas"]["Report"]["properties"]["value"] == {"$ref": "#/components/schemas/Loss"}
+
+
+def test_no_union_has_a_default_which_generators_for_languages_with_types_write_wrongly() -> None:
+    for name, schema in PAGE["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            assert "anyOf" not in described or described.get("default") is None, (name, field)
+    assert "prior" in PAGE["components"]["schemas"]["Study"]["required"]

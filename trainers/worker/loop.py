@@ -14,7 +14,7 @@ from lrtune.service.wire.learning_rates import main_learning_rate
 from lrtune.trainers.client.endings import told_to_end
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import ProgramFailed, ServiceUnreachable, TaskKeepsFailing, TokenRefused
+from lrtune.trainers.errors import ProgramFailed, ServiceUnreachable, TaskKeepsFailing, TokenRefused, VersionRefused
 from lrtune.trainers.progress.trials import TrialProgress
 from lrtune.trainers.worker.progress import worker_progress
 from lrtune.trainers.worker.signals import Shutdown, Signals
@@ -90,10 +90,10 @@ def work(
 
 
 def _concerns_all_trials(error: BaseException) -> bool:
-    """Whether the next trial would fare no better: the service is away, or takes the token no more."""
+    """Whether the next trial would fare no better: the service is away, refuses the token, or the version."""
     if isinstance(error, TokenRefused):
         return error.problem.status == HTTPStatus.UNAUTHORIZED
-    return isinstance(error, ServiceUnreachable)
+    return isinstance(error, ServiceUnreachable | VersionRefused)
 
 
 def _train_one(trial: LeasedTrial, train: Train, signals: Signals) -> None:

@@ -9,11 +9,28 @@ from fastapi.routing import APIRoute
 
 from lrtune.service.access.doors import DOORS
 from lrtune.service.api.http.problems import DOCUMENTED
-from lrtune.service.api.http.schemas import SCHEMAS, Json, require_discriminators, say_defaults
+from lrtune.service.api.http.schemas import (
+    SCHEMAS,
+    Json,
+    name_losses,
+    require_discriminators,
+    require_unions,
+    say_defaults,
+    say_widths,
+)
+from lrtune.service.wire import protocol
 from lrtune.service.wire.examples import EXAMPLES
 from lrtune.service.wire.trials import Problem
 
 _SCHEME = "token"
+_PROTOCOL = "Protocol"
+_SPOKEN = {
+    "name": protocol.HEADER,
+    "in": "header",
+    "description": "The version of the protocol that the client was written for. The service answers 426 where it does "
+    "not speak that, and tells its own in the same header of every answer; left out: any.",
+    "schema": {"type": "integer", "minimum": protocol.OLDEST, "maximum": protocol.VERSION},
+}
 _BEARER = {
     "type": "http",
     "scheme": "bearer",
@@ -58,11 +75,16 @@ def _complete(page: Json) -> None:
     components["securitySchemes"] = {_SCHEME: _BEARER}
     require_discriminators(components["schemas"])
     say_defaults(page)
+    require_unions(components["schemas"])
+    name_losses(components["schemas"])
+    say_widths(page)
+    components["parameters"] = {_PROTOCOL: _SPOKEN}
     components["responses"] = {_shared(status): page for status, page in DOCUMENTED.items()}
     shown: set[str] = set()
     for path, methods in page["paths"].items():
         for method, operation in methods.items():
             _say_who(method.upper(), path, operation)
+            operation.setdefault("parameters", []).append({"$ref": f"#/components/parameters/{_PROTOCOL}"})
             _summarize(operation)
             _share_problems(operation["responses"])
             for content in _contents(operation):

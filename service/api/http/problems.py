@@ -96,6 +96,7 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
         (413, "body-too-large"),
         (421, "host-not-allowed"),
         (422, "invalid-body, not-storable"),
+        (426, "version-not-spoken"),
         (429, "too-many-requests"),
         (431, "head-too-large"),
         (500, "internal-error"),

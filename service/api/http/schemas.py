@@ -4,9 +4,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from lrtune.service.wire.base import Loss
+
 Json = dict[str, Any]
 
 SCHEMAS = "#/components/schemas/"
+_WIDTHS = {"number": "double", "integer": "int64"}
 
 
 def require_discriminators(schemas: Json) -> None:
@@ -34,6 +39,42 @@ def say_defaults(page: Json) -> None:
                 shown = json.dumps(described.pop("default"), ensure_ascii=False)
                 told = described.get("description", "")
                 described["description"] = f"{told}\n\nLeft out: `{shown}`.".strip()
+
+
+def name_losses(schemas: Json) -> None:
+    """Say once what a number is that may be non-finite: generators make a type of it, instead of one for each place."""
+    loss = TypeAdapter(Loss).json_schema()
+    for part in list(_objects(schemas)):
+        kinds = part.get("anyOf", [])
+        if kinds[: len(loss["anyOf"])] == loss["anyOf"]:
+            others = kinds[len(loss["anyOf"]) :]
+            part.pop("title", None)
+            named = {"$ref": f"{SCHEMAS}Loss"}
+            if others:
+                part["anyOf"] = [named, *others]
+            else:
+                del part["anyOf"]
+                part.update(named)
+    schemas["Loss"] = {**loss, "title": "Loss", "description": "A number, or which of those it is that JSON has not."}
+
+
+def say_widths(page: Json) -> None:
+    """Say that numbers have 64 bits: without it generators for languages with types take half of them."""
+    parameters = [operation.get("parameters") for methods in page["paths"].values() for operation in methods.values()]
+    for part in _objects([page["components"]["schemas"], parameters]):
+        kind = part.get("type")
+        if isinstance(kind, str) and kind in _WIDTHS:
+            part["format"] = _WIDTHS[kind]
+
+
+def require_unions(schemas: Json) -> None:
+    """A union with a default, which an answer always has: it is required, and has none. Generators for languages with
+    types write the default of a text where a union has to stand. After `say_defaults`, which leaves only answers."""
+    for schema in schemas.values():
+        for field, described in schema.get("properties", {}).items():
+            if "anyOf" in described and described.get("default") is not None:
+                del described["default"]
+                schema["required"] = [*schema.get("required", ()), field]
 
 
 def _reachable(parts: Any, schemas: Json) -> set[str]:

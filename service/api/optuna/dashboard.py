@@ -25,6 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from lrtune.service.api.container import PRINCIPAL
 from lrtune.service.api.http.problems import problem
+from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.shown import ShownStorage
 from lrtune.service.storage import OptunaStorage
 from lrtune.service.storage.memory.actor import ACTING
@@ -41,7 +42,7 @@ _PLAIN_AT_ONCE = 200
 """Elements of a list that are encoded together."""
 
 
-class _Limited(ShownStorage):
+class _Limited(BudgetedStorage):
     """The storage as the dashboard gets it, which is shown no study of more trials or reports than the limits above."""
 
     def get_all_trials(

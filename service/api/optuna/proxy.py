@@ -19,6 +19,7 @@ from optuna.storages._grpc.servicer import OptunaStorageProxyService
 
 from lrtune.service.access.limits import Limiter
 from lrtune.service.access.registry import Registry
+from lrtune.service.api.optuna.budgets import NotBegun
 from lrtune.service.api.optuna.letting_in import LettingIn
 from lrtune.service.api.optuna.limiting import CallLimits
 from lrtune.service.connections.addresses import address_of
@@ -128,6 +129,8 @@ class _Patience(grpc.ServerInterceptor):  # type: ignore[misc]
                     over = time.monotonic() > deadline or not context.is_active()
                     if over or self._closing.wait(error.retry_after_seconds):
                         context.abort(grpc.StatusCode.UNAVAILABLE, self._concealed(str(error)))
+                except NotBegun as error:
+                    context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
                 except NotStorable as error:
                     context.abort(grpc.StatusCode.INVALID_ARGUMENT, self._concealed(str(error)))
 

@@ -18,7 +18,7 @@ Parent = CategoricalDistribution | IntDistribution
 
 
 class Undecided(Exception):
-    """None, or more than one, of the parameters that all trials have says when the one of that `name` exists."""
+    """None, or more than one, of the other parameters says when the one of that `name` exists."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -26,26 +26,41 @@ class Undecided(Exception):
 
 
 def conditions(
-    connection: Connection, study_id: int, parents: Mapping[str, Parent], children: Set[str]
+    connection: Connection, study_id: int, parents: Mapping[str, Parent], children: Mapping[str, Parent | None]
 ) -> dict[str, dict[str, list[Any]]]:
     """By child, the `when` of its parameter: the parent that decides it, and with which values it exists.
 
     A choice decides where each of its values was seen, with the child or without. A whole number does from a value on,
     or up to one, as layers do of which each has a width: of it no more than the values beside that limit need be seen,
-    and it is taken where no choice decides. Raises Undecided.
+    and it is taken where no choice decides. What none of the `parents`, which all trials have, decides may hang on a
+    child that was decided itself. Raises Undecided.
     """
     found: dict[str, dict[str, list[Any]]] = {}
-    for child in sorted(children):
-        seen = {name: _seen(connection, study_id, name, child) for name in parents}
-        by_choice = {name: _choices(parents[name], seen[name]) for name in parents}
-        by_number = {name: _numbers(parents[name], seen[name]) for name in parents}
-        decides = {name: values for name, values in by_choice.items() if values} or {
-            name: values for name, values in by_number.items() if values
-        }
-        if len(decides) != 1:
-            raise Undecided(child)
-        found[child] = decides
+    left = sorted(children)
+    while left:
+        told = {child: when for child in left if (when := _decided(connection, study_id, parents, child))}
+        if not told:
+            raise Undecided(left[0])
+        found |= told
+        left = [child for child in left if child not in told]
+        parents = {child: parent for child in told if (parent := children[child]) is not None}
     return found
+
+
+def _decided(
+    connection: Connection, study_id: int, parents: Mapping[str, Parent], child: str
+) -> dict[str, list[Any]] | None:
+    """The one parent that decides the child, and with which values; None where none does. Raises Undecided where
+    several do."""
+    seen = {name: _seen(connection, study_id, name, child) for name in parents}
+    by_choice = {name: _choices(parents[name], seen[name]) for name in parents}
+    by_number = {name: _numbers(parents[name], seen[name]) for name in parents}
+    decides = {name: values for name, values in by_choice.items() if values} or {
+        name: values for name, values in by_number.items() if values
+    }
+    if len(decides) > 1:
+        raise Undecided(child)
+    return decides or None
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class _Seen:
 
 
 def _seen(connection: Connection, study_id: int, parent: str, child: str) -> _Seen:
-    """A parent is asked for before its child: where one was not, it is none."""
+    """A parent is asked for before its child, and wherever the child is: where one was not, it is none."""
     trials = optuna_tables.trials.c
     of_parent, of_child = optuna_tables.params.alias("of_parent"), optuna_tables.params.alias("of_child")
     rows = connection.execute(
@@ -78,11 +93,22 @@ def _seen(connection: Connection, study_id: int, parent: str, child: str) -> _Se
         .where(trials.study_id == study_id, trials.state.in_(WHOLE), of_parent.c.param_name == parent)
         .group_by(of_parent.c.param_value)
     ).all()
-    if any(row.after is not None and row.after < 0 for row in rows):
+    late = any(row.after is not None and row.after < 0 for row in rows)
+    if late or sum(row.having for row in rows) < _count(connection, study_id, child):
         return _Seen(set(), set())
     return _Seen(
         {row.param_value for row in rows if row.having}, {row.param_value for row in rows if row.having < row.trials}
     )
+
+
+def _count(connection: Connection, study_id: int, name: str) -> int:
+    """How many of the trials that have all their parameters have this one."""
+    params, trials = optuna_tables.params.c, optuna_tables.trials.c
+    return connection.execute(
+        select(func.count())
+        .join_from(optuna_tables.params, optuna_tables.trials, params.trial_id == trials.trial_id)
+        .where(trials.study_id == study_id, trials.state.in_(WHOLE), params.param_name == name)
+    ).scalar_one()
 
 
 def _choices(parent: Parent, seen: _Seen) -> list[Any]:

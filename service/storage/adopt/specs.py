@@ -119,18 +119,24 @@ def _parameter(name: str, distributions: list[BaseDistribution]) -> dict[str, An
 
 
 def _conditions(connection: Connection, study_id: int, found: Mapping[str, _Found]) -> dict[str, dict[str, list[Any]]]:
-    """When the parameters exist that only some trials have, if one that all have decides it."""
+    """When the parameters exist that only some trials have, if another one decides it."""
     trials = optuna_tables.trials.c
     whole = connection.execute(
         select(func.count()).where(trials.study_id == study_id, trials.state.in_(WHOLE))
     ).scalar_one()
-    always = {name: parameter.whole for name, parameter in found.items() if parameter.whole_trials == whole}
-    parents = {name: one for name, one in always.items() if isinstance(one, CategoricalDistribution | IntDistribution)}
+    deciding: dict[str, CategoricalDistribution | IntDistribution | None] = {
+        name: one if isinstance(one := parameter.whole, CategoricalDistribution | IntDistribution) else None
+        for name, parameter in found.items()
+    }
+    always = {name for name, parameter in found.items() if parameter.whole_trials == whole}
+    parents = {name: one for name, one in deciding.items() if name in always and one is not None}
     try:
-        return conditions(connection, study_id, parents, found.keys() - always)
+        return conditions(
+            connection, study_id, parents, {name: one for name, one in deciding.items() if name not in always}
+        )
     except Undecided as undecided:
         name = undecided.name
         raise Inexpressible(
             f"{name} exists in {found[name].whole_trials} of {whole} trials, and it cannot be told when: no choice or "
-            "whole number that all trials have decides it alone, with each of its values seen"
+            "whole number decides it alone, with each of its values seen"
         ) from None

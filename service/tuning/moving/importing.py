@@ -211,7 +211,7 @@ def _open_up(change: Change, state: ImportState) -> None:
     study = change.study
     for trial in study.trials:
         if trial.state is TrialState.RUNNING:
-            if trial.work is not None:
+            if trial.work is not None and trial.work.leases:
                 leases.requeue(change, trial, lost=None)
             else:
                 change.set_state(trial, TrialState.FAIL)  # The Optuna script that had it cannot go on with it here.

@@ -26,7 +26,7 @@ from lrtune.service.tuning.sampling.drawn import (
 from lrtune.service.tuning.sampling.pruners import build_pruner
 from lrtune.service.tuning.sampling.random_values import generator, random_value
 from lrtune.service.tuning.sampling.samplers import build_sampler
-from lrtune.service.tuning.state.folds import steps_are_folds
+from lrtune.service.tuning.state.folds import steps_are_folds, with_means
 from lrtune.service.tuning.state.snapshot import Snapshot
 from lrtune.service.tuning.state.space.distributions import drawing_order
 from lrtune.service.tuning.state.space.params import possible_params, with_parents
@@ -56,6 +56,8 @@ def draw(
     sampler is left aside.
     """
     snapshot = for_full(spec, snapshot)
+    if steps_are_folds(spec):
+        snapshot = replace(snapshot, trials=with_means(spec, snapshot.trials))
     if random or draws_at_once(spec, snapshot):
         return _draw_at_once(spec, snapshot, number, fixed or {}, None if random else snapshot.point)
     given = _with_parents(spec, fixed, {}, number)

@@ -168,7 +168,8 @@ class GridWalk:
         self._open = []
         for trial in unsure:
             self._tried.add(self._grid.point_of(trial.params))
-            grows = trial.work is None or not trial.params  # Other processes add the parameters one by one.
+            leased = trial.work is not None and trial.work.leases > 0
+            grows = not leased or not trial.params  # Optuna scripts add the parameters one by one.
             if grows and not trial.state.is_finished():
                 self._open.append(trial)
 

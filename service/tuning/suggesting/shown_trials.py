@@ -8,6 +8,7 @@ from typing import cast
 
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.fidelity.short_trainings import count_short, is_short, ladder_of
+from lrtune.service.tuning.state.folds import mean_of_folds, steps_are_folds
 from lrtune.service.wire.responses import PointState
 
 _MOST = 300
@@ -54,9 +55,10 @@ def counts_of(study: StudyMirror) -> dict[str, int]:
 
 
 def outcome_of(study: StudyMirror, trial: TrialMirror) -> tuple[PointState, float | None]:
-    """What a trial came to, and its final value, or the last one reported where it is not complete; None where there is
-    none, and where the trial diverged."""
+    """What a trial came to, and its final value; where it is not complete the last one reported, or the mean of its
+    folds. None where there is none, and where the trial diverged."""
     assert study.spec is not None
+    folds = steps_are_folds(study.spec)
     state = trial.outcome
     if state == "complete" and is_short(trial.system_attrs, study.spec.max_steps):
         state = "short"
@@ -64,7 +66,7 @@ def outcome_of(study: StudyMirror, trial: TrialMirror) -> tuple[PointState, floa
         state = "paused"
     value = trial.value
     if value is None and trial.last_step is not None:
-        value = trial.intermediate.get(trial.last_step)
+        value = mean_of_folds(trial.intermediate) if folds else trial.intermediate.get(trial.last_step)
     if state == "diverged" or (state != "complete" and value is not None and not math.isfinite(value)):
         value = None
     return cast(PointState, state), value

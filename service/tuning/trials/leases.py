@@ -33,6 +33,7 @@ from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
 from lrtune.service.tuning.state.failing import note_failure
+from lrtune.service.tuning.state.folds import mean_of_folds, steps_are_folds
 from lrtune.service.tuning.trials.life import note
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Report
 
@@ -151,12 +152,14 @@ def promote(
 def finish(
     change: Change, trial: TrialMirror, outcome: str, value: float | None = None, error: str | None = None
 ) -> None:
-    """End a trial. `value` is the final value of a complete one; a pruned one keeps its last finite report."""
+    """End a trial. `value` is the final value of a complete one; a pruned one keeps its last report, or
+    the mean of its folds, where that is finite."""
     values = None
     if outcome == "complete" and value is not None:
         values = [value]
     elif outcome == "pruned" and trial.last_step is not None:
-        last = trial.intermediate[trial.last_step]
+        folds = change.study.spec is not None and steps_are_folds(change.study.spec)
+        last = mean_of_folds(trial.intermediate) if folds else trial.intermediate[trial.last_step]
         values = [last] if math.isfinite(last) else None
     elif outcome == "diverged":
         change.set_trial_attr(trial, DIVERGED_ATTR, 1.0, system=True)

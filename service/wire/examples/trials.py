@@ -44,7 +44,7 @@ TRIALS: dict[str, Any] = {
         "max_steps": 9,
         "resume": None,
     },
-    "NoTrial": {
+    "AskReply": {
         "done": True,
         "reason": "max_trials",
         "explanation": "All 12 trials of max_trials are spent.",

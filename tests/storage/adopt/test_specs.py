@@ -96,6 +96,33 @@ def test_what_is_asked_for_after_a_parameter_does_not_decide_it(url: str) -> Non
     assert space["momentum"]["when"] == {"optimizer": ["sgd"]}
 
 
+def nested(trial: optuna.Trial) -> None:
+    if trial.suggest_categorical("optimizer", ["sgd", "adam"]) == "sgd" and trial.suggest_categorical(
+        "momentum", [True, False]
+    ):
+        trial.suggest_int("layers", 1, 2)
+        trial.suggest_float("beta", 0.1, 0.9)
+
+
+def test_a_parameter_that_hangs_on_one_that_is_conditional_itself_is_adopted(url: str) -> None:
+    begun = [{"optimizer": "adam"}, {"optimizer": "sgd", "momentum": True}, {"optimizer": "sgd", "momentum": False}]
+    space, why_not = adopted(url, nested, begun)
+    assert why_not is None
+    assert space["momentum"]["when"] == {"optimizer": ["sgd"]}
+    assert space["beta"]["when"] == space["layers"]["when"] == {"momentum": [True]}
+
+
+def test_a_conditional_parameter_does_not_decide_one_that_exists_without_it(url: str) -> None:
+    def suggest(trial: optuna.Trial) -> None:
+        nested(trial)
+        if trial.number == 3:
+            trial.suggest_float("beta", 0.1, 0.9)  # Of "adam", without "momentum".
+
+    begun = [{"optimizer": "adam"}, {"optimizer": "sgd", "momentum": True}, {"optimizer": "sgd", "momentum": False}]
+    _, why_not = adopted(url, suggest, [*begun, {"optimizer": "adam"}])
+    assert "beta exists in 2 of 4 trials, and it cannot be told when" in str(why_not)
+
+
 def constants(trial: optuna.Trial) -> None:
     trial.suggest_float("learning_rate", 1e-4, 1.0, log=True)
     trial.suggest_float("dropout", 0.5, 0.5)

@@ -1,7 +1,7 @@
 import httpx2
 import pytest
 
-from lrtune import Client, LrtuneError, ServiceError, ServiceUnreachable
+from lrtune import Client, LrtuneError, ServiceError, ServiceUnreachable, VersionRefused
 from lrtune.service.wire.search_space import FloatParameter
 from tests.fake_service import STUDY, FakeService, problem
 
@@ -75,3 +75,23 @@ def test_a_stranger_at_the_address_is_recognised(client: Client, service: FakeSe
     service.fault = lambda _: httpx2.Response(200, json={"hello": "world"})
     with pytest.raises(LrtuneError, match="does not answer like an lrtune service"):
         client.study("s")
+
+
+def test_a_version_that_is_not_spoken_is_not_asked_for_again(client: Client, service: FakeService) -> None:
+    service.fault = lambda _: problem(426, "version-not-spoken", detail="upgrade the client: pip install lrtune==9")
+    with pytest.raises(VersionRefused, match=r"^upgrade the client: pip install lrtune==9 \(426\); this is lrtune \d"):
+        client.study("s")
+    assert len(service.calls) == 1
+
+
+def test_every_request_says_what_version_it_speaks() -> None:
+    told = []
+
+    def service(request: httpx2.Request) -> httpx2.Response:
+        told.append(request.headers.get_list("lrtune-version"))
+        return httpx2.Response(200, json=STUDY)
+
+    with Client("http://service", transport=httpx2.MockTransport(service)) as client:
+        client.study("s")
+        client.create_study("s", if_exists="load")
+    assert told == [["1"], ["1"]]

@@ -9,7 +9,7 @@ import pytest
 
 from lrtune import Client, LeasedTrial, ServiceUnreachable, task
 from lrtune.trainers.client.http.retry import Retry
-from lrtune.trainers.errors import StudyHalted, TaskKeepsFailing, TokenRefused
+from lrtune.trainers.errors import StudyHalted, TaskKeepsFailing, TokenRefused, VersionRefused
 from lrtune.trainers.worker.loop import exit_code, run, work
 from lrtune.trainers.worker.signals import Shutdown, Signals
 from tests.fake_service import TRIAL, FakeService, problem
@@ -152,6 +152,19 @@ def test_a_worker_whose_token_is_refused_ends_with_one_line_and_says_what_become
     assert str(refused.value).endswith("trial 0 goes to another worker when its lease ends")
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
     assert len(service.bodies("/trials")) == 1, "no other trial is asked for"
+
+
+def test_a_worker_of_another_version_than_the_service_ends_with_one_line_and_asks_for_no_other_trial(
+    client: Client, service: FakeService
+) -> None:
+    def train(trial: LeasedTrial) -> float:
+        service.fault = lambda _: problem(426, "version-not-spoken", detail="upgrade the client")
+        trial.report(1, 0.5)
+        return 0.5
+
+    with pytest.raises(VersionRefused, match="upgrade the client"):
+        run(client.study("s"), train)
+    assert len(service.bodies("/trials")) == 1
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])

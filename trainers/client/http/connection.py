@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel
 
+from lrtune.service.wire import protocol
 from lrtune.service.wire.access.credentials import Credential, concealed
 from lrtune.service.wire.base import Page
 from lrtune.trainers.client.http.answers import cause, events, foreign, misread, nothing, own_problem
@@ -19,7 +19,7 @@ from lrtune.trainers.client.http.bodies import as_json
 from lrtune.trainers.client.http.pool import Pool
 from lrtune.trainers.client.http.retry import Retry, retry_after_seconds
 from lrtune.trainers.client.http.tls import advise_of_tls, tls_context
-from lrtune.trainers.errors import LrtuneError, ServiceUnreachable, TokenRefused, error_for
+from lrtune.trainers.errors import LrtuneError, ServiceUnreachable, TokenRefused, error_for, own_version
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -80,7 +80,11 @@ class Connection:
     def _open(self) -> httpx2.Client:
         trust_env = not is_loopback(httpx2.URL(self._address).host)
         return httpx2.Client(
-            headers={"User-Agent": f"lrtune/{_own_version()}", "Accept": "application/json"},
+            headers={
+                "User-Agent": f"lrtune/{own_version()}",
+                "Accept": "application/json",
+                protocol.HEADER: str(protocol.VERSION),
+            },
             transport=self._transport,
             trust_env=trust_env,
             verify=tls_context(self._address, trust_env=trust_env),
@@ -253,10 +257,3 @@ def _reopened(server: str, token: str | None, known: Credential | None, total_se
 def reading(model: type[Model]) -> Callable[[httpx2.Response], Model]:
     """For `send`: reads an answer as that model."""
     return lambda response: model.model_validate_json(response.content)
-
-
-def _own_version() -> str:
-    try:
-        return version("lrtune")
-    except PackageNotFoundError:
-        return "0"
