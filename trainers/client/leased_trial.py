@@ -15,6 +15,7 @@ from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.client.report_sender import ReportSender
+from lrtune.trainers.client.watching import Watching, ending_of
 from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
@@ -25,7 +26,9 @@ from lrtune.trainers.errors import (
     TrialStopped,
     is_of_the_service,
 )
-from lrtune.trainers.progress.trials import TrialProgress
+from lrtune.trainers.tracking.tracker import Ending
+
+_LEASE_LOST = "lease lost"
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +49,7 @@ class LeasedTrial:
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 
-    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls, progress: TrialProgress | None = None) -> None:
+    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls, watching: Watching | None = None) -> None:
         self.number = leased.number
         """Counts the study's trials from 0."""
         self.attempt = leased.attempt
@@ -60,7 +63,8 @@ class LeasedTrial:
         """How it ended, in words; None until then."""
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
-        self._progress = progress
+        self._watching = watching or Watching()
+        self._ending: Ending | None = None
         self._keeper: Keeper | None = None
         self._sender: ReportSender | None = None
         self._open = ExitStack()
@@ -137,12 +141,12 @@ class LeasedTrial:
             self._tell_reports(reports, self._take_new_checkpoint())
         else:
             self._sender.put(reports, self._take_new_checkpoint(), wait_seconds)
-        if self._progress is not None:
-            self._progress.reported(reports[-1].step, self._last)
+        self._watching.reported(reports)
         self.check()
 
     def _tell_reports(self, reports: list[wire.Report], checkpoint: wire.Checkpoint | None) -> None:
         self._require_open().hear(self._calls.report(reports, checkpoint))
+        self._watching.taken(reports)
 
     def check(self) -> None:
         """Raises what the next `report` would, and reports nothing: for who was told by `should_stop`, within a step,
@@ -194,8 +198,8 @@ class LeasedTrial:
         self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
         self._sender = ReportSender(self._tell_reports)
-        if self._progress is not None:
-            self._progress.begun(self.number, self.params, self.max_steps, self.resume.step if self.resume else 0)
+        first_step = self.resume.step if self.resume else 0
+        self._watching.begun(self.number, self.attempt, self.params, self.max_steps, first_step)
         return self
 
     def __exit__(
@@ -210,8 +214,7 @@ class LeasedTrial:
         try:
             self._tell(unsent or error)
         finally:
-            if self._progress is not None:
-                self._progress.ended(self.outcome or "given back")
+            self._watching.ended(self.outcome or "given back", self._ending, lost=self.outcome == _LEASE_LOST)
         if unsent is None or isinstance(unsent, LeaseLost | TrialStopped):
             return isinstance(unsent or error, LeaseLost | TrialStopped)
         raise unsent
@@ -295,6 +298,8 @@ class LeasedTrial:
         out."""
         try:
             self._end(outcome, lambda: self._calls.result(state, **result))
+            if self.outcome == outcome:
+                self._ending = ending_of(outcome, state, **result)
         except LrtuneError as error:
             if is_of_the_service(error):
                 self._give_back_instead(outcome, error)
@@ -330,7 +335,7 @@ class LeasedTrial:
         logger.warning("trial %d: %s: %s", self.number, self.outcome, untold)
 
     def _lost(self, loss: LeaseLost) -> None:
-        self.outcome = "lease lost"
+        self.outcome = _LEASE_LOST
         logger.warning("trial %d, attempt %d: %s", self.number, self.attempt, loss)
 
     def _take_new_checkpoint(self) -> wire.Checkpoint | None:

@@ -29,6 +29,8 @@ from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.pictures.study import StudyPictures
 from lrtune.trainers.client.tables.study import StudyTables
+from lrtune.trainers.client.tracked import StudyTracking
+from lrtune.trainers.client.watching import Watching
 from lrtune.trainers.errors import (
     LrtuneError,
     LrtuneWarning,
@@ -52,7 +54,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"[-200:]
 
 
-class StudyHandle(StudyPictures, StudyTables):
+class StudyHandle(StudyPictures, StudyTables, StudyTracking):
     """One study of a service. `.spec` is what the service said about it when it was opened, or last updated."""
 
     def __init__(self, connection: Connection, spec: Study) -> None:
@@ -102,7 +104,7 @@ class StudyHandle(StudyPictures, StudyTables):
                         self._wait_for_limit(error, stop, shown)
                     continue
                 if isinstance(answer, wire.LeasedTrial):
-                    trial = LeasedTrial(answer, LeaseCalls(self._connection, self.name, answer), shown)
+                    trial = self._leased(answer, worker, shown)
                     yield trial
                     if trial.outcome is None:
                         trial.release()
@@ -122,10 +124,13 @@ class StudyHandle(StudyPictures, StudyTables):
     ) -> LeasedTrial | wire.NoTrial:
         """One leased trial, to be opened with `with trial:`; or why there is none now. `leases` asks again, and waits;
         this does not."""
-        answer = self._ask(worker or worker_name(), anneals=anneals, resumable=resumable)
-        if isinstance(answer, wire.NoTrial):
-            return answer
-        return LeasedTrial(answer, LeaseCalls(self._connection, self.name, answer))
+        worker = worker or worker_name()
+        answer = self._ask(worker, anneals=anneals, resumable=resumable)
+        return answer if isinstance(answer, wire.NoTrial) else self._leased(answer, worker)
+
+    def _leased(self, answer: wire.LeasedTrial, worker: str, shown: TrialProgress | None = None) -> LeasedTrial:
+        calls = LeaseCalls(self._connection, self.name, answer)
+        return LeasedTrial(answer, calls, Watching(shown, self._tracking, worker=worker))
 
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
         """Where the service says that this token has had enough for now, and when to ask again; else `error` is

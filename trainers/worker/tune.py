@@ -4,7 +4,7 @@ import math
 import re
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,7 @@ from lrtune.trainers.client.local.connection import is_local
 from lrtune.trainers.client.study import StudyHandle
 from lrtune.trainers.errors import LrtuneError, NotFound, TaskKeepsFailing
 from lrtune.trainers.progress.trials import on_stderr, say_on_stderr
+from lrtune.trainers.tracking.tracker import Tracker
 from lrtune.trainers.worker.loop import run
 
 USUAL_TRIALS = 20
@@ -81,6 +82,7 @@ def tune(
     progress: bool = True,
     anneals: bool | None = None,
     resumable: bool | None = None,
+    trackers: Sequence[Tracker] = (),
     **spec: Any,
 ) -> TuneResult:
     """Trains with `train(trial)`, `max_trials` times at the most, and says what learning rate to train with.
@@ -95,7 +97,7 @@ def tune(
 
     Without a `name` each call is a search of its own. With one it goes on where it ended, up to `max_trials` if there
     were to be fewer. After `timeout_seconds` no trial is begun. `progress` tells of each trial on standard error, and
-    of the rate at the end.
+    of the rate at the end. `trackers` are told of each trial as it trains, as by `study.tracking`.
 
     Raises what `lrtune.run` does: TaskKeepsFailing where the first three trainings fail, say; LrtuneError where the
     file cannot be used; ServiceError where the study cannot be as it was asked for.
@@ -113,7 +115,7 @@ def tune(
             max_steps=max_steps,
             **spec,
         )
-        with _alone(client.server, study.name), _advising(study):
+        with _alone(client.server, study.name), _advising(study), study.tracking(*trackers):
             run(
                 study,
                 train,

@@ -1,0 +1,56 @@
+"""What is said of trials that are mirrored to trackers."""
+
+import re
+
+_CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
+_LONGEST_ERROR = 300
+
+
+def where(name: str, place: str) -> str:
+    """`mlflow at http://host:5000`; nobody is shown the password in it."""
+    return f"{name} at {without_credentials(place)}"
+
+
+def without_credentials(text: str) -> str:
+    """The text, without `user:password@` in addresses."""
+    return _CREDENTIALS.sub("", text)
+
+
+def error_line(error: BaseException) -> str:
+    """An error of a tracker, in one line."""
+    said = " ".join(without_credentials(str(error)).split())[:_LONGEST_ERROR].rstrip(".")
+    return said or type(error).__name__
+
+
+def failing(place: str, trial: int, error: BaseException) -> str:
+    """The first time that a tracker fails."""
+    return f"{place}: trial {trial} cannot be written ({error_line(error)}); it is tried again, the training goes on"
+
+
+def works_again(place: str) -> str:
+    """After that."""
+    return f"{place}: written again"
+
+
+def lost(place: str, reports: int, ends: int, why: str, remedy: str) -> str:
+    """What was not written when it was all over."""
+    counted = [f"{reports} report{'s' * (reports != 1)}"] if reports else []
+    counted += [f"the end of {ends} trial{'s' * (ends != 1)}"] if ends else []
+    what = " and ".join(counted) or "the start of a trial"
+    return f"{place}: {what} could not be written ({why}); write what is missing with `{remedy}`"
+
+
+def left_to(place: str, trials: list[int], who: str) -> str:
+    """Trials that another process writes."""
+    numbers = ", ".join(map(str, sorted(trials)[:10])) + (", …" if len(trials) > 10 else "")
+    return f"{place}: trial{'s' * (len(trials) != 1)} {numbers} left to others ({who})"
+
+
+def remedy(study: str, name: str, place: str) -> str:
+    """The command that writes what is missing."""
+    return f"lrtune study mirror {study} --to {name}:{without_credentials(place)}"
+
+
+def hangs(seconds: float) -> str:
+    """Of a tracker that was waited for in vain."""
+    return f"no answer within {seconds:g} s"

@@ -1,0 +1,23 @@
+"""A tracker by its name on a command line: `mlflow`, `mlflow:URI`, `tensorboard:FOLDER`, `wandb:PROJECT`."""
+
+from importlib import import_module
+from typing import Any
+
+from lrtune.trainers.errors import LrtuneError
+from lrtune.trainers.tracking.tracker import Tracker
+
+NAMES = ("mlflow", "tensorboard", "wandb")
+
+
+def tracker_named(text: str) -> Tracker:
+    """The tracker of that name, at the place behind a colon, if there is one. Raises LrtuneError, also where it is not
+    installed."""
+    name, _, place = text.partition(":")
+    if name not in NAMES:
+        raise LrtuneError(f"{text!r} names no tracker: write mlflow:URI, tensorboard:FOLDER or wandb:PROJECT")
+    try:
+        module: Any = import_module(f"lrtune.trainers.integrations.trackers.{name}")
+    except ImportError as error:
+        raise LrtuneError(str(error)) from error
+    tracker: Tracker = module.Tracker(place) if place else module.Tracker()
+    return tracker

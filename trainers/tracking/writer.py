@@ -1,0 +1,131 @@
+"""The thread that tells a tracker what there is to tell, so that no training waits for it."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from lrtune.service.sentences import tracking as sentences
+from lrtune.trainers.tracking.lock import WrittenElsewhere
+from lrtune.trainers.tracking.news import News, Pending
+from lrtune.trainers.tracking.runs import Runs
+from lrtune.trainers.tracking.tracker import Tracker
+
+GATHER_SECONDS = 0.5
+"""Reports that come within it are written together."""
+MOST_WAIT_SECONDS = 30.0
+"""Between two tries of a tracker that fails."""
+
+logger = logging.getLogger(__name__)
+
+
+class Writer:
+    """Tells `tracker`, from `start` to `close`, what it is given by `tell`."""
+
+    def __init__(self, tracker: Tracker, *, gather_seconds: float = GATHER_SECONDS) -> None:
+        self._tracker = tracker
+        self._gather_seconds = gather_seconds
+        self._where = sentences.where(tracker.name, tracker.place)
+        self._changed = threading.Condition()
+        self._pending = Pending()
+        self._in_hand: News | None = None
+        self._closing = False
+        self._last: Callable[[Tracker], object] | None = None
+        self._failures = 0
+        self._said = False
+        self._error: Exception | None = None
+        self._unwritten: list[News] = []
+        self._elsewhere: dict[int, WrittenElsewhere] = {}
+        self._thread = threading.Thread(target=self._run, name=f"lrtune-{tracker.name}", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread, which `close` ends."""
+        self._thread.start()
+
+    def tell(self, news: News) -> None:
+        """Returns at once; the tracker is told soon."""
+        with self._changed:
+            if not self._closing:
+                self._pending.add(news)
+                self._changed.notify()
+
+    def close(self, seconds: float, last: Callable[[Tracker], object] | None, remedy: str) -> None:
+        """Ends the thread, once all is written and `last` was called, within so many seconds; one line of the log says
+        what was not written. A thread that hangs in the tracker ends with that call, or with the process."""
+        with self._changed:
+            self._closing, self._last = True, last
+            self._changed.notify()
+        self._thread.join(seconds)
+        with self._changed:
+            self._say_unwritten(seconds, remedy)
+            self._pending, self._last = Pending(), None
+
+    def _run(self) -> None:
+        runs = Runs(self._tracker)
+        try:
+            while (news := self._next()) is not None:
+                try:
+                    news.tell(runs)
+                except Exception as error:
+                    runs.give_up(news.trial)
+                    self._failed(news, error)
+                else:
+                    self._told(news)
+            self._call_last()
+        finally:
+            runs.close()
+
+    def _next(self) -> News | None:
+        """What to tell next; None for the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending or self._closing)
+            pause = min(self._gather_seconds * 2**self._failures, MOST_WAIT_SECONDS)
+            self._changed.wait_for(lambda: self._closing, timeout=pause)
+            self._in_hand = self._pending.take() if self._pending else None
+            return self._in_hand
+
+    def _told(self, news: News) -> None:
+        with self._changed:
+            self._in_hand, self._failures = None, 0
+            self._elsewhere.pop(news.trial.number, None)
+            if self._said:
+                self._said = False
+                logger.info("%s", sentences.works_again(self._where))
+
+    def _failed(self, news: News, error: Exception) -> None:
+        with self._changed:
+            self._in_hand = None
+            self._failures = min(self._failures + 1, 16)
+            if isinstance(error, WrittenElsewhere):
+                self._elsewhere[news.trial.number] = error
+            else:
+                self._error = error
+                if not self._said:
+                    self._said = True
+                    logger.warning("%s", sentences.failing(self._where, news.trial.number, error))
+            if self._closing:  # There is no other try.
+                self._unwritten.append(news)
+            else:
+                self._pending.put_back(news)
+
+    def _call_last(self) -> None:
+        with self._changed:
+            last = self._last
+        if last is not None and not self._unwritten:
+            try:
+                last(self._tracker)
+            except Exception as error:
+                logger.warning("%s: %s", self._where, sentences.error_line(error))
+
+    def _say_unwritten(self, seconds: float, remedy: str) -> None:
+        unwritten = [*self._unwritten, *self._pending.all(), *([self._in_hand] if self._in_hand else [])]
+        left = [news.trial.number for news in unwritten if news.trial.number in self._elsewhere]
+        if left:
+            said = sentences.left_to(self._where, left, str(self._elsewhere[left[0]]))
+            logger.info("%s", said)
+        lost = [news for news in unwritten if news.trial.number not in self._elsewhere]
+        reports = sum(len(news.points) for news in lost) + self._pending.dropped
+        if lost or reports:
+            ends = sum(news.over in ("ended", "given back") for news in lost)
+            error = self._error
+            why = sentences.hangs(seconds) if error is None else sentences.error_line(error)
+            logger.warning("%s", sentences.lost(self._where, reports, ends, why, remedy))
