@@ -54,3 +54,11 @@ def remedy(study: str, name: str, place: str) -> str:
 def hangs(seconds: float) -> str:
     """Of a tracker that was waited for in vain."""
     return f"no answer within {seconds:g} s"
+
+
+def not_mirrored(place: str, trials: int, error: BaseException) -> str:
+    """A mirror gives up."""
+    return (
+        f"{place}: {trials} trial{'s' * (trials != 1)} could not be written ({error_line(error)}); "
+        "the same command again writes what is missing"
+    )

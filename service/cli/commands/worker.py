@@ -18,8 +18,11 @@ from lrtune.trainers.tasks.catalogue import CATALOGUE
 from lrtune.trainers.worker.supervisor import GRACE_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lrtune.service.wire.studies import Study
     from lrtune.trainers.programs.program import Options
+    from lrtune.trainers.tracking.tracker import Tracker
     from lrtune.trainers.worker.loop import Train
     from lrtune.trainers.worker.signals import Signals
 
@@ -106,6 +109,15 @@ def worker(
         float | None,
         typer.Option(min=0.1, help="Of a program: its time for a trial, which fails then.", show_default="no limit"),
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="LRTUNE_TRACK",
+            metavar="TRACKER[:PLACE]",
+            help="Mirror each trial as it trains: mlflow:URI, tensorboard:FOLDER, wandb:PROJECT; may be given again.",
+            show_default=False,
+        ),
+    ] = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Log warnings only; show no running trial and no program's output.")
     ] = False,
@@ -126,6 +138,7 @@ def worker(
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
     from lrtune.trainers.client.local.connection import is_local
+    from lrtune.trainers.integrations.trackers.named import trackers_named
     from lrtune.trainers.programs.program import Options
     from lrtune.trainers.worker.loop import exit_code
     from lrtune.trainers.worker.parent_watch import end_with_owner
@@ -144,6 +157,7 @@ def worker(
             logging.getLogger("httpx2").setLevel(logging.WARNING)
             if verbose and not quiet:
                 logging.getLogger("lrtune.trainers").setLevel(logging.DEBUG)
+            trackers = trackers_named(track or ())  # Here, too, for several: a wrong one is told of once.
             if concurrency > 1:
                 end_fallback()
                 grace = GRACE_SECONDS + (options.grace_seconds if program else 0.0)
@@ -153,7 +167,7 @@ def worker(
             else:
                 train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
-                code = _work(signals, server, retry_seconds, study, train, name, shown=not quiet)
+                code = _work(signals, server, retry_seconds, study, train, name, trackers, shown=not quiet)
             signals.check()
     except Shutdown as shutdown:
         code = exit_code(shutdown)
@@ -195,6 +209,7 @@ def _work(
     study: str,
     train: "Train",
     name: str | None,
+    trackers: "Sequence[Tracker]",
     *,
     shown: bool,
 ) -> int:
@@ -205,7 +220,8 @@ def _work(
     with Client(server, retry_seconds=retry_seconds, stopping=signals.stopping) as client:
         handle = client.study(study)
         worker = name and f"{name}:{os.getpid()}"
-        trained = work(handle, train, signals=signals, worker=worker, progress=shown)
+        with handle.tracking(*trackers):
+            trained = work(handle, train, signals=signals, worker=worker, progress=shown)
     why = handle.ended.explanation if handle.ended is not None else ""
     logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
     return 0

@@ -140,8 +140,12 @@ class _Run:
             self.state, self._goes_on = None, True
         for start in range(0, len(points), _MOST_POINTS):
             part = points[start : start + _MOST_POINTS]
-            metrics = [Metric(self._metric, _value(one.value), _milliseconds(one.at), one.step) for one in part]
-            self._client.log_batch(self._id, metrics=metrics)
+            self._client.log_batch(self._id, metrics=[self._as_metric(point) for point in part])
+
+    def _as_metric(self, point: Point) -> Any:
+        """Of a step that is there already, the value with the latest time counts."""
+        at = time.time() if point.step in self.known else point.at
+        return Metric(self._metric, point.value, _milliseconds(at), point.step)
 
     def end(self, ending: Ending | None) -> None:
         check_answers(self._place)

@@ -1,5 +1,6 @@
 """A tracker by its name on a command line: `mlflow`, `mlflow:URI`, `tensorboard:FOLDER`, `wandb:PROJECT`."""
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
@@ -21,3 +22,8 @@ def tracker_named(text: str) -> Tracker:
         raise LrtuneError(str(error)) from error
     tracker: Tracker = module.Tracker(place) if place else module.Tracker()
     return tracker
+
+
+def trackers_named(texts: Iterable[str]) -> list[Tracker]:
+    """The trackers of these names. Raises LrtuneError."""
+    return [tracker_named(text) for text in texts]

@@ -10,6 +10,7 @@ from lrtune.service.cli.commands.study.create import create
 from lrtune.service.cli.commands.study.exporting.command import export
 from lrtune.service.cli.commands.study.health import health
 from lrtune.service.cli.commands.study.importing import import_study
+from lrtune.service.cli.commands.study.mirror import mirror
 from lrtune.service.cli.commands.study.pause import pause, resume, stop
 from lrtune.service.cli.commands.study.plot import plot
 from lrtune.service.cli.commands.study.replay import replay
@@ -81,3 +82,4 @@ app.command("plot")(plot)
 app.command("replay")(replay)
 app.command("export")(export)
 app.command("import")(import_study)
+app.command("mirror")(mirror)
