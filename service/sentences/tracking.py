@@ -1,6 +1,7 @@
 """What is said of trials that are mirrored to trackers."""
 
 import re
+import shlex
 
 _CREDENTIALS = re.compile(r"(?<=//)[^/@\s]+@")
 _LONGEST_ERROR = 300
@@ -32,12 +33,13 @@ def works_again(place: str) -> str:
     return f"{place}: written again"
 
 
-def lost(place: str, reports: int, ends: int, why: str, remedy: str) -> str:
-    """What was not written when it was all over."""
+def lost(place: str, reports: int, ends: int, why: str, remedy: str | None) -> str:
+    """What was not written when it was all over; `remedy` is a command."""
     counted = [f"{reports} report{'s' * (reports != 1)}"] if reports else []
     counted += [f"the end of {ends} trial{'s' * (ends != 1)}"] if ends else []
     what = " and ".join(counted) or "the start of a trial"
-    return f"{place}: {what} could not be written ({why}); write what is missing with `{remedy}`"
+    advice = "" if remedy is None else f"; write what is missing with `{remedy}`"
+    return f"{place}: {what} could not be written ({why}){advice}"
 
 
 def left_to(place: str, trials: list[int], who: str) -> str:
@@ -46,14 +48,14 @@ def left_to(place: str, trials: list[int], who: str) -> str:
     return f"{place}: trial{'s' * (len(trials) != 1)} {numbers} left to others ({who})"
 
 
-def remedy(study: str, name: str, place: str) -> str:
-    """The command that writes what is missing."""
-    return f"lrtune study mirror {study} --to {name}:{without_credentials(place)}"
+def remedy(study: str, spec: str) -> str:
+    """The command that writes what is missing to the tracker which `spec` names."""
+    return f"lrtune study mirror {shlex.quote(study)} --to {shlex.quote(without_credentials(spec))}"
 
 
 def hangs(seconds: float) -> str:
     """Of a tracker that was waited for in vain."""
-    return f"no answer within {seconds:g} s"
+    return f"no answer within {seconds:.2g} s"
 
 
 def not_mirrored(place: str, trials: int, error: BaseException) -> str:

@@ -13,7 +13,7 @@ from lrtune.service.wire.events import StudyChange, StudyGone
 from lrtune.service.wire.studies import StudyStatus
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.client.tracked import tracked_study
-from lrtune.trainers.errors import LrtuneError, is_of_the_service
+from lrtune.trainers.errors import LrtuneError, NotFound, is_of_the_service
 from lrtune.trainers.tracking.lock import WrittenElsewhere
 from lrtune.trainers.tracking.runs import Runs
 from lrtune.trainers.tracking.tracker import Ending, Point, TrackedStudy, TrackedTrial, Tracker
@@ -74,6 +74,14 @@ class Mirror:
         """Every trial as it is, and then what happens, until the study is finished or halted and nothing is in
         training, or `stop` is set and something happens. Raises as `all` does; LrtuneError once the study is deleted.
         """
+        try:
+            self._follow(shown, stop)
+        except NotFound:
+            raise LrtuneError(gone(self._study.name)) from None
+        self._catch_up()
+        self._suggest()
+
+    def _follow(self, shown: Callable[[int], object], stop: threading.Event | None) -> None:
         stands = _Stands()
         updates: Any = self._client.study(self._study.name).events(stop=stop)
         with closing(updates):
@@ -87,8 +95,6 @@ class Mirror:
                     self._take([*self._missing, *(trial.number for trial in update.changed)])
                 if stands.over:
                     break
-        self._catch_up()
-        self._suggest()
 
     def _take_all(self, shown: Callable[[int], object]) -> None:
         """Every trial that is not known to be in the tracker whole."""

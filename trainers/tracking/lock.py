@@ -50,6 +50,8 @@ class Lock:
     def release(self) -> None:
         """Lets others have it."""
         self._path.unlink(missing_ok=True)
+        if fcntl is not None:
+            fcntl.flock(self._file, fcntl.LOCK_UN)  # Also where a forked child has the file open still.
         os.close(self._file)
 
 

@@ -92,9 +92,11 @@ class Tracker(Protocol):
     """Where trials are mirrored to. All calls come from one thread, and may take their time: no training waits."""
 
     name: str
-    """As in messages, and in `--to NAME:PLACE`."""
+    """As in messages."""
     place: str
     """Which one: an address, a folder. A password in it is never shown."""
+    spec: str | None
+    """What names it to `lrtune study mirror --to`; None for a tracker of your own."""
 
     def open(self, trial: TrackedTrial) -> Run:
         """The trial's run: the one that is there, with what it holds, else a new one."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from lrtune.service.sentences.tracking import remedy, where
+from lrtune.service.sentences.tracking import where
 from lrtune.service.wire.studies import Suggestion
 from lrtune.trainers.errors import LrtuneError
 from lrtune.trainers.tracking.news import News
@@ -37,7 +37,6 @@ class Tracking:
         self._study = study
         self._flush_seconds = flush_seconds
         self._suggestion = suggestion
-        self._trackers = trackers
         self._writers = [Writer(tracker) for tracker in trackers]
         self._pid = os.getpid()
 
@@ -53,10 +52,11 @@ class Tracking:
             return
         found = self._suggestion() if self._suggestion is not None and error is None else None
         last = None if found is None else lambda tracker: tracker.suggested(self._study, found)
+        for writer in self._writers:
+            writer.finish(last)
         deadline = time.monotonic() + self._flush_seconds
-        for tracker, writer in zip(self._trackers, self._writers, strict=True):
-            left = max(0.0, deadline - time.monotonic())
-            writer.close(left, last, remedy(self._study.name, tracker.name, tracker.place))
+        for writer in self._writers:
+            writer.join(deadline, self._flush_seconds, self._study.name)
 
     @property
     def study(self) -> TrackedStudy:
@@ -94,7 +94,7 @@ class Tracking:
 def _check(trackers: Sequence[Tracker]) -> None:
     places: set[tuple[str, str]] = set()
     for tracker in trackers:
-        if not all(hasattr(tracker, name) for name in ("name", "place", "open", "suggested")) or isinstance(
+        if not all(hasattr(tracker, name) for name in ("name", "place", "spec", "open", "suggested")) or isinstance(
             tracker, type
         ):
             raise LrtuneError(f"trackers must be trackers, like lrtune.mlflow.Tracker(), not {_shown(tracker)}")

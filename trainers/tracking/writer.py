@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from lrtune.service.sentences import tracking as sentences
@@ -19,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Writer:
-    """Tells `tracker`, from `start` to `close`, what it is given by `tell`."""
+    """Tells `tracker`, from `start` to `finish`, what it is given by `tell`."""
 
     def __init__(self, tracker: Tracker, *, gather_seconds: float = GATHER_SECONDS) -> None:
         self._tracker = tracker
@@ -38,7 +39,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name=f"lrtune-{tracker.name}", daemon=True)
 
     def start(self) -> None:
-        """Starts the thread, which `close` ends."""
+        """Starts the thread, which `finish` ends."""
         self._thread.start()
 
     def tell(self, news: News) -> None:
@@ -48,15 +49,18 @@ class Writer:
                 self._pending.add(news)
                 self._changed.notify()
 
-    def close(self, seconds: float, last: Callable[[Tracker], object] | None, remedy: str) -> None:
-        """Ends the thread, once all is written and `last` was called, within so many seconds; one line of the log says
-        what was not written. A thread that hangs in the tracker ends with that call, or with the process."""
+    def finish(self, last: Callable[[Tracker], object] | None) -> None:
+        """Nothing more will come: the thread is to write what there is, call `last`, and end."""
         with self._changed:
             self._closing, self._last = True, last
             self._changed.notify()
-        self._thread.join(seconds)
+
+    def join(self, deadline: float, flush_seconds: float, study: str) -> None:
+        """Waits for that until `deadline`, on the monotonic clock; one line of the log says what was not written. A
+        thread that hangs in the tracker ends with that call, or with the process."""
+        self._thread.join(max(0.0, deadline - time.monotonic()))
         with self._changed:
-            self._say_unwritten(seconds, remedy)
+            self._say_unwritten(flush_seconds, study)
             self._pending, self._last = Pending(), None
 
     def _run(self) -> None:
@@ -116,7 +120,7 @@ class Writer:
             except Exception as error:
                 logger.warning("%s: %s", self._where, sentences.error_line(error))
 
-    def _say_unwritten(self, seconds: float, remedy: str) -> None:
+    def _say_unwritten(self, seconds: float, study: str) -> None:
         unwritten = [*self._unwritten, *self._pending.all(), *([self._in_hand] if self._in_hand else [])]
         left = [news.trial.number for news in unwritten if news.trial.number in self._elsewhere]
         if left:
@@ -128,4 +132,6 @@ class Writer:
             ends = sum(news.over in ("ended", "given back") for news in lost)
             error = self._error
             why = sentences.hangs(seconds) if error is None else sentences.error_line(error)
+            spec = self._tracker.spec
+            remedy = None if spec is None else sentences.remedy(study, spec)
             logger.warning("%s", sentences.lost(self._where, reports, ends, why, remedy))

@@ -11,6 +11,8 @@ from tests.support.processes import Programs
 
 os.environ.setdefault("KERAS_BACKEND", "torch")  # Read when Keras is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 
 

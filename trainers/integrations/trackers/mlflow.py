@@ -50,6 +50,7 @@ class Tracker:
 
     def __init__(self, uri: str | None = None, *, experiment: str | None = None) -> None:
         self.place = uri or mlflow.get_tracking_uri()
+        self.spec = f"mlflow:{self.place}" + (f"#{experiment}" if experiment else "")
         self._experiment = experiment
         self._experiments: dict[str, str] = {}
         try:

@@ -1,4 +1,8 @@
-"""A tracker by its name on a command line: `mlflow`, `mlflow:URI`, `tensorboard:FOLDER`, `wandb:PROJECT`."""
+"""A tracker by its name on a command line.
+
+`mlflow`, `mlflow:URI`, `mlflow:URI#EXPERIMENT`, `tensorboard:FOLDER`, `wandb:PROJECT`; without a place, as without
+arguments in Python.
+"""
 
 from collections.abc import Iterable
 from importlib import import_module
@@ -20,7 +24,10 @@ def tracker_named(text: str) -> Tracker:
         module: Any = import_module(f"lrtune.trainers.integrations.trackers.{name}")
     except ImportError as error:
         raise LrtuneError(str(error)) from error
-    tracker: Tracker = module.Tracker(place) if place else module.Tracker()
+    experiment: dict[str, str] = {}
+    if name == "mlflow" and "#" in place:
+        place, _, experiment["experiment"] = place.rpartition("#")
+    tracker: Tracker = module.Tracker(place or None, **experiment) if place or experiment else module.Tracker()
     return tracker
 
 

@@ -48,6 +48,7 @@ class Tracker:
     def __init__(self, folder: str | os.PathLike[str] = DEFAULT_FOLDER) -> None:
         self._folder = Path(folder).expanduser().absolute()
         self.place = str(self._folder)
+        self.spec = f"tensorboard:{self.place}"
 
     def __repr__(self) -> str:
         return f"lrtune.tensorboard.Tracker({self.place!r})"

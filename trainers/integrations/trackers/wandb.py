@@ -53,6 +53,7 @@ class Tracker:
         self._mode = _mode(mode)
         self._folder = Path(folder or os.environ.get("WANDB_DIR") or ".").expanduser().absolute()
         self.place = self._project or str(self._folder)
+        self.spec = f"wandb:{self._project}" if self._project else "wandb"
 
     def __repr__(self) -> str:
         return f"lrtune.wandb.Tracker({self._project!r}, mode={self._mode!r})"
