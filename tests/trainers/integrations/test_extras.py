@@ -9,12 +9,14 @@ import pytest
 
 from tests.docs.pages import ROOT
 
+TRACKERS = ("mlflow", "tensorboard", "wandb")
 PACKAGES = {
     "keras": "keras",
     "lightning": "lightning",
     "huggingface": "transformers",
     "accelerate": "accelerate",
     **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax", "optuna")},
+    **{name: name for name in TRACKERS},
 }
 """lrtune.NAME: the package that it is made for."""
 
@@ -49,7 +51,8 @@ def test_every_name_that_is_offered_is_there(name: str, package: str) -> None:
     pytest.importorskip(package, reason=f"needs lrtune[{name}]: make frameworks")
     module = import_module(f"lrtune.{name}")
     assert module.__all__
-    homes = (f"lrtune.trainers.integrations.{name}", "lrtune.service.tuning.auto")
+    room = f"trackers.{name}" if name in TRACKERS else name
+    homes = (f"lrtune.trainers.integrations.{room}", "lrtune.service.tuning.auto")
     for offered in module.__all__:
         assert getattr(module, offered).__module__.startswith(homes)
 
@@ -59,4 +62,7 @@ def test_the_client_and_the_worker_load_no_framework() -> None:
         "import sys, json\nimport lrtune\nfrom lrtune import Client, fit, range_test, run\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
-    assert not set(json.loads(run(code))) & {"keras", "lightning", "transformers", "accelerate", "optuna"}
+    assert not set(json.loads(run(code))) & {
+        *("keras", "lightning", "transformers", "accelerate", "optuna"),
+        *TRACKERS,
+    }
