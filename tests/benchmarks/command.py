@@ -15,6 +15,11 @@ COMMANDS = {
     "access": ("tests.benchmarks.access.command", "access", "What tokens cost, and a flood of wrong ones."),
     "pages": ("tests.benchmarks.pages.command", "pages", "Pages of long histories, updates, many viewers."),
     "callbacks": ("tests.benchmarks.callbacks.command", "callbacks", "What the callbacks of frameworks cost."),
+    "trackers": (
+        "tests.benchmarks.callbacks.trackers",
+        "trackers",
+        "What trackers cost trainings.",
+    ),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "reads": ("tests.benchmarks.reads.command", "reads", "What others wait while a long history is read."),
     "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),

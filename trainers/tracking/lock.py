@@ -48,10 +48,8 @@ class Lock:
             os.close(file)
 
     def release(self) -> None:
-        """Lets others have it."""
+        """Lets others have it, who make a file of their own: a forked child may have this one open still."""
         self._path.unlink(missing_ok=True)
-        if fcntl is not None:
-            fcntl.flock(self._file, fcntl.LOCK_UN)  # Also where a forked child has the file open still.
         os.close(self._file)
 
 

@@ -3,14 +3,16 @@
 import logging
 import math
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import httpx2
 import pytest
 
-from lrtune import Client, LeaseLost, LrtuneError, TrialPaused, TrialStopped
+from lrtune import Client, LeaseLost, LrtuneError, StudyHandle, TrialPaused, TrialStopped
 from lrtune.trainers.tracking.news import MOST_POINTS
 from tests.fake_service import FakeService, lease_lost, problem
 from tests.support.tracking import Notebook
@@ -146,6 +148,17 @@ def test_who_has_lost_the_lease_leaves_the_run_to_its_successor(
     assert book.closed == 1
 
 
+def test_who_learns_with_the_result_that_the_lease_is_lost_does_not_end_the_run(
+    client: Client, service: FakeService, book: Notebook
+) -> None:
+    service.fault = lambda request: lease_lost() if request.url.path.endswith("/result") else None
+    study = client.study("s")
+    with study.tracking(book), next(study.leases()) as trial:
+        trial.report(1, 0.5)
+    assert trial.outcome == "lease lost"
+    assert book.of(0).endings == []
+
+
 def test_what_the_service_did_not_take_is_not_told(client: Client, service: FakeService, book: Notebook) -> None:
     def fault(request: httpx2.Request) -> httpx2.Response | None:
         return problem(400, detail="no") if request.url.path.endswith("/result") else None
@@ -219,6 +232,7 @@ def test_a_call_that_fails_once_is_made_again_and_nothing_is_there_twice(
     assert book.of(0).written == [(1, 0.5)]
     assert [one and one.state for one in book.of(0).endings] == ["complete"]
     assert "could not be written" not in caplog.text
+    assert book.opened == (1 if call == "open" else 2)  # What is there was read anew.
 
 
 def test_what_a_tracker_that_is_away_has_missed_is_bounded(
@@ -239,9 +253,10 @@ def test_what_a_tracker_that_is_away_has_missed_is_bounded(
 
 def test_a_forked_copy_of_a_training_does_not_hang(client: Client, book: Notebook) -> None:
     study = client.study("s")
-    with study.tracking(book), next(study.leases()) as trial:
+    with study.tracking(book), next(study.leases()) as trial, _held(study):
         child = os.fork()
         if child == 0:
+            signal.alarm(20)
             code = 1
             try:
                 trial.report(1, 0.9)
@@ -301,6 +316,27 @@ def _pruned() -> "object":
     from lrtune import Verdict
 
     return Verdict(verdict="stop", reason="pruned", lease_ttl_seconds=60.0)
+
+
+@contextmanager
+def _held(study: StudyHandle) -> Iterator[None]:
+    """Within it, another thread has what a tracker's news are kept under."""
+    assert study._tracking is not None
+    held, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with study._tracking._writers[0]._changed:  # type: ignore[union-attr]
+            held.set()
+            ended.wait(0.5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(20)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def wait_until(seen: Callable[[], bool]) -> None:

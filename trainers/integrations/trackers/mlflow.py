@@ -18,6 +18,7 @@ from lrtune.trainers.tracking.tracker import Ending, Point, TrackedStudy, Tracke
 
 if "mlflow" not in sys.modules:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # What it tells its makers; read when it is imported.
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # At the end of each run.
 try:
     import mlflow
     from mlflow.entities import Metric, Param, RunTag

@@ -2,7 +2,9 @@
 
 import logging
 import math
+import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +17,8 @@ import pytest
 from lrtune import Client, LrtuneError
 from lrtune.trainers.tracking.lock import WrittenElsewhere
 from lrtune.trainers.tracking.runs import Runs
-from lrtune.trainers.tracking.tracker import Ending
+from lrtune.trainers.tracking.tracker import Ending, Point
+from tests.docs.pages import ROOT
 from tests.fake_service import FakeService
 from tests.trainers.integrations.trackers.examples import BEGAN, SUGGESTION, trial, write
 
@@ -113,7 +116,10 @@ def test_a_step_that_is_trained_again_keeps_the_later_value_and_is_not_written_a
 ) -> None:
     write(Tracker(uri), trial(study=study), {1: 0.5, 2: 0.4}, None)
     for _ in range(2):
-        write(Tracker(uri), trial(study=study, attempt=2), {2: 0.7}, resumed_at=1)
+        again = Runs(Tracker(uri))
+        again.begin(trial(study=study, attempt=2), resumed_at=1)
+        again.add(trial(study=study, attempt=2), [Point(2, 0.7, BEGAN.timestamp() - 60)])  # By a clock that is late.
+        again.close()
     (run,) = runs(uri, study)
     assert curve(uri, run) == [(1, 0.5), (2, 0.4), (2, 0.7)]
 
@@ -237,3 +243,18 @@ def silent() -> Iterator[str]:
     """A server that takes connections, and says nothing."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(("first", "off"), [("", True), ("import mlflow", False)])
+def test_what_mlflow_tells_its_makers_and_prints_is_off_unless_the_script_imports_it_itself(
+    first: str, off: bool
+) -> None:
+    code = (
+        f"{first}\nimport lrtune.mlflow\nfrom mlflow.environment_variables import *\n"
+        "print(MLFLOW_DISABLE_TELEMETRY.get(), MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT.get())"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    said = subprocess.check_output(
+        [sys.executable, "-c", code], env={**environment, "PYTHONPATH": str(ROOT), "CI": "true"}, text=True, timeout=60
+    )
+    assert said.split() == [str(off), str(off)]

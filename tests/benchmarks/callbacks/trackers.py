@@ -1,0 +1,108 @@
+"""`bench trackers`: what trackers cost the trainings that they are told of."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lrtune.service.cli.options import Json
+from lrtune.service.cli.output import print_json
+from tests.benchmarks.command_line import Quick, fail, markdown, measuring, say
+
+if TYPE_CHECKING:
+    from lrtune import Client, StudyHandle
+    from tests.benchmarks.storage.figures import Figure
+
+PACKAGES = {"mlflow": "mlflow", "tensorboard": "tensorboard", "wandb": "wandb"}
+REPORTS = 200
+STEP_SECONDS = 0.01
+"""Of a step that leaves the processor to others, as on a GPU: what is written meanwhile is written beside it."""
+_COLUMNS = ("tracker", "with", "without", "ratio", "the end's wait")
+
+
+def trackers(
+    rounds: Annotated[int, typer.Option(min=1, max=100, help="Trainings with and without, in turns.")] = 9,
+    quick: Quick = False,
+    as_json: Json = False,
+) -> None:
+    """What does a training of 200 steps of 10 ms that reports each take longer where a tracker is told of it?
+
+    All trackers that are installed: `make frameworks` installs them. Judges nothing.
+    """
+    there = [name for name, package in PACKAGES.items() if find_spec(package) is not None]
+    if not there:
+        fail("no tracker is installed: make frameworks", 2)
+    with measuring():
+        figures = list(_figures(there, rounds=1 if quick else rounds, reports=20 if quick else REPORTS, say=say))
+    if as_json:
+        print_json({"figures": [figure.as_json() for figure in figures]})
+    else:
+        print(markdown(_COLUMNS, [_line(figure) for figure in figures]))
+
+
+def _figures(names: list[str], *, rounds: int, reports: int, say: Callable[[str], None]) -> Iterator["Figure"]:
+    from lrtune import Client
+    from tests.end_to_end.conftest import Service
+    from tests.support.processes import Programs
+
+    with tempfile.TemporaryDirectory(prefix="lrtune-trackers-") as folder, Programs(Path(folder)) as programs:
+        service = Service(programs, f"sqlite:///{folder}/lrtune.db")
+        with Client(service.address) as client:
+            for name in names:
+                say(f"{name}: {rounds} rounds")
+                yield _figure(client, name, Path(folder), rounds, reports)
+
+
+def _figure(client: "Client", name: str, folder: Path, rounds: int, reports: int) -> "Figure":
+    from tests.benchmarks.storage.figures import Check, Figure, Side
+
+    study = client.create_study(name, max_steps=reports, sampler="random", pruner="none")
+    tracker = _tracker(name, folder)
+    _train(study, tracker, reports)  # What is made with the first.
+    told, untold, waited = list[float](), list[float](), list[float]()
+    for number in range(rounds):
+        for tracked in (True, False) if number % 2 else (False, True):
+            trained, ended = _train(study, tracker if tracked else None, reports)
+            (told if tracked else untold).append(trained)
+            if tracked:
+                waited.append(ended)
+    sides = Side("with", tuple(told)), Side("without", tuple(untold)), Side("wait at the end", tuple(waited))
+    check = Check(sides[0], sides[1], 1.1, at_least=False, judged=False)
+    return Figure(name, f"{name}, {reports} reports", "sqlite", rounds, "s", sides, (check,))
+
+
+def _train(study: "StudyHandle", tracker: Any, reports: int) -> tuple[float, float]:
+    """The seconds of a training, and of what the end waits for."""
+    with study.tracking(tracker) if tracker is not None else nullcontext():
+        with next(study.leases()) as trial:
+            began = time.perf_counter()
+            for step in range(1, reports + 1):
+                time.sleep(STEP_SECONDS)
+                trial.report(step, 1.0 / step)
+            trained = time.perf_counter() - began
+        ended = time.perf_counter()
+    return trained, time.perf_counter() - ended
+
+
+def _tracker(name: str, folder: Path) -> Any:
+    if name == "mlflow":
+        from lrtune.mlflow import Tracker as MLflow
+
+        return MLflow(f"sqlite:///{folder}/mlflow.db")
+    if name == "tensorboard":
+        from lrtune.tensorboard import Tracker as TensorBoard
+
+        return TensorBoard(folder / "runs")
+    from lrtune.wandb import Tracker as Wandb
+
+    return Wandb(mode="offline", folder=folder)
+
+
+def _line(figure: "Figure") -> tuple[str, ...]:
+    told, untold, waited = (f"{1000 * side.median:.0f} ms" for side in figure.sides)
+    return (figure.title, told, untold, figure.checks[0].text, waited)
