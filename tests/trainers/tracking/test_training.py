@@ -50,6 +50,22 @@ def test_each_trial_is_a_run_with_its_parameters_reports_and_outcome(client: Cli
     assert book.opened == book.closed == 2
 
 
+def test_reports_that_a_thread_sends_are_told_once_the_service_has_them(
+    client: Client, service: FakeService, book: Notebook
+) -> None:
+    study = client.study("s")
+    with study.tracking(book):
+        with next(study.leases()) as trial:
+            for step in range(1, 100):
+                trial.report(step, 1.0 / step, wait_seconds=0)
+        service.fault = lambda request: lease_lost() if request.url.path.endswith("/reports") else None
+        with next(study.leases()) as trial:
+            trial.report(1, 0.5, wait_seconds=0)
+    assert [step for step, _ in book.of(0).written] == list(range(1, 100))
+    assert book.of(0).state == "complete"
+    assert book.of(1).written == []
+
+
 def test_a_run_is_seen_while_its_trial_trains(client: Client, book: Notebook) -> None:
     study = client.study("s")
     with study.tracking(book), next(study.leases()) as trial:
