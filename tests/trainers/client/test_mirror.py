@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,8 +113,8 @@ def test_what_a_worker_tracks_itself_is_left_to_it(local: Client, study: StudyHa
     own.runs = book.runs
     with study.tracking(own), next(study.leases(resumable=True)) as trial:
         trial.report(2, 0.3)
-        while not any(notes.known.get(2) == 0.3 for notes in own.runs.values()):
-            pass
+        while not any(notes.known.get(2) == 0.3 for notes in list(own.runs.values())):
+            time.sleep(0.001)  # A thread writes it.
         with mirrored(local, book, said) as mirror:
             mirror.all()
     assert said == [f"notebook at desk: trial {trial.number} left to others (process {os.getpid()} writes it)"]
