@@ -2,8 +2,8 @@
 
 import math
 import os
-import time
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
