@@ -118,6 +118,14 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    keep_checkpoints: Annotated[
+        bool,
+        typer.Option(
+            "--keep-checkpoints",
+            envvar="LRTUNE_KEEP_CHECKPOINTS",
+            help="Leave the checkpoints of trials that are over; else only the best trial's last one stays.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Log warnings only; show no running trial and no program's output.")
     ] = False,
@@ -167,7 +175,8 @@ def worker(
             else:
                 train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
-                code = _work(signals, server, retry_seconds, study, train, name, trackers, shown=not quiet)
+                how = {"keep_checkpoints": keep_checkpoints, "progress": not quiet}
+                code = _work(signals, server, retry_seconds, study, train, name, trackers, **how)
             signals.check()
     except Shutdown as shutdown:
         code = exit_code(shutdown)
@@ -210,8 +219,7 @@ def _work(
     train: "Train",
     name: str | None,
     trackers: "Sequence[Tracker]",
-    *,
-    shown: bool,
+    **how: bool,
 ) -> int:
     from lrtune.service.sentences.worker import nothing_left
     from lrtune.trainers.client.client import Client
@@ -221,7 +229,7 @@ def _work(
         handle = client.study(study)
         worker = name and f"{name}:{os.getpid()}"
         with handle.tracking(*trackers):
-            trained = work(handle, train, signals=signals, worker=worker, progress=shown)
+            trained = work(handle, train, signals=signals, worker=worker, **how)
     why = handle.ended.explanation if handle.ended is not None else ""
     logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
     return 0
