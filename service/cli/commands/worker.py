@@ -10,7 +10,9 @@ import typer
 
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.completion import among, study_names
 from lrtune.service.cli.error_line import print_error
+from lrtune.service.cli.log import own_log
 from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import end_fallback
@@ -48,10 +50,15 @@ def worker(
         ),
     ] = None,
     *,
-    study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.")],
+    study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.", autocompletion=study_names)],
     task: Annotated[
         str | None,
-        typer.Option(envvar="LRTUNE_TASK", help=TASK_HELP, show_default="the study's, if it names a built-in one"),
+        typer.Option(
+            envvar="LRTUNE_TASK",
+            help=TASK_HELP,
+            show_default="the study's, if it names a built-in one",
+            autocompletion=among(*CATALOGUE),
+        ),
     ] = None,
     server: Server = None,
     folds: Annotated[
@@ -161,10 +168,8 @@ def worker(
                 server = client.server
             if concurrency > 1 and is_local(server):
                 fail(f"{server} is for one process: leave --concurrency out, or have `lrtune serve` serve the file")
-            logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if quiet else logging.INFO)
-            logging.getLogger("httpx2").setLevel(logging.WARNING)
-            if verbose and not quiet:
-                logging.getLogger("lrtune.trainers").setLevel(logging.DEBUG)
+            level = logging.WARNING if quiet else logging.INFO
+            ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
             trackers = trackers_named(track or ())  # Here, too, for several: a wrong one is told of once.
             if concurrency > 1:
                 end_fallback()
