@@ -1,9 +1,10 @@
 """`/v1/studies`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response
+from pydantic import WithJsonSchema
 
 from lrtune.service.access.check import beyond_scope
 from lrtune.service.access.errors import NotAllowed
@@ -17,8 +18,9 @@ from lrtune.service.wire.tags import MOST_TAGS, parse_tags
 
 router = APIRouter(route_class=JsonRoute, tags=["studies"])
 
+_Tag = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]
 Tags = Annotated[
-    Sequence[str],
+    Sequence[_Tag],
     Query(description="Those with this tag, KEY=VALUE; several times: with all of them.", max_length=MOST_TAGS),
 ]
 Prefix = Annotated[str, Query(max_length=128, description="Those whose names begin so.")]
@@ -74,10 +76,10 @@ async def delete_study(study: str, parts: Parts) -> None:
     await parts.studies.delete(study)
 
 
-def read_tags(given: Sequence[str]) -> Mapping[str, str]:
-    """The tags of `KEY=VALUE`, by key. Raises InvalidField."""
+def read_tags(given: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """The tags of `KEY=VALUE`; no study has two of one key. Raises InvalidField."""
     try:
-        return parse_tags(given)
+        return frozenset(tag for text in given for tag in parse_tags([text]).items())
     except ValueError as error:
         raise InvalidField(("tag",), str(error)) from None
 

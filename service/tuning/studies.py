@@ -1,7 +1,7 @@
 """Studies: creating, finding, changing, listing and deleting them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, ItemsView, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, ItemsView
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -186,19 +186,18 @@ class Studies:
         limit: int,
         shown: Callable[[str], bool] = lambda _name: True,
         *,
-        tags: Mapping[str, str] | None = None,
+        tags: frozenset[tuple[str, str]] = frozenset(),
     ) -> tuple[list[StudyFacts], str | None]:
         """Up to `limit` studies by name, those after `after` that are to be `shown` and have all the `tags`, and the
         name to go on after. No study is loaded."""
-        wanted = (tags or {}).items()
-        at_once = max(limit, _FEWEST_READ) if wanted else limit
+        at_once = max(limit, _FEWEST_READ) if tags else limit
         names = sorted(n for n in self._engine.study_names() if (after is None or n > after) and shown(n))
         items: list[StudyFacts] = []
         for start in range(0, len(names), at_once):
             some = names[start : start + at_once]
             found = await asyncio.to_thread(self._engine.facts, some)
             for name in some:
-                if name not in found or not wanted <= _tags(found[name]):
+                if name not in found or not tags <= _tags(found[name]):
                     continue
                 if len(items) == limit:
                     return items, items[-1].name

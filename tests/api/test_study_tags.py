@@ -46,6 +46,7 @@ def listed(client: TestClient, **query: object) -> list[str]:
         ({"tag": "family=cnn"}, ["a-1", "a-2"]),
         ({"tag": ["family=cnn", "optimizer=adamw"]}, ["a-2"]),
         ({"tag": "note=a=b & c"}, ["b-1"]),
+        ({"tag": ["family=cnn", "family=mlp"]}, []),
         ({"tag": "family=c"}, []),
         ({"tag": "family=CNN"}, []),
         ({"prefix": "b-"}, ["b-1", "b-2"]),
@@ -68,11 +69,11 @@ def test_a_tag_that_was_set_before_a_restart_is_found(tmp_path: Path) -> None:
         assert listed(second, tag="family=cnn") == ["s"]
 
 
-@pytest.mark.parametrize("tags", ["family", "=cnn", "", ["a=1", "a=2"]])
+@pytest.mark.parametrize("tags", ["family", "=cnn", "", ["a=1", "b"]])
 def test_what_is_no_tag_is_refused_by_field(client: TestClient, tags: object) -> None:
     found = assert_problem(client.get("/v1/studies", params={"tag": tags}), 422, "invalid-body")
     assert found["errors"][0]["loc"] == ["tag"]
-    assert "write KEY=VALUE" in found["detail"] or "leave one of them out" in found["detail"]
+    assert "write KEY=VALUE" in found["detail"]
 
 
 def test_nobody_looks_for_more_tags_than_make_sense(client: TestClient) -> None:

@@ -268,10 +268,11 @@ def test_a_training_does_not_fail_for_what_cannot_be_removed(
     assert f"checkpoints of ended trials stay in {folder} until the next worker looks" in caplog.text
 
 
-def test_a_verdict_that_is_caught_ends_the_trial_as_ever(study: StudyHandle, folder: Path) -> None:
+def test_a_training_that_goes_on_after_its_verdict_leaves_nothing_either(study: StudyHandle, folder: Path) -> None:
     with lease(study) as trial:
         write(trial, folder)
         study.update(stopped=True)
         with pytest.raises(TrialStopped):
             trial.report(1, 0.5)
-    assert left(folder) == [(trial.number, 2)]
+    assert study.list()[trial.number].state == "pruned"
+    assert left(folder) == []
