@@ -13,6 +13,7 @@ OTHERS = frozenset(
         "CHECKPOINTS",
         "CONCURRENCY",
         "FOLDS",
+        "KEEP_CHECKPOINTS",
         "MAX_STEPS",
         "OWNED",
         "PUBLISH",

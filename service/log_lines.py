@@ -2,6 +2,7 @@
 
 import logging
 
+import optuna
 import structlog
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -29,5 +30,7 @@ def configure(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    optuna.logging.disable_default_handler()  # Which has a form of its own.
+    optuna.logging.enable_propagation()
     for noisy in ("alembic", "uvicorn.error", "a2wsgi"):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -67,7 +67,7 @@ class Settings(LimitSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, use_attribute_docstrings=True)
 
     storage: Annotated[str, Field(repr=False)] = "sqlite:///lrtune.db"
-    """Where studies live: a SQLite file, or postgresql+psycopg://user:password@host/database."""
+    """Where studies live: a SQLite file, or postgresql://user:password@host/database."""
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8080

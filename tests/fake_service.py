@@ -156,7 +156,9 @@ class FakeService:
                 return httpx2.Response(201, json=TRIAL)
             case "POST", ["s", "trials", _, "reports" | "heartbeat"]:
                 return httpx2.Response(200, json={"lease_ttl_seconds": 60.0, **self.verdict})
-            case "POST", ["s", "trials", _, "result" | "release"]:
+            case "POST", ["s", "trials", _, "result"]:
+                return httpx2.Response(200, json={**TRIAL, "state": body["state"]})
+            case "POST", ["s", "trials", _, "release"]:
                 return httpx2.Response(200, json=TRIAL)
         return problem(404, detail=f"there is nothing at {path}: lrtune study list shows what there is")
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from lrtune.service.sentences.nearest import nearest
 from lrtune.trainers.errors import TrainingError
 
 
@@ -61,7 +62,9 @@ def one_of(name: str, value: Any, known: Iterable[str] | Mapping[str, Any]) -> s
     """One of the known names."""
     names = list(known)
     if value not in names:
-        raise TrainingError(f"{name} must be one of {', '.join(names)}, not {value!r}")
+        close = nearest(value, names)
+        hint = "" if close is None else f": did you mean {close!r}?"
+        raise TrainingError(f"{name} must be one of {', '.join(names)}, not {value!r}{hint}")
     return str(value)
 
 

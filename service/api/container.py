@@ -10,6 +10,7 @@ from lrtune.service.access.access import Access
 from lrtune.service.access.limits import Limiter
 from lrtune.service.access.metered import MeteredImports, MeteredStudies, MeteredTrials
 from lrtune.service.access.principal import STRANGER, Principal
+from lrtune.service.api.http.names import PRINCIPAL
 from lrtune.service.api.http.slices import Slices
 from lrtune.service.api.http.streams import Turns, encoded
 from lrtune.service.api.metrics import Metrics
@@ -83,9 +84,6 @@ async def _caller(request: Request) -> Principal:
     principal: Principal = request.scope.get(PRINCIPAL, STRANGER)
     return principal
 
-
-PRINCIPAL = "lrtune.principal"
-"""Where in a request's scope stands who it comes from."""
 
 Caller = Annotated[Principal, Depends(_caller)]
 Parts = Annotated[Container, Depends(_container)]

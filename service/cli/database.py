@@ -8,14 +8,11 @@ import typer
 
 from lrtune.service.cli.output import fail
 
-Storage = Annotated[
-    str,
-    typer.Option(
-        envvar="LRTUNE_STORAGE",
-        help="sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; by the environment where "
-        "it holds a password.",
-    ),
-]
+STORAGE_HELP = (
+    "The database: FILE, sqlite:///FILE or local:FILE for one of SQLite, postgresql://USER:PASSWORD@HOST/NAME for "
+    "one of PostgreSQL. By the environment where it holds a password: command lines can be read by others."
+)
+Storage = Annotated[str, typer.Option("--storage", metavar="DATABASE", envvar="LRTUNE_STORAGE", help=STORAGE_HELP)]
 DEFAULT_STORAGE = "sqlite:///lrtune.db"
 
 

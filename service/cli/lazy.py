@@ -18,6 +18,19 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
     class LazyCommands(TyperGroup):
         _shows_help = False
         """Whether the group's own help is written, which needs names and summaries only."""
+        _resolves = False
+        """Whether the command is looked for that was typed: it is needed itself, also where it is to be completed."""
+
+        def __init__(self, **how: Any) -> None:
+            super().__init__(**how)
+            self.commands = dict.fromkeys(commands)  # type: ignore[assignment]  # For the name that was meant by one that is none.
+
+        def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+            self._resolves = True
+            try:
+                return super().resolve_command(ctx, args)
+            finally:
+                self._resolves = False
 
         def format_help(self, ctx: Any, formatter: Any) -> None:
             self._shows_help = True
@@ -33,7 +46,7 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
             if cmd_name not in commands:
                 return None
             module, attribute, summary = commands[cmd_name]
-            if ctx.resilient_parsing or self._shows_help:
+            if self._shows_help or (ctx.resilient_parsing and not self._resolves):
                 return _stub(cmd_name, summary)
             return _command(cmd_name, getattr(import_module(module), attribute), summary)
 

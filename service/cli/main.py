@@ -49,7 +49,7 @@ app = typer.Typer(
     cls=lazy_group(COMMANDS),
     help="Finds learning rates: a service that suggests, workers that train. Begin with `lrtune demo`.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
 )
 

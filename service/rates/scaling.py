@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lrtune.service.rates.checks import Refused, count, positive
+from lrtune.service.sentences.nearest import did_you_mean
 
 Rule = Literal["linear", "sqrt", "none"]
 
@@ -94,7 +95,10 @@ def scale(
     kappa = count("new_batch_size", new_batch_size) / count("batch_size", batch_size)
     kind = _KINDS.get(optimizer)
     if kind is None:
-        raise Refused("optimizer", f"{optimizer!r} is not known; known are {', '.join(OPTIMIZERS)}")
+        raise Refused(
+            "optimizer",
+            f"{optimizer!r} is not known; {did_you_mean(optimizer, OPTIMIZERS)}known are {', '.join(OPTIMIZERS)}",
+        )
     horizon, horizon_reason, limits = _horizon(total_steps, new_total_steps)
     given = _checked_betas(kind, optimizer, betas)
     eps = kind.epsilon if epsilon is None else positive("epsilon", epsilon)

@@ -12,7 +12,7 @@ TuningError
 └── InvalidField      a value that is well-formed but cannot be right here
 """
 
-TO_ADOPT = "stop the service, run `lrtune db adopt URL` with the URL of its database, and start it again"
+TO_ADOPT = "stop the service, run `lrtune db adopt --storage DATABASE` with its database, and start it again"
 """What makes a study of lrtune of one of Optuna's."""
 
 
@@ -23,12 +23,14 @@ class TuningError(Exception):
 class StudyNotFound(TuningError):
     """There is no study of that name; or only one `of_optuna`, which says nothing of what is searched."""
 
-    def __init__(self, name: str, *, of_optuna: bool = False) -> None:
+    def __init__(self, name: str, *, of_optuna: bool = False, hint: str = "") -> None:
         super().__init__(
             f"study {name!r} is one that Optuna made: {TO_ADOPT}"
             if of_optuna
-            else f"there is no study {name!r}; create it with `lrtune study create` or POST /v1/studies"
+            else f"there is no study {name!r}; {hint}create it with `lrtune study create` or POST /v1/studies"
         )
+        self.name = name
+        self.of_optuna = of_optuna
 
 
 class StudyExists(TuningError):

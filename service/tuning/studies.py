@@ -1,7 +1,7 @@
 """Studies: creating, finding, changing, listing and deleting them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, ItemsView
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,6 +30,8 @@ from lrtune.service.tuning.state.spec_differences import differences_text
 from lrtune.service.wire.studies import NewStudy, StudyPatch, StudySpec
 
 _DIRECTIONS = {"minimize": StudyDirection.MINIMIZE, "maximize": StudyDirection.MAXIMIZE}
+_FEWEST_READ = 100
+"""Studies that are looked at together where most of them may be left out."""
 _NOT_COMPARED = {"name", "description", "if_exists"}
 
 P = ParamSpec("P")
@@ -179,17 +181,23 @@ class Studies:
         await change.on_disk()
 
     async def page(
-        self, after: str | None, limit: int, shown: Callable[[str], bool] = lambda _name: True
+        self,
+        after: str | None,
+        limit: int,
+        shown: Callable[[str], bool] = lambda _name: True,
+        *,
+        tags: frozenset[tuple[str, str]] = frozenset(),
     ) -> tuple[list[StudyFacts], str | None]:
-        """Up to `limit` studies by name, those after `after` that are to be `shown`, and the name to go on after. No
-        study is loaded."""
+        """Up to `limit` studies by name, those after `after` that are to be `shown` and have all the `tags`, and the
+        name to go on after. No study is loaded."""
+        at_once = max(limit, _FEWEST_READ) if tags else limit
         names = sorted(n for n in self._engine.study_names() if (after is None or n > after) and shown(n))
         items: list[StudyFacts] = []
-        for start in range(0, len(names), limit):
-            some = names[start : start + limit]
+        for start in range(0, len(names), at_once):
+            some = names[start : start + at_once]
             found = await asyncio.to_thread(self._engine.facts, some)
             for name in some:
-                if name not in found:
+                if name not in found or not tags <= _tags(found[name]):
                     continue
                 if len(items) == limit:
                     return items, items[-1].name
@@ -200,6 +208,10 @@ class Studies:
         """The studies that cannot be read, by name, each with why: those past `after` and up to `upto`, where given."""
         found = self._engine.unreadable().items()
         return {n: why for n, why in sorted(found) if (after is None or n > after) and (upto is None or n <= upto)}
+
+
+def _tags(facts: StudyFacts) -> ItemsView[str, str]:
+    return (facts.spec.tags if facts.spec is not None else {}).items()
 
 
 def _differences(study: StudyMirror, body: NewStudy) -> str | None:

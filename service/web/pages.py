@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.templating import Jinja2Templates
 
 from lrtune.service.access.principal import STRANGER
-from lrtune.service.api.container import PRINCIPAL
+from lrtune.service.api.http.names import PRINCIPAL
 from lrtune.service.web.assets import PLOTLY
 
 _POLICY = (

@@ -134,9 +134,9 @@ class _Errors:
         raise ValidationError.from_exception_data("items", self._shown)
 
 
-def all_errors(error: ValidationError) -> list[Any]:
-    """An error's errors in pydantic's form, without the input."""
-    return list(error.errors(include_url=False, include_input=False))
+def all_errors(error: ValidationError, *, with_input: bool = False) -> list[Any]:
+    """An error's errors in pydantic's form, without the input unless it is asked for."""
+    return list(error.errors(include_url=False, include_input=with_input))
 
 
 def _count(error: ValidationError) -> int:

@@ -236,7 +236,7 @@ def test_a_field_that_a_patch_cannot_change_is_called_so_and_not_misspelt(study:
     found = assert_problem(study.client.patch(study.path, json={field: study.get()[field]}), 422, "invalid-body")
     assert found["errors"] == [{"loc": [field], "msg": "cannot be changed: create another study"}]
     misspelt = assert_problem(study.client.patch(study.path, json={f"{field}x": 1}), 422, "invalid-body")
-    assert "check its spelling" in misspelt["errors"][0]["msg"]
+    assert misspelt["errors"][0]["msg"].startswith("there is no such field; ")
 
 
 @pytest.mark.parametrize(

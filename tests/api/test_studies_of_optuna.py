@@ -13,7 +13,7 @@ from tests.api.conftest import serving
 from tests.support.at_port import at_port
 
 NAME = "made-by-optuna"
-ADOPT = "lrtune db adopt URL"
+ADOPT = "lrtune db adopt --storage DATABASE"
 
 
 @pytest.fixture(scope="module")

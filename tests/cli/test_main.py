@@ -48,7 +48,7 @@ def test_explanations_fill_the_width_of_the_terminal(lrtune: Lrtune, command: li
 def test_an_unknown_command_is_refused(lrtune: Lrtune) -> None:
     ran = lrtune("studdy")
     assert ran.code == 2
-    assert "No such command" in ran.err
+    assert "No such command 'studdy'. Did you mean 'study'?" in ran.err
 
 
 @pytest.mark.parametrize(

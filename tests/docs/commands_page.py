@@ -20,8 +20,13 @@ COMMAND = "python -m tests.docs.commands_page"
 _HEAD = """# Commands
 
 Every command of `lrtune`, as its `--help` describes it; each takes `--help`, and `lrtune --version` prints the version.
-An error is one line on standard error, and an exit code that is not 0. `--server` is left out where `LRTUNE_SERVER`
-names the service; where a token is looked for: [tokens](tokens.md).
+An error is one line on standard error, and an exit code that is not 0; a wrong call is told with its usage. `--server`
+is left out where `LRTUNE_SERVER` names the service; where a token is looked for: [tokens](tokens.md). How `--storage`
+names a database: [the database](../how-to/database.md).
+
+`lrtune --install-completion` has the shell complete commands, options, their values, and the names of studies that the
+service has, or the file that `--server local:FILE` names: bash, zsh, fish and PowerShell, from the next one that is
+started. `lrtune --show-completion` prints what it installs. Studies of a service that does not answer are not offered.
 """
 
 

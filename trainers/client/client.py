@@ -123,9 +123,10 @@ class Client(AccessCalls, MovingCalls):
         """An existing study. Raises NotFound."""
         return StudyHandle(self._connection, self._connection.get(Study, study_path(name)))
 
-    def studies(self) -> Iterator[Study]:
-        """All studies, by name."""
-        return self._connection.items(StudyPage, "/v1/studies")
+    def studies(self, *, tags: Mapping[str, str] | None = None, prefix: str = "") -> Iterator[Study]:
+        """All studies, by name: those that have all the `tags`, and whose names begin with `prefix`."""
+        wanted = [f"{key}={value}" for key, value in (tags or {}).items()]
+        return self._connection.items(StudyPage, "/v1/studies", tag=wanted or None, prefix=prefix or None)
 
     def patch_study(self, name: str, **changes: Any) -> Study:
         """Changes what `StudyHandle.update` names."""

@@ -54,14 +54,14 @@ class LeaseCalls:
         value: float | None = None,
         standard_error: float | None = None,
         error: str | None = None,
-    ) -> None:
-        """Ends the trial."""
+    ) -> str:
+        """Ends the trial; its state then."""
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
-        self._connection.post(_Told, f"{self._path}/result", body, retry=self._patient)
+        return self._connection.post(_Told, f"{self._path}/result", body, retry=self._patient).state
 
-    def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, once: bool = False) -> None:
+    def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, once: bool = False) -> str:
         """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then.
-        `once`: without retries."""
+        `once`: without retries. Its state then: where there is to be no further attempt, it is over."""
         retry = Retry(total_seconds=0) if once else self._patient
         body = wire.Release(lease=self._lease, checkpoint=checkpoint, error=error)
-        self._connection.post(_Told, f"{self._path}/release", body, retry=retry)
+        return self._connection.post(_Told, f"{self._path}/release", body, retry=retry).state

@@ -15,6 +15,7 @@ from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.client.report_sender import ReportSender
+from lrtune.trainers.client.standing import OVER, Standing
 from lrtune.trainers.client.watching import Watching, ending_of
 from lrtune.trainers.errors import (
     LeaseLost,
@@ -49,7 +50,15 @@ class LeasedTrial:
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 
-    def __init__(self, leased: wire.LeasedTrial, calls: LeaseCalls, watching: Watching | None = None) -> None:
+    def __init__(
+        self,
+        leased: wire.LeasedTrial,
+        calls: LeaseCalls,
+        watching: Watching | None = None,
+        standing: Standing | None = None,
+        *,
+        keep_checkpoints: bool = False,
+    ) -> None:
         self.number = leased.number
         """Counts the study's trials from 0."""
         self.attempt = leased.attempt
@@ -61,6 +70,11 @@ class LeasedTrial:
         """Where to go on from: `.uri` and `.step`; None for a fresh start."""
         self.outcome: str | None = None
         """How it ended, in words; None until then."""
+        self.keep_checkpoints = keep_checkpoints
+        """Whether checkpoints that lrtune wrote stay when the trial is over."""
+        self.standing = standing
+        """What the service says of other trials of the study."""
+        self._when_over: list[Callable[[str], None]] = []
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
         self._watching = watching or Watching()
@@ -188,6 +202,11 @@ class LeasedTrial:
         self._require_open()
         self._final = lambda: read_value(final())
 
+    def when_over(self, call: Callable[[str], None]) -> None:
+        """Calls it with the trial's state, once the service has said that it has ended for good: complete, pruned,
+        diverged or failed. Not where it is given back, paused, or someone else's by now."""
+        self._when_over.append(call)
+
     def release(self) -> None:
         """Gives a trial back that was not begun."""
         self._end("released", lambda: self._calls.release(self._checkpoint))
@@ -307,24 +326,32 @@ class LeasedTrial:
 
     def _give_back_instead(self, outcome: str, error: LrtuneError) -> None:
         try:
-            self._calls.release(self._checkpoint, once=True)
+            state = self._calls.release(self._checkpoint, once=True)
         except LrtuneError:
             if isinstance(error, TokenRefused):
                 self._advise(error)
             return
+        self._told_over(state)
         self.outcome = f"given back: {outcome} could not be told to the service"
 
-    def _end(self, outcome: str, call: Any) -> None:
+    def _end(self, outcome: str, call: Callable[[], str]) -> None:
         self.outcome = outcome
         try:
-            call()
+            state = call()
         except LeaseLost as loss:
             self._lost(loss)
         except LrtuneError:
             self.outcome = f"left behind: {outcome} could not be told to the service"
             raise
+        else:
+            self._told_over(state)
 
-    def _end_beside_error(self, outcome: str, call: Any) -> None:
+    def _told_over(self, state: str) -> None:
+        if state in OVER:
+            for told in self._when_over:
+                told(state)
+
+    def _end_beside_error(self, outcome: str, call: Callable[[], str]) -> None:
         """As `_end`, but an error on its way out is not replaced by one of the service."""
         try:
             self._end(outcome, call)

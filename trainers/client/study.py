@@ -28,6 +28,7 @@ from lrtune.trainers.client.http.retry import FIRST_WAIT_SECONDS, Retry, is_limi
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.pictures.study import StudyPictures
+from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.client.tables.study import StudyTables
 from lrtune.trainers.client.tracked import StudyTracking
 from lrtune.trainers.client.watching import Watching
@@ -63,6 +64,7 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         self.name = spec.name
         self.ended: wire.NoTrial | None = None
         """What the service said when `leases` ended because there is nothing left to train; None before."""
+        self._standing = Standing(connection, spec)
 
     def __repr__(self) -> str:
         return f"StudyHandle({self.name!r} at {self._connection.server})"
@@ -78,13 +80,16 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         anneals: bool = False,
         resumable: bool = False,
         own_length: bool = False,
+        keep_checkpoints: bool = False,
         stop: threading.Event | None = None,
         progress: bool | TrialProgress = False,
     ) -> Generator[LeasedTrial, None, None]:
         """Leased trials, one at a time, until the budget is spent; open each with `with trial:`.
 
         `anneals`: this trainer ends its schedule at the trial's own `max_steps`. `resumable`: it writes
-        checkpoints and can go on from them. Waits while all that is left is leased out; `stop` ends that.
+        checkpoints and can go on from them. `keep_checkpoints`: those that `fit` and the frameworks' callbacks write
+        stay; else they are removed when their trial is over, the best trial's last one aside.
+        Waits while all that is left is leased out; `stop` ends that.
         `progress` shows on standard error what goes on: on a terminal the running trial in a line drawn in place, below
         what you print, and everywhere a line for each trial that has ended.
 
@@ -104,13 +109,14 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
                         self._wait_for_limit(error, stop, shown)
                     continue
                 if isinstance(answer, wire.LeasedTrial):
-                    trial = self._leased(answer, worker, shown)
+                    trial = self._leased(answer, worker, shown, keep_checkpoints=keep_checkpoints)
                     yield trial
                     if trial.outcome is None:
                         trial.release()
                         raise TrialNotOpen(trial.number)
                 elif answer.done:
                     self.ended = answer
+                    self._standing.ended()
                     if answer.halted:
                         raise StudyHalted(answer.explanation or f"the trials of study {self.name} keep failing")
                     return
@@ -120,17 +126,32 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
                     stop.wait(max(answer.retry_after_seconds or DEFAULT_RETRY_AFTER_SECONDS, FIRST_WAIT_SECONDS))
 
     def ask(
-        self, worker: str | None = None, *, anneals: bool = False, resumable: bool = False
+        self,
+        worker: str | None = None,
+        *,
+        anneals: bool = False,
+        resumable: bool = False,
+        keep_checkpoints: bool = False,
     ) -> LeasedTrial | wire.NoTrial:
         """One leased trial, to be opened with `with trial:`; or why there is none now. `leases` asks again, and waits;
         this does not."""
         worker = worker or worker_name()
         answer = self._ask(worker, anneals=anneals, resumable=resumable)
-        return answer if isinstance(answer, wire.NoTrial) else self._leased(answer, worker)
+        if isinstance(answer, wire.NoTrial):
+            return answer
+        return self._leased(answer, worker, keep_checkpoints=keep_checkpoints)
 
-    def _leased(self, answer: wire.LeasedTrial, worker: str, shown: TrialProgress | None = None) -> LeasedTrial:
+    def _leased(
+        self,
+        answer: wire.LeasedTrial,
+        worker: str,
+        shown: TrialProgress | None = None,
+        *,
+        keep_checkpoints: bool,
+    ) -> LeasedTrial:
         calls = LeaseCalls(self._connection, self.name, answer)
-        return LeasedTrial(answer, calls, Watching(shown, self._tracking, worker=worker))
+        watching = Watching(shown, self._tracking, worker=worker)
+        return LeasedTrial(answer, calls, watching, self._standing, keep_checkpoints=keep_checkpoints)
 
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
         """Where the service says that this token has had enough for now, and when to ask again; else `error` is

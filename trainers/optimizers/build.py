@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.trainers.checks import at_least, finite, not_negative, one_of, positive, share
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers import muon
@@ -132,7 +133,8 @@ def build_optimizer(
     placed = place(model, learning_rate=learning_rate, weight_decay=weight_decay, layer_decay=layer_decay, rates=rates)
     for option in options:
         if option not in kind.options:
-            raise TrainingError(f"{name} takes no option {option!r}: it takes {', '.join(kind.options)}")
+            hint = did_you_mean(option, kind.options)
+            raise TrainingError(f"{name} takes no option {option!r}: {hint}it takes {', '.join(kind.options)}")
     chosen = {key: _checked(key, options.get(key, default), default) for key, default in kind.options.items()}
     return kind.build(model, placed, {"lr": float(learning_rate), **chosen, **kind.fixed})
 

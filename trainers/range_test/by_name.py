@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.trainers.errors import TaskError, TrainingError
 from lrtune.trainers.range_test.result import RangeTest
 from lrtune.trainers.range_test.sweep import DEFAULT_SEEDS, OnStep, exponential, sweep
@@ -87,9 +88,8 @@ def setup_of(task: str, params: Mapping[str, Any], device: str = "cpu") -> Calla
 
 def _built_in(name: str, params: Mapping[str, Any], device: torch.device) -> Callable[[int], Setup]:
     if name not in TASKS:
-        raise TaskError(
-            f"there is no task {name!r}: use one of {', '.join(gradient_tasks())}, or module:function for your own"
-        )
+        hint = f"{did_you_mean(name, gradient_tasks())}use one of {', '.join(gradient_tasks())}"
+        raise TaskError(f"there is no task {name!r}: {hint}, or module:function for your own")
     task = TASKS[name]
     if not isinstance(task, GradientTask):
         raise TaskError(f"{name} is not trained with a learning rate: use one of {', '.join(gradient_tasks())}")

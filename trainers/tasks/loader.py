@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.trainers.errors import TaskError
 from lrtune.trainers.tasks import CATALOGUE, TASKS
 
@@ -70,8 +71,8 @@ def _load_named(name: str) -> Any:
     where, colon, attribute = name.rpartition(":")
     if not colon or not where or not attribute:
         raise TaskError(
-            f"task {name!r} names no function: write module:function, path/to/script.py:function, or one of "
-            f"{', '.join(CATALOGUE)}"
+            f"task {name!r} names no function: {did_you_mean(name, CATALOGUE)}write module:function, "
+            f"path/to/script.py:function, or one of {', '.join(CATALOGUE)}"
         )
     module = _load_script(Path(where)) if where.endswith(".py") else _load_module(where)
     found = getattr(module, attribute, None)

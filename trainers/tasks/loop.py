@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import torch
 from torch import nn
@@ -16,9 +15,10 @@ from torch import nn
 from lrtune.service.rates.schedules import schedule_from_params
 from lrtune.service.wire.trials import Checkpoint
 from lrtune.trainers.client.leased_trial import LeasedTrial
-from lrtune.trainers.errors import TrainingError, TrialPaused, TrialStopped
+from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import build_optimizer, options_of
 from lrtune.trainers.state import checkpoints
+from lrtune.trainers.state.trial_files import TrialFiles
 from lrtune.trainers.tasks.decorator import task as mark
 from lrtune.trainers.tasks.protocols import GradientTask, Params
 from lrtune.trainers.training.learner import Learner
@@ -136,23 +136,17 @@ def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:
     """Trains a trial to its `max_steps`, with a checkpoint after each epoch; goes on from `trial.resume`.
 
     The seed is the trial's number. Where the checkpoint cannot be read here, the training begins anew, and comes to
-    the same. Checkpoints are removed once the trial is over.
+    the same. Checkpoints are removed once the service has said that the trial is over; none is of the last epoch.
     """
     training = _begin(task, trial)
-    folder, name = checkpoint_folder(), uuid4().hex  # A name of its own: a lost lease spoils no successor's files.
-    try:
-        while not training.over:
-            training.train_epoch()
-            kept = None
-            if not training.over:
-                kept = checkpoints.save(folder, name, training.epoch, training.state_dict()).as_uri()
-            trial.report(training.epoch, training.value, checkpoint=kept)
-    except TrialPaused:
-        raise
-    except TrialStopped:
-        _remove(folder, name)
-        raise
-    _remove(folder, name)
+    folder = checkpoint_folder()
+    name = TrialFiles(trial, folder, of_best=False).prefix
+    while not training.over:
+        training.train_epoch()
+        kept = None
+        if not training.over:
+            kept = checkpoints.save(folder, name, training.epoch, training.state_dict()).as_uri()
+        trial.report(training.epoch, training.value, checkpoint=kept)
     return training.value
 
 
@@ -163,11 +157,6 @@ def checkpoint_folder() -> Path:
         return Path(given).resolve()
     user = os.getuid() if hasattr(os, "getuid") else "user"
     return Path(tempfile.gettempdir()).resolve() / f"lrtune-checkpoints-{user}"
-
-
-def _remove(folder: Path, name: str) -> None:
-    for path in folder.glob(f"{name}-*"):
-        path.unlink(missing_ok=True)
 
 
 def _begin(task: GradientTask, trial: LeasedTrial) -> Training:

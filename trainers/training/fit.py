@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
-from uuid import uuid4
 
 import torch
 from torch import nn
@@ -22,6 +21,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
 from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
+from lrtune.trainers.state.trial_files import TrialFiles
 from lrtune.trainers.training.data import Stream, as_batches
 from lrtune.trainers.training.learner import Learner
 from lrtune.trainers.training.loss_functions import LossFunction
@@ -63,6 +63,7 @@ def fit(
     seed: int = 0,
     trial: "LeasedTrial | None" = None,
     checkpoints: str | Path | None = None,
+    keep_checkpoints: bool = False,
     resume: str | Path | None = None,
 ) -> FitResult:
     """Trains the model that `model_factory()` makes; the same arguments give the same numbers on one machine's CPU.
@@ -80,7 +81,8 @@ def fit(
       folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit, with the same settings; the length and
       the device may be others.
     - `trial`: a leased trial, open. Evaluation n is reported as step n; `trial.max_steps` evaluations are the length of
-      the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through.
+      the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through. Its
+      checkpoints are removed when it is over, the last one of the study's best trial aside, unless `keep_checkpoints`.
 
     A loss or metric that is not finite ends the training as diverged. Raises TrainingError, before the first step,
     for what cannot be.
@@ -101,7 +103,9 @@ class _Training:
         self.how = how
         self.trial: LeasedTrial | None = how["trial"]
         self.checkpoints = how["checkpoints"] and Path(how["checkpoints"])
-        self.prefix = "fit" if self.trial is None else f"trial-{self.trial.number}-{uuid4().hex}"
+        self.prefix = "fit"
+        if self.trial is not None and self.checkpoints is not None:
+            self.prefix = TrialFiles(self.trial, self.checkpoints, keep=how["keep_checkpoints"]).prefix
         self.device = pick_device(how["device"])
         batches = as_batches(data, how["batch_size"], shuffle=True)
         self.stream = Stream(batches, accumulate=how["accumulate"], seed=how["seed"])

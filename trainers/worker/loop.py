@@ -39,6 +39,7 @@ def work(
     anneals: bool | None = None,
     resumable: bool | None = None,
     own_length: bool | None = None,
+    keep_checkpoints: bool = False,
     exits: bool = False,
     progress: bool | TrialProgress = False,
 ) -> int:
@@ -47,8 +48,8 @@ def work(
     `anneals`, `resumable` and `own_length` default to what `@task` says about `train`. Raises Shutdown after a signal
     (the trial in hand is given back by then), TaskKeepsFailing after three failures in a row, or at the end where all
     that it trained failed; StudyHalted where the study's last trials all failed. `sys.exit` in `train` is such a
-    failure, and costs the trial an attempt; with `exits` it ends the process, too. `progress` is as in `study.leases`;
-    each trial's end is a line of the log in any case.
+    failure, and costs the trial an attempt; with `exits` it ends the process, too. `keep_checkpoints` and `progress`
+    are as in `study.leases`; each trial's end is a line of the log in any case.
     """
     shown = progress if isinstance(progress, TrialProgress) else worker_progress(study.spec, on_terminal=progress)
     trained, leases, failed, failures = set[int](), 0, 0, 0
@@ -58,6 +59,7 @@ def work(
         anneals=bool(getattr(train, "anneals", False)) if anneals is None else anneals,
         resumable=bool(getattr(train, "resumable", False)) if resumable is None else resumable,
         own_length=bool(getattr(train, "own_length", False)) if own_length is None else own_length,
+        keep_checkpoints=keep_checkpoints,
         stop=signals.stopping,
         progress=shown,
     )
@@ -112,13 +114,14 @@ def run(
     anneals: bool | None = None,
     resumable: bool | None = None,
     own_length: bool | None = None,
+    keep_checkpoints: bool = False,
     timeout_seconds: float | None = None,
     progress: bool | TrialProgress = False,
 ) -> None:
     """Trains the study's trials with `train(trial)` until the budget is spent; for a script of one's own.
 
     `train` reports as it goes, or returns the final value, or both. `anneals`, `resumable` and `own_length` are as in
-    `study.leases`, and default to what `@task` says about it. `progress` shows on a terminal what goes on, as there.
+    `study.leases`, and default to what `@task` says about it. `keep_checkpoints` and `progress` are as there.
     After `timeout_seconds` no trial is begun any more; the one in hand is trained to its end.
 
     SIGTERM and Ctrl-C give the trial in hand back first, and end in SystemExit or KeyboardInterrupt.
@@ -136,6 +139,7 @@ def run(
                 anneals=anneals,
                 resumable=resumable,
                 own_length=own_length,
+                keep_checkpoints=keep_checkpoints,
                 exits=True,
                 progress=progress,
             )

@@ -83,6 +83,7 @@ def tune(
     anneals: bool | None = None,
     resumable: bool | None = None,
     trackers: Sequence[Tracker] = (),
+    keep_checkpoints: bool = False,
     **spec: Any,
 ) -> TuneResult:
     """Trains with `train(trial)`, `max_trials` times at the most, and says what learning rate to train with.
@@ -98,6 +99,8 @@ def tune(
     Without a `name` each call is a search of its own. With one it goes on where it ended, up to `max_trials` if there
     were to be fewer. After `timeout_seconds` no trial is begun. `progress` tells of each trial on standard error, and
     of the rate at the end. `trackers` are told of each trial as it trains, as by `study.tracking`.
+    Checkpoints that `fit(…, checkpoints=folder)` and callbacks write go with the end of their trial, but the best
+    trial's last one (`result.best_trial.checkpoint`), unless `keep_checkpoints`.
 
     Raises what `lrtune.run` does: TaskKeepsFailing where the first three trainings fail, say; LrtuneError where the
     file cannot be used; ServiceError where the study cannot be as it was asked for.
@@ -122,6 +125,7 @@ def tune(
                 anneals=anneals,
                 resumable=resumable,
                 own_length=True if max_steps is None else None,
+                keep_checkpoints=keep_checkpoints,
                 timeout_seconds=timeout_seconds,
                 progress=on_stderr(metric, main_learning_rate(study.spec.search_space)) if progress else False,
             )

@@ -18,6 +18,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from lrtune.service.wire.bounded import all_errors
+from lrtune.service.wire.fields import HINT, hint_of
 
 _AT_ONCE_BYTES = 16 * 1024
 """Bodies up to this size are read in the event loop: in a millisecond or a few."""
@@ -56,7 +57,16 @@ def decode(model: type[Model], body: bytes, headers: Headers) -> Model:
     try:
         return cast(Model, model.__pydantic_validator__.validate_python(value))
     except ValidationError as error:
-        raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in all_errors(error)]) from None
+        raise RequestValidationError([_told(model, one) for one in all_errors(error, with_input=True)]) from None
+
+
+def _told(model: type[BaseModel], error: dict[str, Any]) -> dict[str, Any]:
+    hint = hint_of(model, error)
+    return {
+        **{key: value for key, value in error.items() if key != "input"},
+        "loc": ("body", *error["loc"]),
+        HINT: hint,
+    }
 
 
 def _is_json(headers: Headers) -> bool:

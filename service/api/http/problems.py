@@ -15,6 +15,7 @@ from lrtune.service.access.errors import LastAdmin, NotAllowed, NothingThere, To
 from lrtune.service.access.limits import BodyTooLarge, Refused, TooManyRequests, TooManyStudies
 from lrtune.service.api.http.bodies import UnreadableBody
 from lrtune.service.api.http.methods import allowed_methods
+from lrtune.service.api.http.names import study_meant
 from lrtune.service.api.http.readable import readable_errors, shortened
 from lrtune.service.storage.errors import (
     NotStorable,
@@ -189,6 +190,8 @@ async def _on_known(request: Request, error: Exception) -> JSONResponse:
         headers = {"Retry-After": str(max(1, round(seconds)))}
     if status == 401:
         headers = {"WWW-Authenticate": 'Bearer realm="lrtune"'}
+    if isinstance(error, StudyNotFound) and not error.of_optuna:
+        error = StudyNotFound(error.name, hint=study_meant(request, error.name))
     errors, detail = None, _detail(request, error)
     if isinstance(error, InvalidField | TokenInvalid):
         errors, detail = [{"loc": list(error.loc), "msg": shortened(error.message)}], shortened(detail)

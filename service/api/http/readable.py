@@ -5,6 +5,7 @@ from typing import Any
 
 from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD, NO_SURROGATES
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
+from lrtune.service.wire.fields import HINT
 
 LONGEST_MESSAGE = 1_000
 _LONGEST_PLACE = 200
@@ -53,7 +54,7 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
 
 def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
     kind, context = error["type"], error.get("ctx", {})
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message, hint = str(error["msg"]).removeprefix("Value error, "), error.get(HINT, "")
     if loc[:1] == ["search_space"] and len(loc) == 1 and ": " in message:
         name, _, message = message.partition(": ")
         loc = [*loc, name]
@@ -67,9 +68,10 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
         loc = [*loc, context["field"]]
     elif kind == "union_tag_invalid":
         known = str(context.get("expected_tags", "")).replace("'", "")
-        what = loc[-1] if loc and isinstance(loc[-1], str) else "kind"
-        message = f"there is no {what} {context.get('tag')!r}; use one of {known}"
-        loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
+        by = str(context.get("discriminator", "name")).strip("'")
+        what = loc[-1] if by == "name" and loc and isinstance(loc[-1], str) else by
+        message = f"there is no {what} {context.get('tag')!r}; {hint}use one of {known}"
+        loc = [*loc, by]
     elif kind == "union_tag_not_found":
         message = "is missing: say which"
         loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
@@ -77,6 +79,10 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
         message = "the body must be a JSON object, sent with Content-Type: application/json"
     elif kind == "too_long" and "actual_length" in context:
         message = f"may have {context['max_length']} items at most, not {context['actual_length']}"
+    elif kind == "extra_forbidden" and hint:
+        message = f"there is no such field; {hint.strip()}"
+    elif kind == "literal_error":
+        message = f"must be {context['expected']}" + (f"; {hint.strip()}" if hint else "")
     elif kind in _MESSAGES:
         message = _MESSAGES[kind]
     elif loc[-1:] == ["name"] and kind == "string_pattern_mismatch":

@@ -15,8 +15,8 @@ from lrtune.service.access.errors import NotAllowed, Unauthorized
 from lrtune.service.access.files.scraping import ScrapingSecret
 from lrtune.service.access.limits import Limiter, TooManyRequests
 from lrtune.service.access.principal import ANYONE, SCRAPER, Principal
-from lrtune.service.api.container import PRINCIPAL
 from lrtune.service.api.http import problems
+from lrtune.service.api.http.names import PRINCIPAL
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.api.middleware.browsers import check_origin, session_secret, to_sign_in
 from lrtune.service.api.middleware.holding import Holding

@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lrtune.service.access.limits import Kind, Limiter, Refused
 from lrtune.service.access.principal import STRANGER, Principal
-from lrtune.service.api.container import PRINCIPAL
 from lrtune.service.api.http import problems
+from lrtune.service.api.http.names import PRINCIPAL
 from lrtune.service.api.metrics import Metrics
 from lrtune.service.api.middleware.limits import BodyLimit
 

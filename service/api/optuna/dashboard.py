@@ -23,7 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from lrtune.service.api.container import PRINCIPAL
+from lrtune.service.api.http.names import PRINCIPAL
 from lrtune.service.api.http.problems import problem
 from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.shown import ShownStorage

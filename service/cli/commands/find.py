@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lrtune.service.cli.commands.range_test_view import as_json, draw, print_answer
+from lrtune.service.cli.completion import OPTIMIZERS, among, study_names
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server
 from lrtune.service.cli.output import fail, print_json, print_table
 from lrtune.service.cli.sweep_progress import SweepProgress
+from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 if TYPE_CHECKING:
     from lrtune.trainers.range_test.result import RangeTest
@@ -37,7 +39,8 @@ def find(
         str | None,
         typer.Option(
             help="A built-in task (digits, digits-cnn, …), or module:function or path/to/script.py:function that "
-            "returns (model, optimizer, batches, loss_function)."
+            "returns (model, optimizer, batches, loss_function).",
+            autocompletion=among(*CATALOGUE),
         ),
     ] = None,
     history: Annotated[
@@ -48,7 +51,12 @@ def find(
         ),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(show_default=DEFAULT_OPTIMIZER, help="A built-in task's optimizer; see --optimizers.")
+        str | None,
+        typer.Option(
+            show_default=DEFAULT_OPTIMIZER,
+            help="A built-in task's optimizer; see --optimizers.",
+            autocompletion=among(*OPTIMIZERS),
+        ),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="A built-in task's batch size.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=20, help="Range tests, each with other weights and order.")] = 3,
@@ -56,11 +64,21 @@ def find(
     high: Annotated[float, typer.Option(help="The last rate.")] = 10.0,
     steps: Annotated[int, typer.Option(help="Optimizer steps from the first rate to the last.")] = 100,
     accumulate: Annotated[int, typer.Option(help="Micro-batches an optimizer step.")] = 1,
-    precision: Annotated[str, typer.Option(help="fp32, bf16 or fp16.")] = "fp32",
-    device: Annotated[str, typer.Option(help="Where a built-in task runs: cpu, cuda, mps or auto.")] = "cpu",
+    precision: Annotated[
+        str, typer.Option(help="fp32, bf16 or fp16.", autocompletion=among("fp32", "bf16", "fp16"))
+    ] = "fp32",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Where a built-in task runs: cpu, cuda, mps or auto.",
+            autocompletion=among("cpu", "cuda", "mps", "auto"),
+        ),
+    ] = "cpu",
     clip_norm: Annotated[float | None, typer.Option(help="Clip gradients to this norm.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the curve, with the answers marked, into this PNG.")] = None,
-    study: Annotated[str | None, typer.Option(help="Keep the range test with this study of a service.")] = None,
+    study: Annotated[
+        str | None, typer.Option(help="Keep the range test with this study of a service.", autocompletion=study_names)
+    ] = None,
     server: Server = None,
     json: Json = False,
     _optimizers: Annotated[

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from lrtune.service.cli.completion import OPTIMIZERS, among
 from lrtune.service.cli.options import Json
 from lrtune.service.cli.output import fail, print_json
 from lrtune.service.wire.as_text import number
@@ -20,7 +21,8 @@ def scale(
         str,
         typer.Option(
             help="sgd, momentum, nesterov, adam, adamw, rmsprop; no rule is known for adagrad, adadelta, muon, "
-            "adafactor, schedule_free."
+            "adafactor, schedule_free.",
+            autocompletion=among(*OPTIMIZERS),
         ),
     ],
     beta: Annotated[

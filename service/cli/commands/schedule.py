@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrtune.service.cli.completion import SCHEDULES, among
 from lrtune.service.cli.options import Json
 from lrtune.service.cli.output import fail, print_json, print_table
 from lrtune.service.wire.as_text import number
@@ -26,7 +27,9 @@ _BARS = "▁▂▃▄▅▆▇█"
 Names = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[SCHEDULE]...", help="Names, or JSON objects as in POST /v1/schedules/preview. None: list them all."
+        metavar="[SCHEDULE]...",
+        help="Names, or JSON objects as in POST /v1/schedules/preview. None: list them all.",
+        autocompletion=among(*SCHEDULES),
     ),
 ]
 Set = Annotated[

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from lrtune.service.cli.completion import among
+from lrtune.service.cli.database import DEFAULT_STORAGE, STORAGE_HELP
 from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import alive
 
@@ -22,15 +24,20 @@ def serve(
     storage: Annotated[
         str | None,
         typer.Option(
+            metavar="DATABASE",
             envvar="LRTUNE_STORAGE",
-            show_default="sqlite:///lrtune.db",
-            help="Where studies live: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE. "
-            "Give a URL with a password by the environment: command lines can be read by others.",
+            show_default=DEFAULT_STORAGE,
+            help=STORAGE_HELP,
         ),
     ] = None,
     log_level: Annotated[
         str | None,
-        typer.Option(envvar="LRTUNE_LOG_LEVEL", show_default="info", help="debug, info, warning or error."),
+        typer.Option(
+            envvar="LRTUNE_LOG_LEVEL",
+            show_default="info",
+            help="debug, info, warning or error.",
+            autocompletion=among("debug", "info", "warning", "error"),
+        ),
     ] = None,
     dashboard: Annotated[
         bool | None,

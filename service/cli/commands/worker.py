@@ -10,7 +10,9 @@ import typer
 
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.completion import among, study_names
 from lrtune.service.cli.error_line import print_error
+from lrtune.service.cli.log import own_log
 from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import end_fallback
@@ -48,10 +50,15 @@ def worker(
         ),
     ] = None,
     *,
-    study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.")],
+    study: Annotated[str, typer.Option(envvar="LRTUNE_STUDY", help="Study to train for.", autocompletion=study_names)],
     task: Annotated[
         str | None,
-        typer.Option(envvar="LRTUNE_TASK", help=TASK_HELP, show_default="the study's, if it names a built-in one"),
+        typer.Option(
+            envvar="LRTUNE_TASK",
+            help=TASK_HELP,
+            show_default="the study's, if it names a built-in one",
+            autocompletion=among(*CATALOGUE),
+        ),
     ] = None,
     server: Server = None,
     folds: Annotated[
@@ -118,6 +125,14 @@ def worker(
             show_default=False,
         ),
     ] = None,
+    keep_checkpoints: Annotated[
+        bool,
+        typer.Option(
+            "--keep-checkpoints",
+            envvar="LRTUNE_KEEP_CHECKPOINTS",
+            help="Leave the checkpoints of trials that are over; else only the best trial's last one stays.",
+        ),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Log warnings only; show no running trial and no program's output.")
     ] = False,
@@ -153,10 +168,8 @@ def worker(
                 server = client.server
             if concurrency > 1 and is_local(server):
                 fail(f"{server} is for one process: leave --concurrency out, or have `lrtune serve` serve the file")
-            logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING if quiet else logging.INFO)
-            logging.getLogger("httpx2").setLevel(logging.WARNING)
-            if verbose and not quiet:
-                logging.getLogger("lrtune.trainers").setLevel(logging.DEBUG)
+            level = logging.WARNING if quiet else logging.INFO
+            ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
             trackers = trackers_named(track or ())  # Here, too, for several: a wrong one is told of once.
             if concurrency > 1:
                 end_fallback()
@@ -167,7 +180,8 @@ def worker(
             else:
                 train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
-                code = _work(signals, server, retry_seconds, study, train, name, trackers, shown=not quiet)
+                how = {"keep_checkpoints": keep_checkpoints, "progress": not quiet}
+                code = _work(signals, server, retry_seconds, study, train, name, trackers, **how)
             signals.check()
     except Shutdown as shutdown:
         code = exit_code(shutdown)
@@ -210,8 +224,7 @@ def _work(
     train: "Train",
     name: str | None,
     trackers: "Sequence[Tracker]",
-    *,
-    shown: bool,
+    **how: bool,
 ) -> int:
     from lrtune.service.sentences.worker import nothing_left
     from lrtune.trainers.client.client import Client
@@ -221,7 +234,7 @@ def _work(
         handle = client.study(study)
         worker = name and f"{name}:{os.getpid()}"
         with handle.tracking(*trackers):
-            trained = work(handle, train, signals=signals, worker=worker, progress=shown)
+            trained = work(handle, train, signals=signals, worker=worker, **how)
     why = handle.ended.explanation if handle.ended is not None else ""
     logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
     return 0

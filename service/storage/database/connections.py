@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -18,13 +19,24 @@ from lrtune.service.storage.errors import StorageUrlInvalid
 
 BUSY_TIMEOUT_SECONDS = 10
 _CONNECT_TIMEOUT_SECONDS = 5
-_EXAMPLES = "sqlite:///lrtune.db or postgresql+psycopg://user:password@host/database"
+_EXAMPLES = "a file, lrtune.db say, sqlite:///lrtune.db or postgresql://user:password@host/database"
+_LOCAL = "local"
+_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".backup")
 
 
 def parse_url(text: str) -> URL:
-    """The URL of a SQLite file or a PostgreSQL database. Raises StorageUrlInvalid."""
+    """The URL of a SQLite file or a PostgreSQL database, which are named by a file's path, `local:FILE` or a URL.
+
+    >>> str(parse_url("runs/mine.db"))
+    'sqlite:///runs/mine.db'
+
+    Raises StorageUrlInvalid.
+    """
+    file = _file_of(text)
+    if file is not None:
+        return URL.create("sqlite", database=str(Path(file).expanduser()))
     try:
-        url = make_url(text)
+        url = make_url(re.sub(r"^postgres://", "postgresql://", text))
     except ArgumentError:
         raise StorageUrlInvalid(f"the storage URL cannot be read; use {_EXAMPLES}") from None
     backend = url.get_backend_name()
@@ -39,6 +51,17 @@ def parse_url(text: str) -> URL:
     if url.database.startswith("file:") or "uri" in url.query:
         raise StorageUrlInvalid("name the file by its path, as in sqlite:///lrtune.db, not by a URI of its own")
     return url.set(drivername="sqlite")
+
+
+def _file_of(text: str) -> str | None:
+    """The file that a name without a scheme means; None for a URL, and for what may be a slip of the pen."""
+    if text == _LOCAL:
+        return "lrtune.db"
+    if text.startswith(f"{_LOCAL}:"):
+        return text.removeprefix(f"{_LOCAL}:") or None
+    if ":" in text:
+        return None
+    return text if text.endswith(_SUFFIXES) or os.sep in text or os.path.isfile(text) else None
 
 
 def discard(connection: Connection) -> None:

@@ -70,13 +70,13 @@ def _schema(connection: Connection, versions: upgrade.Versions, database: str) -
         yield Finding(
             "optuna schema",
             f"it is {versions.optuna}, the installed Optuna works with {versions.optuna_head}",
-            f"run `lrtune db adopt {database}`" if older else "upgrade lrtune and its Optuna",
+            f"run `lrtune db adopt --storage {database}`" if older else "upgrade lrtune and its Optuna",
         )
     elif local_times_by := adoption_record.local_times_by(connection):
         yield Finding(
             "times",
             f"Optuna {local_times_by} set the database up, whose times are local, not UTC",
-            f"run `lrtune db adopt {database}`",
+            f"run `lrtune db adopt --storage {database}`",
         )
     if versions.of_newer_lrtune:
         yield Finding("lrtune schema", f"revision {versions.lrtune} is of a newer lrtune", "upgrade lrtune")

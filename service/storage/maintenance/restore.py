@@ -111,7 +111,7 @@ def _look_at(file: Path) -> upgrade.Versions:
         if found.optuna is not None and optuna_tables.is_older(found.optuna):
             raise SchemaMismatch(
                 f"{file} is a database of an older Optuna ({found.optuna}): copy it, and take the copy over with "
-                "`lrtune db adopt sqlite:///COPY`"
+                "`lrtune db adopt --storage COPY`"
             )
         raise SchemaMismatch(f"{file} has Optuna's schema {found.optuna}, unknown here; upgrade this installation")
     return found

@@ -140,12 +140,12 @@ def refuse_foreign(database: Database) -> None:
             )
         raise SchemaMismatch(
             f"{database.shown_url} was written by an older Optuna ({found.set_up_by}); take it over with "
-            f"`lrtune db adopt {database.shown_url}`"
+            f"`lrtune db adopt --storage {database.shown_url}`"
         )
     if local_times_by is not None:
         raise SchemaMismatch(
             f"{database.shown_url} was set up by Optuna {local_times_by}, which stores local times, where lrtune and "
-            f"Optuna 5 store UTC; take it over with `lrtune db adopt {database.shown_url}`"
+            f"Optuna 5 store UTC; take it over with `lrtune db adopt --storage {database.shown_url}`"
         )
 
 

@@ -1,6 +1,5 @@
 """What all schedules share: their errors, the names of their parameters, and the parameters common to them."""
 
-import difflib
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
@@ -8,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 from pydantic import AfterValidator, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, core_schema
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.service.wire.base import WHOLE, Body
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS, Bounded
 from lrtune.service.wire.cards import schedule_card
@@ -129,8 +129,7 @@ class ScheduleModel(Body):
         if name in _LEFT_OUT:
             return f"{title} has no parameter {name[:LONGEST_NAME]!r}: {_LEFT_OUT[name]}"
         known = [field for field in cls.model_fields if field != "name"]
-        close = difflib.get_close_matches(name[:LONGEST_NAME], [*known, *cls.known_aliases()], n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = did_you_mean(name, [*known, *cls.known_aliases()])
         return f"{title} has no parameter {name[:LONGEST_NAME]!r}; {hint}it takes {', '.join(known) or 'none'}"
 
 

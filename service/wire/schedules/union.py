@@ -1,11 +1,11 @@
 """Schedules that hold others, and the discriminated union of all."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, model_validator
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.service.wire.bounded import Bounded
 from lrtune.service.wire.schedules import models
 from lrtune.service.wire.schedules.base import (
@@ -111,8 +111,7 @@ def _unknown_name(name: Any) -> str:
     known = ", ".join(SCHEDULES)
     if name is None:
         return f"is missing: use one of {known}"
-    close = difflib.get_close_matches(str(name)[:LONGEST_NAME], SCHEDULES, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = did_you_mean(name, SCHEDULES)
     return f"there is no schedule {str(name)[:LONGEST_NAME]!r}; {hint}use one of {known}"
 
 

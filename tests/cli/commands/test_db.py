@@ -103,13 +103,42 @@ def test_what_goes_wrong_is_one_line_and_leaves_nothing(lrtune: Lrtune, here: Pa
     assert {path.name for path in here.iterdir()} <= {"nonsense.backup", "nonsense.backup.lock"}
 
 
+@pytest.mark.parametrize("named", ["lrtune.db", "local:lrtune.db", "sqlite:///lrtune.db"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_names_a_database_in_the_same_way(lrtune: Lrtune, here: Path, command: str, named: str) -> None:
+    fill("sqlite:///lrtune.db")
+    assert lrtune("db", "backup", "b.backup").code == 0
+    given = {"backup": ["new.backup"], "restore": ["b.backup"], "adopt": ["--dry-run"]}.get(command, [])
+    if command == "restore":
+        Path("lrtune.db").unlink()
+    ran = lrtune("db", command, *given, "--storage", named, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert json.loads(ran.out).get("database", "sqlite:///lrtune.db") == "sqlite:///lrtune.db"
+    assert {path.name for path in here.glob("*.db")} == {"lrtune.db"}
+
+
+def test_a_token_is_made_in_the_same_database(lrtune: Lrtune, here: Path) -> None:
+    assert lrtune("token", "create", "--role", "admin", "--offline", "--storage", "local:mine.db").code == 0
+    ran = lrtune("token", "list", "--offline", "--storage", "mine.db")
+    assert (ran.code, "admin" in ran.out) == (0, True)
+
+
+def test_what_is_adopted_must_be_named(lrtune: Lrtune, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LRTUNE_STORAGE", raising=False)
+    ran = lrtune("db", "adopt")
+    assert (ran.code, ran.err) == (
+        2,
+        "lrtune: name the database that Optuna wrote: --storage FILE.db, or by LRTUNE_STORAGE\n",
+    )
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_password_is_never_shown(lrtune: Lrtune, here: Path, command: str) -> None:
     url = "postgresql+psycopg://me:hush-hush@127.0.0.1:1/db"
     fill("sqlite:///lrtune.db")
     assert lrtune("db", "backup", "b.backup").code == 0
     given = {"backup": ["new.backup"], "restore": ["b.backup"]}.get(command, [])
-    ran = lrtune("db", command, *given, *([url] if command == "adopt" else ["--storage", url]))
+    ran = lrtune("db", command, *given, "--storage", url)
     assert ran.code in (1, 2)
     assert "127.0.0.1" in ran.err
     assert "hush-hush" not in ran.err + ran.out

@@ -162,7 +162,7 @@ KEPT = {
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--task", "digitz"], "there is no task 'digitz': use one of digits, digits-cnn"),
+        (["--task", "digitz"], "there is no task 'digitz': did you mean 'digits'? use one of digits, digits-cnn"),
         (["--task", "decision-tree"], "decision-tree is not trained with a learning rate"),
         (["--task", "digits", "--optimizer", "adm"], "optimizer must be one of sgd, momentum"),
         (["--task", "digits", "--low", "0"], "low must be > 0, not 0"),

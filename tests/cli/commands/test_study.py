@@ -34,6 +34,64 @@ def test_create_sends_what_its_flags_say(lrtune: Lrtune, service: FakeService, a
     }
 
 
+def test_tags_are_sent_beside_those_of_a_spec_and_a_task(
+    lrtune: Lrtune, service: FakeService, address: str, tmp_path: Path
+) -> None:
+    spec = tmp_path / "spec.json"
+    spec.write_text('{"tags": {"family": "mlp", "data": "digits"}}')
+    tags = ["--tag", "family=cnn", "--tag", "note=a=b", "--tag", "empty="]
+    assert lrtune("study", "create", "t", "--spec", str(spec), "--task", "digits", *tags).code == 0
+    assert service.bodies("/v1/studies")[0]["tags"] == {
+        **{"family": "cnn", "data": "digits", "task": "digits"},
+        **{"note": "a=b", "empty": ""},
+    }
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        (["family"], "--tag: 'family' lacks a =: write KEY=VALUE, as in family=cnn"),
+        (["=x"], "--tag: '=x' lacks a key before the =: write KEY=VALUE, as in family=cnn"),
+        (["a=1", "a=2"], "--tag: a comes twice, as '1' and '2': leave one of them out"),
+        (["task=digits"], "--tag task=digits: say --task digits, which sets up what goes with it"),
+    ],
+)
+@pytest.mark.parametrize("command", [["create", "t"], ["list"]])
+def test_what_is_no_tag_is_refused_in_one_line(
+    lrtune: Lrtune, service: FakeService, address: str, command: list[str], tags: list[str], message: str
+) -> None:
+    if command == ["list"] and "task=" in message:
+        return  # To look for it is fine.
+    ran = lrtune("study", *command, *(word for tag in tags for word in ("--tag", tag)))
+    assert (ran.code, ran.err) == (2, f"lrtune: {message}\n")
+    assert service.calls == []
+
+
+def test_list_asks_for_studies_with_all_the_tags(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    asked = []
+    service.fault = lambda request: asked.append(request.url.params.get_list("tag"))
+    assert lrtune("study", "list", "--tag", "family=cnn", "--tag", "data=a&b").code == 0
+    assert asked == [["family=cnn", "data=a&b"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "lrtune study create NAME` makes one"),
+        (["--tag", "family=cnn"], "there is no study with family=cnn: `lrtune study list` shows all there are"),
+    ],
+)
+def test_an_empty_list_says_so(
+    lrtune: Lrtune, service: FakeService, address: str, arguments: list[str], told: str
+) -> None:
+    nothing = {"items": [], "next_cursor": None}
+    service.fault = lambda request: httpx2.Response(200, json=nothing) if request.method == "GET" else None
+    ran = lrtune("study", "list", *arguments)
+    assert (ran.code, ran.out) == (0, "")
+    assert told in ran.err
+    assert lrtune("study", "list", "--json", *arguments).out == "[]\n"
+
+
 def test_create_without_flags_leaves_everything_to_the_service(
     lrtune: Lrtune, service: FakeService, address: str
 ) -> None:

@@ -70,7 +70,7 @@ def test_flags_and_a_spec_go_before_what_the_task_says(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--task", "digit"], "--task 'digit' is not built in: there are digits, digits-cnn, "),
+        (["--task", "digit"], "--task 'digit' is not built in: did you mean 'digits'? there are digits, digits-cnn, "),
         (["--task", "digits", "--only", "depth"], "--only 'depth' is not in the task's search space: learning_rate, "),
         (["--only", "depth"], "--only 'depth' is not in the task's search space: give --task"),
         (["--points", "3"], "--points goes with --sampler grid"),
@@ -105,7 +105,7 @@ def test_a_worker_cross_validates_what_the_study_says(
     [
         ({}, [], "say what trains: --task module:function, or one of digits, digits-cnn, "),
         ({"task": "os:abort"}, [], "say what trains: "),
-        ({}, ["--task", "digit"], "task 'digit' names no function: write module:function, "),
+        ({}, ["--task", "digit"], "task 'digit' names no function: did you mean 'digits'? write module:function, "),
         ({"task": "digits", "folds": "5"}, ["--folds", "3"], "--folds 3 is not the study's, which is 5: "),
         ({}, ["--task", "digits", "--epochs", "3"], "--epochs goes with --folds: "),
         ({}, ["--task", "json:dumps", "--folds", "3"], "json:dumps cannot be cut into folds: "),

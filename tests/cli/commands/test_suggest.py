@@ -17,9 +17,23 @@ def test_without_a_study_the_service_is_asked_what_past_studies_found(
     assert json.loads(lrtune("suggest", "--json").out)["basis"] == "prior"
 
 
+def test_tags_say_what_past_studies_are_looked_for(lrtune: Lrtune, service: FakeService, address: str) -> None:
+    ran = lrtune(
+        "suggest", "--tag", "family=cnn", "--tag", "batch_size=64", "--optimizer", "sgd", "--tag", "optimizer=sgd"
+    )
+    assert ran.code == 0, ran.err
+    wanted = {"optimizer": "sgd", "batch_size": 64, "total_steps": None, "family": "cnn"}
+    assert service.bodies("/v1/suggestions") == [wanted]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (("--tag", "family"), "--tag: 'family' lacks a =: write KEY=VALUE"),
+        (("--tag", "data=x"), "--tag data=x: past studies are found by optimizer, batch_size, total_steps, family"),
+        (("--tag", "batch_size=many"), "--tag batch_size=many: must be a whole number"),
+        (("--tag", "batch_size=64", "--batch-size", "32"), "--batch-size says 32: leave one of them out"),
+        (("s", "--tag", "family=cnn"), "name it alone"),
         (("s", "--optimizer", "sgd"), "name it alone"),
         (("--optimizer", ""), "--optimizer"),
         (("--batch-size", "0"), "--batch-size"),

@@ -205,6 +205,7 @@ def test_what_is_done_in_the_database_itself_is_in_the_audit_with_who_typed_it(
 
 MISTAKES = [
     (["--role", "boss"], "--role: Input should be 'viewer', 'worker' or 'admin'"),
+    (["--role", "amdin"], "--role: Input should be 'viewer', 'worker' or 'admin'; did you mean 'admin'?"),
     (["--role", "viewer", "--scope", ""], "--scope: String should have at least 1 character"),
     (["--role", "viewer", "--scope", "a**"], "--scope: write * once"),
     (["--role", "viewer", "--scope", "a b"], "--scope: String should match pattern"),

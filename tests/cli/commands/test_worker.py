@@ -57,6 +57,27 @@ def test_a_worker_trains_until_the_budget_is_spent(service: FakeService, address
     assert "nothing left to train; 2 trials trained here" in log
 
 
+@pytest.mark.parametrize(
+    ("options", "variable", "kept"),
+    [([], "", "False"), (["--keep-checkpoints"], "", "True"), ([], "1", "True")],
+)
+def test_trials_are_told_whether_their_checkpoints_are_kept(
+    service: FakeService,
+    address: str,
+    script: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    variable: str,
+    kept: str,
+) -> None:
+    monkeypatch.setenv("LRTUNE_KEEP_CHECKPOINTS", variable)
+    script.write_text("def train(trial):\n    print('kept', trial.keep_checkpoints)\n    return 0.25\n")
+    worker = start(script, *options)
+    out, log = worker.communicate(timeout=60)
+    assert worker.returncode == 0, log
+    assert out.splitlines() == [f"kept {kept}"] * 2
+
+
 def test_two_workers_share_the_trials_and_the_supervisor_ends_with_them(
     service: FakeService, address: str, script: Path
 ) -> None:

@@ -278,11 +278,14 @@ def test_ctrl_c_gives_the_trial_back_and_ends_the_engine(file: Path, train: Call
     [
         ({"search_space": [1]}, r"search_space: must map names to parameters, \{\"learning_rate\""),
         ({"search_space": {"lr": (0.1, 1)}}, r"search_space.lr: must be a parameter, as in \{.*, not \(0.1, 1\)"),
-        ({"search_space": {"lr": {"type": "flaot"}}}, "search_space.lr.type: there is no lr 'flaot'; use one of float"),
+        (
+            {"search_space": {"lr": {"type": "flaot"}}},
+            r"lr.type: there is no type 'flaot'; did you mean 'float'\?",
+        ),
         ({"search_space": {"lr": {"type": "float", "low": 1, "high": 0}}}, "search_space.lr"),
         ({"max_trials": 0}, "max_trials: Input should be greater than or equal to 1"),
         ({"max_trials": "many"}, "max_trials: must be a whole number"),
-        ({"trials": 3}, "trials: there is no such field; check its spelling"),
+        ({"trials": 3}, "trials: there is no such field; did you mean 'max_trials'?"),
         ({"timeout_seconds": 0}, "timeout_seconds must be a number of seconds > 0, or None, not 0"),
         ({"timeout_seconds": math.nan}, "timeout_seconds must be a number of seconds > 0, or None, not nan"),
         ({"server": "http://localhost"}, "give server or storage: a service has a storage of its own"),

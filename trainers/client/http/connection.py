@@ -46,7 +46,12 @@ def server_address(server: str | None) -> str:
     except httpx2.InvalidURL as error:
         raise LrtuneError(f"{address!r} is not a URL ({error}): write http://HOST:PORT") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise LrtuneError(f"{address!r} is not the address of a service: write http://HOST:PORT")
+        remedy = (
+            f"write http://HOST:PORT, or local:{address} for a file"
+            if "://" not in address
+            else "write http://HOST:PORT"
+        )
+        raise LrtuneError(f"{address!r} is not the address of a service: {remedy}")
     return address
 
 
@@ -142,7 +147,7 @@ class Connection:
             request = http.build_request(
                 method,
                 f"{self._address}{path}",
-                params={key: str(value) for key, value in (query or {}).items() if value is not None},
+                params={key: _text(value) for key, value in (query or {}).items() if value is not None},
                 content=content,
                 headers=headers(shown) | ({} if body is None else {"Content-Type": "application/json"}),
                 timeout=httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
@@ -243,6 +248,10 @@ class Connection:
             cursor = found.next_cursor
             if cursor is None:
                 return
+
+
+def _text(value: object) -> str | list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else str(value)
 
 
 def study_path(name: str) -> str:

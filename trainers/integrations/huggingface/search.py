@@ -10,6 +10,7 @@ from lrtune.trainers.client.study import StudyHandle
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.huggingface.callback import TrialCallback
 from lrtune.trainers.integrations.huggingface.framework import transformers
+from lrtune.trainers.state.trial_files import TrialFiles
 
 _OTHER_NAMES = {"batch_size": "per_device_train_batch_size"}
 _NOT_ANNEALED = ("constant", "constant_with_warmup", "reduce_lr_on_plateau")
@@ -22,6 +23,7 @@ def hyperparameter_search(
     arguments: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
     monitor: str = "eval_loss",
     resumable: bool = False,
+    keep_checkpoints: bool = False,
 ) -> Any:
     """Trains the study's trials with a `Trainer` that has a `model_init`; the best as a `transformers.BestRun`, whose
     `run_summary` is the study's suggestion.
@@ -29,7 +31,8 @@ def hyperparameter_search(
     The parameters of a trial are fields of TrainingArguments (`batch_size` is that of a device), or `arguments` makes
     such of them. The trainer's own length, `num_train_epochs` or `max_steps`, is that of a full training: a trial of
     fewer steps is trained for its share, with a schedule that ends there, and evaluated once a step. `resumable` needs
-    a `save_strategy`, and an `output_dir` that every worker can read: a trial's checkpoints lie in a folder of it.
+    a `save_strategy`, and an `output_dir` that every worker can read: a trial's checkpoints lie in a folder of it, and
+    are removed when the trial is over, the best trial's last one aside, unless `keep_checkpoints`.
     The trainer's arguments are put back afterwards; its model is that of the last trial.
 
     Raises TrainingError for a trainer without `model_init` and for parameters that are none of TrainingArguments.
@@ -39,10 +42,11 @@ def hyperparameter_search(
     if resumable and trainer.args.save_strategy == "no":
         raise TrainingError("resumable needs checkpoints: give TrainingArguments save_strategy='steps' or 'epoch'")
     anneals = trainer.args.lr_scheduler_type not in _NOT_ANNEALED
-    for trial in study.leases(anneals=anneals, resumable=resumable):
+    for trial in study.leases(anneals=anneals, resumable=resumable, keep_checkpoints=keep_checkpoints):
         with trial:
+            folder = {"output_dir": str(Path(trainer.args.output_dir) / _folder(trainer.args, trial, resumable))}
             set_to = _fields(trainer.args, arguments(trial.params) if arguments else trial.params)
-            with _arguments(trainer.args, {**set_to, **_length(trainer.args, trial, study.spec.max_steps)}):
+            with _arguments(trainer.args, {**set_to, **_length(trainer.args, trial, study.spec.max_steps), **folder}):
                 _train(trainer, trial, monitor, resumable)
     best = study.status().best
     if best is None:
@@ -73,17 +77,21 @@ def _fields(args: Any, params: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
+def _folder(args: Any, trial: LeasedTrial, resumable: bool) -> str:
+    """The trial's own. What is saved there although nobody resumes from it was asked for by the trainer's arguments."""
+    return TrialFiles(trial, args.output_dir).prefix if resumable else f"trial-{trial.number}-{trial.attempt}"
+
+
 def _length(args: Any, trial: LeasedTrial, full: int | None) -> dict[str, Any]:
     """What makes a training as long as the trial, with an evaluation a step."""
-    folder = {"output_dir": str(Path(args.output_dir) / f"trial-{trial.number}-{trial.attempt}")}
     if trial.max_steps is None or full is None:
-        return folder
+        return {}
     share = trial.max_steps / full
     steps = max(round(args.max_steps * share), 1) if args.max_steps > 0 else args.max_steps
     evaluated = {"eval_strategy": transformers.IntervalStrategy.STEPS, "eval_steps": 1 / trial.max_steps}
     if trial.max_steps == 1:
         evaluated = {"eval_strategy": transformers.IntervalStrategy.EPOCH}
-    return {**folder, "max_steps": steps, "num_train_epochs": args.num_train_epochs * share, **evaluated}
+    return {"max_steps": steps, "num_train_epochs": args.num_train_epochs * share, **evaluated}
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.client.leased_trial import LeasedTrial
@@ -21,6 +20,7 @@ from lrtune.trainers.integrations.keras.framework import keras, require_torch
 from lrtune.trainers.integrations.keras.variables import set_state, state_of
 from lrtune.trainers.integrations.reports import Reports, read_metric
 from lrtune.trainers.state import checkpoints as files
+from lrtune.trainers.state.trial_files import TrialFiles
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ class TrialCallback(keras.callbacks.Callback):
 
     `every`: only each such epoch, as `validation_freq` says of `fit`. `checkpoints`: a folder that every worker can
     read, to which the weights, the optimizer and the random state are written with each report; pass
-    `initial_epoch=callback.initial_epoch` to `fit`, to go on from there where a trial is taken up again.
+    `initial_epoch=callback.initial_epoch` to `fit`, to go on from there where a trial is taken up again. They are
+    removed when the trial is over, the last one of the study's best trial aside, unless `keep_checkpoints`.
 
     Training raises InvalidReport where the epoch's logs lack `monitor` and where steps would be reported again,
     TrialNotOpen outside `with trial:`, TrainingError for the checkpoint of another model.
@@ -49,6 +50,7 @@ class TrialCallback(keras.callbacks.Callback):
         *,
         every: int = 1,
         checkpoints: str | Path | None = None,
+        keep_checkpoints: bool = False,
     ) -> None:
         super().__init__()
         if checkpoints is not None:
@@ -57,7 +59,8 @@ class TrialCallback(keras.callbacks.Callback):
         self.monitor = monitor
         self._every = at_least("every", every, 1)
         self._folder = None if checkpoints is None else Path(checkpoints)
-        self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
+        files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
+        self._prefix = "" if files_of is None else files_of.prefix
         self._reports = Reports(trial)
         self._state = self._loaded()
         self.initial_epoch: int = 0 if self._state is None else self._state["epoch"]

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
-from uuid import uuid4
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
 from lrtune.trainers.integrations.reports import Reports, read_metric
 from lrtune.trainers.state.random_state import random_state, set_random_state
+from lrtune.trainers.state.trial_files import TrialFiles
 
 KEEP = 2
 """Checkpoints: the newest, and one more, which a service may still point to."""
@@ -36,18 +36,27 @@ class TrialCallback(lightning.pytorch.Callback):
 
     `checkpoints`: a folder that every worker can read, to which Lightning's own checkpoint and the random state are
     written with each report; pass `ckpt_path=callback.ckpt_path` to `fit`, to go on from there where a trial is taken
-    up again.
+    up again. They are removed when the trial is over, the last one of the study's best trial aside, unless
+    `keep_checkpoints`.
 
     Training raises InvalidReport where `monitor` is not logged and where steps would be reported again, TrialNotOpen
     outside `with trial:`, TrainingError in several processes.
     """
 
-    def __init__(self, trial: LeasedTrial, monitor: str = "val_loss", *, checkpoints: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        trial: LeasedTrial,
+        monitor: str = "val_loss",
+        *,
+        checkpoints: str | Path | None = None,
+        keep_checkpoints: bool = False,
+    ) -> None:
         super().__init__()
         self.trial = trial
         self.monitor = monitor
         self._folder = None if checkpoints is None else Path(checkpoints)
-        self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
+        files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
+        self._prefix = "" if files_of is None else files_of.prefix
         self._written: list[Path] = []
         self._reports = Reports(trial)
         self._step = 0

@@ -1,11 +1,11 @@
 """Which of an estimator's parameters are searched, and which of them is the learning rate."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.service.wire.learning_rates import named_so
 from lrtune.service.wire.search_space import default_search_space
 
@@ -44,8 +44,7 @@ def searched(estimator: Any, space: Mapping[str, Any] | None, learning_rate: str
 def _known(name: Any, own: Mapping[str, Any], field: str) -> str:
     if isinstance(name, str) and name in own:
         return name
-    close = difflib.get_close_matches(str(name), own, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = did_you_mean(name, own)
     listed = ", ".join(sorted(own)[:_MOST_NAMED]) + (", …" if len(own) > _MOST_NAMED else "")
     raise ValueError(f"{field}: the estimator has no parameter {name!r}; {hint}it has {listed or 'none'}")
 

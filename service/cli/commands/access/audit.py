@@ -10,6 +10,7 @@ import typer
 
 from lrtune.service.cli.commands.access.durations import ago, read_duration
 from lrtune.service.cli.commands.access.which import id_of, is_named
+from lrtune.service.cli.completion import study_names
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server
 from lrtune.service.cli.output import fail, print_json, print_table
@@ -21,7 +22,9 @@ _LONGEST_VALUE = 40
 
 
 def audit(
-    study: Annotated[str | None, typer.Option(help="What was done to this study.", show_default=False)] = None,
+    study: Annotated[
+        str | None, typer.Option(help="What was done to this study.", autocompletion=study_names, show_default=False)
+    ] = None,
     token: Annotated[
         str | None,
         typer.Option(metavar="ID|PREFIX", help="What was done with this token, or to it.", show_default=False),

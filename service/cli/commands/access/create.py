@@ -9,6 +9,7 @@ import typer
 from lrtune.service.cli.commands.access.durations import read_duration
 from lrtune.service.cli.commands.access.place import Offline, place
 from lrtune.service.cli.commands.access.shown import hand_over, secret_file
+from lrtune.service.cli.completion import ROLES, among
 from lrtune.service.cli.database import DEFAULT_STORAGE, Storage
 from lrtune.service.cli.options import Json, Server
 from lrtune.service.cli.output import fail
@@ -27,7 +28,12 @@ _OPTIONS = {"scopes": "--scope", "expires_in_seconds": "--expires", "limits": "-
 def create(
     context: typer.Context,
     role: Annotated[
-        str, typer.Option(help="viewer: look; worker: look and train; admin: everything.", show_default=False)
+        str,
+        typer.Option(
+            help="viewer: look; worker: look and train; admin: everything.",
+            show_default=False,
+            autocompletion=among(*ROLES),
+        ),
     ],
     scope: Annotated[
         list[str] | None,
@@ -71,6 +77,7 @@ def _body(role: str, scopes: list[str] | None, name: str, expires: str | None, l
     from pydantic import ValidationError
 
     from lrtune.service.wire.access.bodies import NewToken
+    from lrtune.service.wire.fields import hint_of
 
     fields: dict[str, Any] = {"role": role, "name": name, "limits": _limits(limits)}
     if scopes is not None:
@@ -80,11 +87,13 @@ def _body(role: str, scopes: list[str] | None, name: str, expires: str | None, l
     try:
         return NewToken(**fields)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = error.errors(include_url=False)[0]
         field, *where = first["loc"] or ("",)
         option = _OPTIONS.get(str(field), f"--{field}")
         inner = "".join(f" {part}" for part in where if isinstance(part, str))
-        fail(f"{option}{inner}: {first['msg'].removeprefix('Value error, ')}", 2)
+        hint = hint_of(NewToken, first).strip()
+        reason = first["msg"].removeprefix("Value error, ")
+        fail(f"{option}{inner}: {reason}{hint and f'; {hint}'}", 2)
 
 
 def _seconds(text: str, option: str) -> float:

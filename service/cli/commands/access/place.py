@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 Offline = Annotated[
     bool,
-    typer.Option(
-        "--offline", help="Without a service, in the database itself, LRTUNE_STORAGE or --storage; beside one, too."
-    ),
+    typer.Option("--offline", help="Without a service, in the database itself, that of --storage; beside one, too."),
 ]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
-from lrtune.service.cli.database import DEFAULT_STORAGE, Storage, one_line_errors
+from lrtune.service.cli.database import DEFAULT_STORAGE, STORAGE_HELP, Storage, one_line_errors
 from lrtune.service.cli.options import Json
 from lrtune.service.cli.output import fail, print_json, print_table
 from lrtune.service.cli.progress import alive
@@ -124,14 +124,11 @@ def restore(
 @app.command("adopt")
 def adopt(
     url: Annotated[
-        str,
-        typer.Argument(
-            envvar="LRTUNE_STORAGE",
-            show_default=False,
-            help="The database: sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE; by the "
-            "environment where it holds a password.",
-        ),
-    ],
+        str | None, typer.Argument(metavar="[DATABASE]", show_default=False, help="The same as --storage DATABASE.")
+    ] = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="DATABASE", envvar="LRTUNE_STORAGE", help=STORAGE_HELP)
+    ] = None,
     timezone: Annotated[
         list[str] | None,
         typer.Option(
@@ -161,6 +158,7 @@ def adopt(
     can express can be used over HTTP. All others stay as they are, for Optuna. Stop the scripts that write it first,
     and save it: `lrtune db backup FILE`.
     """
+    url = _named(url, storage)
     with one_line_errors(url), _ends_tidily():
         from lrtune.service.cli.commands.db.adopt_view import outcome_json, show_outcome
         from lrtune.service.storage.adopt import adopt as adopting
@@ -181,6 +179,14 @@ def adopt(
         print_json(outcome_json(outcome, dry_run=dry_run))
     else:
         show_outcome(outcome, dry_run=dry_run)
+
+
+def _named(url: str | None, storage: str | None) -> str:
+    """The database to adopt: there is none that would be meant anyway."""
+    named = url or storage
+    if named is None:
+        fail("name the database that Optuna wrote: --storage FILE.db, or by LRTUNE_STORAGE", 2)
+    return named
 
 
 def _ask_for_zone(outcome: "Outcome", *, given: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lrtune.service.cli.log import own_log
 from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import end_fallback
@@ -47,11 +48,11 @@ def mcp(
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
 
-    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     stopping = threading.Event()
     client = Client(server, retry=Retry(RETRY_SECONDS, stopping=stopping))
     end_fallback()
-    with AgentWorker(client, idle_seconds=idle_hours * SECONDS_PER_HOUR, stopping=stopping) as worker:
+    agent = AgentWorker(client, idle_seconds=idle_hours * SECONDS_PER_HOUR, stopping=stopping)
+    with own_log(logging.WARNING), agent as worker:
         if listening is None:
             anyio.run(serve_stdio, worker)
         else:

@@ -1,7 +1,6 @@
 """The server of the Model Context Protocol: lists the tools, and calls them in threads, with a limit of time."""
 
 import base64
-import difflib
 import logging
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -25,6 +24,7 @@ from lrtune.service.cli.commands.mcp.tools.base import Answer
 from lrtune.service.cli.commands.mcp.tools.catalogue import TOOLS
 from lrtune.service.cli.commands.mcp.worker import AgentWorker
 from lrtune.service.rates.checks import Refused
+from lrtune.service.sentences.nearest import nearest
 from lrtune.service.wire.schedules import ScheduleError
 from lrtune.trainers.errors import LrtuneError
 
@@ -69,8 +69,8 @@ def make_server(worker: AgentWorker, *, call_seconds: float = CALL_SECONDS) -> S
 async def _called(worker: AgentWorker, name: str, arguments: dict[str, Any], call_seconds: float) -> CallToolResult:
     tool = TOOLS.get(name)
     if tool is None:
-        close = difflib.get_close_matches(name[:40], TOOLS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"take one of {', '.join(TOOLS)}"
+        close = nearest(name, TOOLS)
+        hint = f"did you mean {close}?" if close else f"take one of {', '.join(TOOLS)}"
         return _failed(f"there is no tool {name[:40]!r}: {hint}")
     try:
         with anyio.fail_after(call_seconds):

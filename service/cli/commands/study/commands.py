@@ -18,19 +18,35 @@ from lrtune.service.cli.commands.study.show import budget_text, show
 from lrtune.service.cli.commands.study.trials import trials
 from lrtune.service.cli.commands.study.watch import watch
 from lrtune.service.cli.connection import connect
-from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.options import Json, Server, StudyName, read_tags, tag_option
 from lrtune.service.cli.output import fail, print_json, print_table
+from lrtune.service.sentences.words import plain
 
 
-def list_studies(server: Server = None, as_json: Json = False) -> None:
-    """List the studies of a service."""
+def list_studies(
+    tag: Annotated[
+        list[str] | None, tag_option("Those with this tag, repeatable: with all of them. --tag family=cnn.")
+    ] = None,
+    server: Server = None,
+    as_json: Json = False,
+) -> None:
+    """List the studies of a service.
+
+    Example: lrtune study list --tag family=cnn
+    """
+    tags = read_tags(tag)
     with connect(server) as client:
-        studies = list(client.studies())
+        studies = list(client.studies(tags=tags))
     if as_json:
         print_json(studies)
         return
+    if not studies:
+        shown = " ".join(f"{key}={value}" for key, value in tags.items())
+        remedy = "`lrtune study list` shows all there are" if tags else "`lrtune study create NAME` makes one"
+        print(f"there is no study{f' with {plain(shown)}' if tags else ''}: {remedy}", file=sys.stderr)
+        return
     print_table(
-        ("study", "state", "trials", "searches", "budget", "created"),
+        ("study", "state", "trials", "searches", "budget", "tags", "created"),
         (
             (
                 study.name,
@@ -38,6 +54,7 @@ def list_studies(server: Server = None, as_json: Json = False) -> None:
                 study.trials,
                 ", ".join(study.search_space),
                 budget_text(study),
+                " ".join(f"{key}={value}" for key, value in study.tags.items()) or "–",
                 f"{study.created_at:%Y-%m-%d %H:%M}",
             )
             for study in studies

@@ -6,22 +6,26 @@ from typing import Annotated, Any
 import typer
 
 from lrtune.service.cli.commands.study.spec_flags import PARAM_HELP, read_spec, search_space
-from lrtune.service.cli.commands.study.task_tags import with_task
+from lrtune.service.cli.commands.study.task_tags import with_tags, with_task
+from lrtune.service.cli.completion import PRUNERS, SAMPLERS, among
 from lrtune.service.cli.connection import connect
-from lrtune.service.cli.options import Json, Server, StudyName
+from lrtune.service.cli.options import Json, NewStudyName, Server, read_tags, tag_option
 from lrtune.service.cli.output import fail, print_json
 from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 
 def create(
-    name: StudyName,
+    name: NewStudyName,
     spec: Annotated[
         str | None,
         typer.Option(help="JSON file ('-': standard input) like the body of POST /v1/studies; flags go before it."),
     ] = None,
     task: Annotated[
         str | None,
-        typer.Option(help=f"Search what a built-in task searches, for as long as it trains: {', '.join(CATALOGUE)}."),
+        typer.Option(
+            help=f"Search what a built-in task searches, for as long as it trains: {', '.join(CATALOGUE)}.",
+            autocompletion=among(*CATALOGUE),
+        ),
     ] = None,
     only: Annotated[
         str | None, typer.Option(help="With --task: these of its parameters only.", metavar="NAME,NAME")
@@ -48,21 +52,39 @@ def create(
     ] = False,
     sampler: Annotated[
         str | None,
-        typer.Option(help="auto, tpe, gp, cmaes, qmc, random, grid, bruteforce.", show_default="auto"),
+        typer.Option(help=f"{', '.join(SAMPLERS)}.", show_default="auto", autocompletion=among(*SAMPLERS)),
     ] = None,
     points: Annotated[int | None, typer.Option(help="Values of each number on the grid.", show_default="10")] = None,
     pruner: Annotated[
         str | None,
         typer.Option(
-            help="auto, median, percentile, asha, hyperband, patient, wilcoxon, none (threshold: by --spec).",
+            help=f"{', '.join(PRUNERS)} (threshold: by --spec).",
             show_default="auto",
+            autocompletion=among(*PRUNERS),
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampler.", show_default="0")] = None,
-    direction: Annotated[str | None, typer.Option(help="minimize or maximize.", show_default="minimize")] = None,
+    direction: Annotated[
+        str | None,
+        typer.Option(
+            help="minimize or maximize.", show_default="minimize", autocompletion=among("minimize", "maximize")
+        ),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="Name of what is reported.", show_default="loss")] = None,
     if_exists: Annotated[
-        str | None, typer.Option(help="fail, or load: take the one that exists.", show_default="fail")
+        str | None,
+        typer.Option(
+            help="fail, or load: take the one that exists.",
+            show_default="fail",
+            autocompletion=among("fail", "load"),
+        ),
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        tag_option(
+            "What the study is like, repeatable: --tag family=cnn --tag optimizer=adamw. Past studies with the same "
+            "optimizer, family, batch_size and total_steps say where a search begins."
+        ),
     ] = None,
     server: Server = None,
     as_json: Json = False,
@@ -71,11 +93,12 @@ def create(
 
     Without flags it searches `learning_rate`, log-uniform on [1e-6, 1], without a limit on trials.
     """
+    tags = read_tags(tag)
     try:
         body = read_spec(spec, sys.stdin) if spec is not None else {}
         if folds is not None and max_steps not in (None, folds):
             raise ValueError("--max-steps is the number of folds here: leave it out; --epochs is their length")
-        body = with_task(body, task, only, folds, epochs)
+        body = with_tags(with_task(body, task, only, folds, epochs), tags)
         space = search_space(body.get("search_space"), param or [], low, high, no_rate=no_learning_rate)
     except ValueError as error:
         fail(str(error), 2)

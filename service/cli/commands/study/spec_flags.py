@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from lrtune.service.cli.commands.study.choices import read_values
+from lrtune.service.sentences.nearest import did_you_mean
+from lrtune.service.wire.fields import TYPE_WORDS
 from lrtune.service.wire.learning_rates import is_learning_rate, main_learning_rate
 
 PARAM_HELP = (
@@ -16,6 +18,10 @@ PARAM_HELP = (
     "null, or else words; quotes keep a comma, an @ or a number as text, and a JSON list does, too. "
     "Examples: --param momentum=float:0:0.99@optimizer=sgd, --param 'crop=choice:\"1,2\",none'"
 )
+_KINDS = ("float", "int", "choice")
+_OTHERS = {"categorical": "choice"} | {
+    word: "choice" if told == "categorical" else told for word, told in TYPE_WORDS.items() if word not in _KINDS
+}
 FORMS = "write NAME=float:LOW:HIGH[:log][:rate], NAME=int:LOW:HIGH[:log] or NAME=choice:A,B,C"
 
 
@@ -113,8 +119,10 @@ def parse_param(text: str) -> tuple[str, dict[str, Any]]:
     """
     name, equals, rest = text.partition("=")
     kind, _, fields = rest.partition(":")
-    if not equals or not name or kind not in ("float", "int", "choice"):
+    if not equals or not name:
         raise ValueError(f"--param {text!r} is not understood: {FORMS}")
+    if kind not in _KINDS:
+        raise ValueError(f"--param {text!r}: there is no type {kind!r}; {did_you_mean(kind, _KINDS, _OTHERS)}{FORMS}")
     if kind == "choice":
         values, condition = _values(text, fields)
         parameter: dict[str, Any] = {"type": "categorical", "choices": values}

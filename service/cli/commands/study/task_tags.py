@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.trainers.tasks.catalogue import CATALOGUE
 
 TASK, FOLDS, EPOCHS = "task", "folds", "epochs"
@@ -19,7 +20,9 @@ def with_task(
     fields: dict[str, Any] = {}
     if task is not None:
         if task not in CATALOGUE:
-            raise ValueError(f"--task {task!r} is not built in: there are {', '.join(CATALOGUE)}")
+            raise ValueError(
+                f"--task {task!r} is not built in: {did_you_mean(task, CATALOGUE)}there are {', '.join(CATALOGUE)}"
+            )
         facts = CATALOGUE[task]
         fields = {
             "search_space": facts.search_space,
@@ -40,11 +43,23 @@ def with_task(
     return fields | ({"tags": {**spec.get("tags", {}), **tags}} if tags else {})
 
 
+def with_tags(spec: dict[str, Any], tags: Mapping[str, str]) -> dict[str, Any]:
+    """The spec with more tags, which go before those of --spec. Raises ValueError where a flag says otherwise."""
+    known = spec.get("tags", {})
+    for name in (TASK, FOLDS, EPOCHS):
+        if name in tags and tags[name] != known.get(name):
+            raise ValueError(f"--tag {name}={tags[name]}: say --{name} {tags[name]}, which sets up what goes with it")
+    return spec | ({"tags": {**known, **tags}} if tags else {})
+
+
 def _only(space: Mapping[str, Any], only: str) -> dict[str, Any]:
     names = [name.strip() for name in only.split(",")]
     for name in names:
         if name not in space:
-            raise ValueError(f"--only {name!r} is not in the task's search space: {', '.join(space) or 'give --task'}")
+            hint = did_you_mean(name, space)
+            raise ValueError(
+                f"--only {name!r} is not in the task's search space: {hint}{', '.join(space) or 'give --task'}"
+            )
     return {name: space[name] for name in names}
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lrtune.service.cli.completion import among
 from lrtune.service.cli.connection import connect
 from lrtune.service.cli.options import Json, Server, StudyName
 from lrtune.service.sentences.failures import error_line
+from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.service.sentences.study import earlier_trials
 from lrtune.service.wire.as_text import number, params_text
 
@@ -37,7 +39,8 @@ def trials(
         bool, typer.Option("--failed", help="Those that failed, each with the line that names its error.")
     ] = False,
     state: Annotated[
-        str | None, typer.Option(metavar="STATE", help=f"Those in this state: {', '.join(STATES)}.")
+        str | None,
+        typer.Option(metavar="STATE", help=f"Those in this state: {', '.join(STATES)}.", autocompletion=among(*STATES)),
     ] = None,
     limit: Annotated[
         int, typer.Option(min=0, help="So many of the latest; 0 for all, which are printed as they are read.")
@@ -68,7 +71,7 @@ def _state(failed: bool, state: str | None) -> Any:
     if failed and state not in (None, "failed"):
         raise typer.BadParameter(f"--failed and --state {state} exclude each other")
     if state is not None and state not in STATES:
-        raise typer.BadParameter(f"--state {state!r} is none of {', '.join(STATES)}")
+        raise typer.BadParameter(f"--state {state!r}: {did_you_mean(state, STATES)}there are {', '.join(STATES)}")
     return "failed" if failed else state
 
 

@@ -28,7 +28,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "a space that is none": (
         "create_study",
         {"study": "x", "max_trials": 1, "search_space": SPACE},
-        r"search_space.rate.type: there is no rate 'flaot'; use one of float, int, categorical \(422\)",
+        r"search_space.rate.type: there is no type 'flaot'; did you mean 'float'\? use one of float, int",
     ),
     "an unknown sampler": (
         "create_study",

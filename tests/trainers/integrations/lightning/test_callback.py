@@ -23,7 +23,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def lease(client: Client) -> LeasedTrial:
-    return next(client.study("s").leases())
+    return next(client.study("s").leases(keep_checkpoints=True))
 
 
 def train(client: Client, monitor: str = "val_loss", *, checkpoints: Path | None = None, **how: Any) -> None:
@@ -164,6 +164,16 @@ def test_a_checkpoint_that_cannot_be_read_means_from_the_start(
 def test_only_the_last_checkpoints_are_kept(client: Client, tmp_path: Path) -> None:
     train(client, epochs=4, checkpoints=tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("keep", "left"), [(False, 0), (True, 2)])
+def test_checkpoints_go_with_their_trial_unless_they_are_kept(
+    client: Client, tmp_path: Path, keep: bool, left: int
+) -> None:
+    with next(client.study("s").leases()) as trial:
+        fit(TrialCallback(trial, checkpoints=tmp_path, keep_checkpoints=keep))
+        assert len(list(tmp_path.iterdir())) == 2
+    assert len(list(tmp_path.iterdir())) == left
 
 
 # Bad input

@@ -73,9 +73,9 @@ def test_a_study_that_is_not_there_is_not_found(address: str) -> None:
 def test_a_study_that_optuna_made_names_the_command_that_takes_it_over(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/lrtune.db"
     optuna.create_study(study_name="theirs", storage=url).optimize(lambda trial: trial.suggest_float("x", 0, 1), 2)
-    with pytest.raises(NotFound, match="run `lrtune db adopt URL`"):
+    with pytest.raises(NotFound, match="run `lrtune db adopt --storage DATABASE`"):
         load_study(study_name="theirs", storage=url)
-    with pytest.raises(ServiceError, match="run `lrtune db adopt URL`"):
+    with pytest.raises(ServiceError, match="run `lrtune db adopt --storage DATABASE`"):
         create_study(search_space=SPACE, study_name="theirs", storage=url, load_if_exists=True)
 
 
