@@ -73,7 +73,7 @@ class Tracker:
 class _Run:
     def __init__(self, trial: TrackedTrial, entity: str | None, project: str, mode: Mode, folder: Path) -> None:
         self._trial = trial
-        self._where = {"entity": entity, "project": project}
+        self._where: dict[str, Any] = {"entity": entity, "project": project}
         self._mode = mode
         self._folder = folder
         self._metric = trial.study.metric
