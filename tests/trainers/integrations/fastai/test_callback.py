@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("fastai", reason="needs lrtune[fastai]: make frameworks")
 
-from fastai.basics import Callback
+from fastai.basics import Callback, FetchPredsCallback
 from fastai.callback.schedule import lr_find  # noqa: F401
 from fastai.callback.tracker import EarlyStoppingCallback, TerminateOnNaNCallback
 
@@ -158,6 +158,15 @@ def test_neither_validate_nor_lr_find_nor_predictions_are_reported(client: Clien
         learn.validate()
     assert [step for step, _ in reported(service)] == [1, 2, 3]
     learn.validate()
+
+
+def test_predictions_that_are_fetched_after_each_epoch_report_nothing_more(
+    client: Client, service: FakeService
+) -> None:
+    learn = learner()
+    with lease(client) as trial:
+        learn.fit(3, cbs=[FetchPredsCallback(), TrialCallback(trial)])
+    assert reported(service) == list(enumerate(column(learn, 1), 1))
 
 
 def test_an_epoch_after_which_another_callback_stops_is_reported(client: Client, service: FakeService) -> None:

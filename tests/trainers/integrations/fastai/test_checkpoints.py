@@ -96,6 +96,18 @@ def test_a_checkpoint_that_cannot_be_read_means_from_the_start(
     assert [step for step, _ in reported(service)] == [1, 2, 3]
 
 
+def test_the_checkpoint_of_another_epoch_is_not_gone_on_from(
+    client: Client, service: FakeService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trained(client, tmp_path)
+    told = service.bodies("/reports")[1]["checkpoint"]
+    service.resume, service.max_trials = {**told, "step": 1}, 9
+    with caplog.at_level(logging.WARNING), lease(client) as trial:
+        assert TrialCallback(trial, checkpoints=tmp_path).start_epoch == 0
+        trial.complete(0.5)
+    assert "trial 1 is trained from the start: it is of epoch 2, not 1" in caplog.text
+
+
 def test_only_the_last_checkpoints_are_kept(client: Client, tmp_path: Path) -> None:
     trained(client, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2

@@ -7,7 +7,7 @@ import torch
 
 pytest.importorskip("fastai", reason="needs lrtune[fastai]: make frameworks")
 
-from fastai.basics import OptimWrapper
+from fastai.basics import Callback, OptimWrapper
 from fastai.callback.tracker import EarlyStoppingCallback
 
 from lrtune import Client, RangeTest, TrainingError
@@ -70,6 +70,25 @@ def test_a_training_afterwards_is_the_same_as_without_it() -> None:
         learn.fit(1)
         losses.append(learn.recorder.values)
     assert losses[0] == losses[1]
+
+
+def test_callbacks_keep_their_places_though_progress_is_not_shown() -> None:
+    class ProgressCallback(Callback):
+        shown = 0
+
+        def before_fit(self) -> None:
+            self.shown += 1
+
+    class Last(Callback):
+        """After it."""
+
+    learn, shows = learner(), ProgressCallback()
+    learn.add_cbs([shows, Last()])
+    before = list(learn.cbs)
+    range_test(learn, steps=10, seeds=1)
+    assert list(learn.cbs) == before
+    assert shows.shown == 0
+    assert shows.learn is learn
 
 
 def test_an_optimizer_that_is_made_already_is_put_back() -> None:
