@@ -152,7 +152,7 @@ def trl(trial: LeasedTrial | None) -> Fit:
 
 
 def fastai(trial: LeasedTrial | None) -> Fit:
-    """The network and data of Lightning's, by one cycle; in small batches, since its loop is the fastest by far."""
+    """The network and data of Lightning's, by one cycle."""
     import torch
     from fastai.basics import DataLoaders, Learner
     from fastai.callback import schedule  # noqa: F401 (gives Learner fit_one_cycle)
@@ -161,7 +161,7 @@ def fastai(trial: LeasedTrial | None) -> Fit:
     from lrtune.fastai import TrialCallback
 
     samples = list(zip(torch.from_numpy(_X), torch.from_numpy(_Y), strict=True))
-    loaders = DataLoaders.from_dsets(samples[VALIDATION:], samples[:VALIDATION], bs=BATCH_SIZE // 5, num_workers=0)
+    loaders = DataLoaders.from_dsets(samples[VALIDATION:], samples[:VALIDATION], bs=BATCH_SIZE, num_workers=0)
     net = nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
     learn = Learner(loaders, net, nn.BCEWithLogitsLoss())
     learn.logger = lambda *_: None
