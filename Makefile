@@ -88,8 +88,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'; \
 	touch $@
 
-# Apart from what all else needs: half a gigabyte.
+# Apart from what all else needs: half a gigabyte. fastai without what only its images and words need, 200 MB; and its
+# torchvision, as PyPI has it, is made for CUDA: beside a torch for CPUs it cannot be imported, nor then can transformers.
 $(FRAMEWORKS): $(INSTALLED)
 	@echo "installing the frameworks"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[frameworks]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-deps fastai
 	@touch $@

@@ -1,4 +1,5 @@
-"""The learning rate to begin with, by optimizer, where nothing else is known: one table, with its sources."""
+"""The learning rate to begin with, by optimizer, and for LoRA by what it is trained for, where nothing else is known:
+two tables, with their sources."""
 
 import re
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ class StartingRate:
     source: str
     unknown: str | None = field(default=None, compare=False)
     """The optimizer asked for, where it is not in the table."""
+    note: str = field(default="", compare=False)
+    """What more there is to say of it, in words."""
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -32,9 +35,9 @@ class StartingRate:
         if self.unknown is not None:
             return (
                 f"the usual rate for {self.unknown[:_LONGEST_NAME]!r} is not known here, "
-                f"that for {self.whose} is {self.learning_rate:g}"
+                f"that for {self.whose} is {self.learning_rate:g}{self.note}"
             )
-        return f"the usual rate for {self.whose} is {self.learning_rate:g}"
+        return f"the usual rate for {self.whose} is {self.learning_rate:g}{self.note}"
 
 
 _SGD = StartingRate(1e-2, "SGD", "Bengio 2012, Practical recommendations, section 3.1.1")
@@ -73,14 +76,45 @@ STARTING_RATES: Mapping[str, StartingRate] = MappingProxyType(
 """By name, in lower case and letters alone."""
 
 
-def starting_rate(optimizer: str | None) -> StartingRate:
-    """The entry whose name is the longest within that of the optimizer, however it is written; for others
-    Adam's, which says so.
+_TEN_TIMES = ", about ten times that of fine-tuning the whole model (Schulman et al. 2025)"
+_TRL = "TRL's documentation, PEFT Integration"
 
-    `torch.optim.SGD` begins at 0.01, `AdamW8bit` at 0.001, `Schedule_Free` at 0.0025.
+LORA_STARTING_RATES: Mapping[str, StartingRate] = MappingProxyType(
+    {
+        "": StartingRate(
+            2e-4, "LoRA with the Adam family", f"Hu et al. 2021, GPT-2; Dettmers et al. 2023; {_TRL}", note=_TEN_TIMES
+        ),
+        "dpo": StartingRate(5e-6, "LoRA in DPO with the Adam family", _TRL, note=_TEN_TIMES),
+        "grpo": StartingRate(1e-5, "LoRA in GRPO with the Adam family", _TRL, note=_TEN_TIMES),
+    }
+)
+"""By what is trained; `""`: whatever is not named here, the imitation of examples most of all."""
+_LORA = frozenset(("lora", "qlora", "rslora"))
+
+
+def lora_kind(family: str | None) -> str | None:
+    """The key of `LORA_STARTING_RATES` for a family that names LoRA; None for one that does not.
+
+    `LoRA`, `qlora-llama` and `lora_r16` are `""`, `lora-dpo` is `"dpo"`; `floral` is None.
+    """
+    words = re.findall(r"[a-z]+", (family or "").lower())
+    if not _LORA.intersection(words):
+        return None
+    return next((kind for kind in LORA_STARTING_RATES if kind in words), "")
+
+
+def starting_rate(optimizer: str | None, family: str | None = None) -> StartingRate:
+    """The entry whose name is the longest within that of the optimizer, however it is written; for others
+    Adam's, which says so. For a `family` that names LoRA, LoRA's in place of Adam's; no other optimizer's is known.
+
+    `torch.optim.SGD` begins at 0.01, `AdamW8bit` at 0.001, `Schedule_Free` at 0.0025, `adamw` on `lora` at 0.0002.
     """
     name = re.sub(r"[^a-z]", "", (optimizer or "").lower())
     within = [key for key in STARTING_RATES if key in name]
-    if within:
-        return STARTING_RATES[max(within, key=len)]
-    return replace(_ADAM, unknown=optimizer or None)
+    usual = STARTING_RATES[max(within, key=len)] if within else replace(_ADAM, unknown=optimizer or None)
+    kind = lora_kind(family)
+    if kind is None:
+        return usual
+    if usual == _ADAM:
+        return replace(LORA_STARTING_RATES[kind], unknown=usual.unknown)
+    return replace(usual, note="; that for LoRA with it is not known here")

@@ -56,7 +56,7 @@ def cut(suggested: float, low: float, high: float) -> str:
 def no_history(optimizer: str | None, family: str | None, needed: int) -> str:
     """Of a service whose past studies do not help."""
     if optimizer:
-        return f"No past study here has {needed} complete trials with {optimizer}."
+        return f"No comparable past study here has {needed} complete trials with {optimizer}."
     if family:
         return f"No past study here is of the family {family}."
     return "No past study here can be compared: name the optimizer."

@@ -49,4 +49,5 @@ class SuggestionBody(Body):
     total_steps: Annotated[int, Field(ge=1, le=2**31 - 1), WHOLE] | None = None
     """Optimizer steps of the training."""
     family: FamilyName | None = None
-    """The kind of task, as past studies tag it: `cnn`, `transformer`, …"""
+    """The kind of task, as past studies tag it: `cnn`, `transformer`, …; for one that names `lora`, LoRA's rates are
+    meant."""

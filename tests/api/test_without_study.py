@@ -28,6 +28,10 @@ def suggested(client: TestClient, **body: object) -> Json:
         ({"optimizer": "nesterov", "batch_size": 256, "total_steps": 10_000, "family": "cnn"}, 1e-2),
         ({"optimizer": "nobody-knows-this-one"}, 1e-3),
         ({"family": "unheard of"}, 1e-3),
+        ({"family": "lora"}, 2e-4),
+        ({"family": "LoRA", "optimizer": "AdamW"}, 2e-4),
+        ({"family": "lora-dpo", "optimizer": "adamw"}, 5e-6),
+        ({"family": "lora", "optimizer": "sgd"}, 1e-2),
     ],
 )
 def test_without_history_the_usual_rate_answers(own_client: TestClient, body: Json, rate: float) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from lrtune.service.rates.starting_rates import STARTING_RATES, starting_rate
+from lrtune.service.rates.starting_rates import LORA_STARTING_RATES, STARTING_RATES, lora_kind, starting_rate
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,58 @@ def test_the_rate_for_an_optimizer_that_is_not_known_says_so() -> None:
     assert starting_rate("LBFGS").told == told
     assert starting_rate("AdamW").told == starting_rate(None).told == "the usual rate for the Adam family is 0.001"
     assert starting_rate("LBFGS") == starting_rate("Adam"), "a choice of Adam stands for it"
+
+
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [
+        ("lora", ""),
+        ("LoRA", ""),
+        ("qlora-llama", ""),
+        ("lora_r16", ""),
+        ("sft with LoRA+", ""),
+        ("rsLoRA", ""),
+        ("lora-dpo", "dpo"),
+        ("DPO, LoRA", "dpo"),
+        ("grpo-qlora", "grpo"),
+        ("dpo", None),
+        ("floral", None),
+        ("exploration", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_family_names_lora_by_a_word_of_its_own(family: str | None, kind: str | None) -> None:
+    assert lora_kind(family) == kind
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "family", "rate", "told"),
+    [
+        ("adamw", "lora", 2e-4, "the usual rate for LoRA with the Adam family is 0.0002, about ten times"),
+        (None, "lora", 2e-4, "the usual rate for LoRA with the Adam family is 0.0002, about ten times"),
+        ("AdamW8bit", "lora-dpo", 5e-6, "the usual rate for LoRA in DPO with the Adam family is 5e-06, about ten"),
+        ("adam", "lora-grpo", 1e-5, "the usual rate for LoRA in GRPO with the Adam family is 1e-05, about ten"),
+        ("LBFGS", "lora", 2e-4, "the usual rate for 'LBFGS' is not known here, that for LoRA with the Adam"),
+        ("sgd", "lora", 1e-2, "the usual rate for SGD is 0.01; that for LoRA with it is not known here"),
+        ("adamw", "cnn", 1e-3, "the usual rate for the Adam family is 0.001"),
+    ],
+)
+def test_lora_has_a_starting_rate_of_its_own_with_adam(
+    optimizer: str | None, family: str, rate: float, told: str
+) -> None:
+    found = starting_rate(optimizer, family)
+    assert found.learning_rate == rate
+    assert found.told.startswith(told)
+
+
+def test_every_starting_rate_of_lora_and_its_source_are_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "optimizers.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    for kind, entry in LORA_STARTING_RATES.items():
+        family = f"lora-{kind}" if kind else "lora"
+        (row,) = [row for row in rows if f"`{family}`" in row and entry.source in row]
+        assert f"| {entry.learning_rate:g} |" in row
 
 
 def test_every_starting_rate_and_its_source_are_documented() -> None:

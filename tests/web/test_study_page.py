@@ -45,6 +45,14 @@ def test_the_answer_says_what_it_rests_on(service: TestClient, study: StudyCalls
     assert ("usual range, 80 %" in answer) is (basis == "prior")
 
 
+def test_what_is_usual_for_lora_is_told_as_such_and_not_as_found_by_past_studies(service: TestClient) -> None:
+    create(service, name="lora", tags={"optimizer": "adamw", "family": "lora"})
+    answer = opened(service, "lora").text("answer")
+    assert answer.startswith("Begin with 0.0002")
+    assert "Rests on usual rates" in answer
+    assert "The usual rate for LoRA with the Adam family is 0.0002" in answer
+
+
 def test_the_bar_puts_interval_best_and_boundary_where_they_are(service: TestClient, study: StudyCalls) -> None:
     trained(study)
     suggestion = study.get("/suggestion")

@@ -34,7 +34,7 @@ _PLAIN = (int, float, bool, str, type(None))
 @contextmanager
 def preserved(
     model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | None,
     *,
     batches: object = None,
     scaler: torch.amp.GradScaler | None = None,
@@ -42,12 +42,14 @@ def preserved(
     """Restores at the end of the block, also when it raises.
 
     - the model: parameters, buffers (those not in the state dict, too), gradients, training modes, requires_grad
-    - the optimizer: state and parameter groups, without the casts of `load_state_dict`
+    - the optimizer, where there is one of torch's: state and parameter groups, without the casts of `load_state_dict`
     - the scaler; the process's random state; generators and counters of `batches` and its samplers
 
     Parameters and buffers stay the same objects: graphs, hooks and other references to them go on to hold.
     """
-    restore = [_keep_model(model), _keep_optimizer(optimizer), *_keep_order(batches)]
+    restore = [_keep_model(model), *_keep_order(batches)]
+    if optimizer is not None:
+        restore.append(_keep_optimizer(optimizer))
     if scaler is not None:
         restore.append(_keep_attributes(scaler))
     with random_state_kept():

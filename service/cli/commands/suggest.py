@@ -24,7 +24,9 @@ def suggest(
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Without a study: the batch size.")] = None,
     total_steps: Annotated[int | None, typer.Option(min=1, help="Without a study: optimizer steps.")] = None,
-    family: Annotated[str | None, typer.Option(help="Without a study: the kind of task, as studies tag it.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Without a study: the kind of task, as studies tag it; lora for LoRA.")
+    ] = None,
     tag: Annotated[
         list[str] | None,
         tag_option("Without a study: the same as studies are tagged, --tag family=cnn --tag optimizer=adamw."),

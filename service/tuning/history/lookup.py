@@ -13,6 +13,7 @@ from typing import Any
 
 from lrtune.service.rates.checks import Refused
 from lrtune.service.rates.scaling import scale
+from lrtune.service.rates.starting_rates import LORA_STARTING_RATES, lora_kind, starting_rate
 from lrtune.service.storage.engine.engine import Engine
 from lrtune.service.storage.sql.reading.past_rates import PastRate, Shown, every_study, read_past
 from lrtune.service.tuning.history.recording import ENOUGH_TRIALS, plain_name, whole_number
@@ -27,12 +28,16 @@ _ENOUGH_OF_FAMILY = 3
 _LEAST_SPREAD, _FEW_SPREAD = 0.5, 0.75
 """In decades: the least that a prior is taken to spread, and how far where one or two studies say nothing about it."""
 
+_USUAL_SPREAD = 0.78
+"""In decades: the middle 80 % of what is usual reach a factor of ten to each side, as its interval does."""
+
 
 def remember(engine: Engine, spec: StudySpec, *, chosen: bool = False, shown: Shown = every_study) -> dict[str, Any]:
     """What past studies say about a new one, by optimizer, to be kept with it. Blocks; raises StorageUnavailable.
 
     Whatever the spec's own prior where `auto` was `chosen` since. Empty where the study says neither an optimizer nor
-    a family, and where nothing like it was studied, among the studies that are to be `shown`.
+    a family, and where nothing like it was studied, among the studies that are to be `shown`; but LoRA begins where it
+    usually does, which is far from where trainings of whole models do.
     """
     if not (chosen or spec.prior == "auto") or main_learning_rate(spec.search_space) is None:
         return {}
@@ -41,12 +46,20 @@ def remember(engine: Engine, spec: StudySpec, *, chosen: bool = False, shown: Sh
     if isinstance(searched, CategoricalParameter):
         names = [choice for choice in searched.choices if isinstance(choice, str)]
     batch_size, total_steps = (whole_number(None, spec.tags.get(name)) for name in ("batch_size", "total_steps"))
-    found = {}
+    found, family = {}, spec.tags.get("family")
     for name in names:
-        prior = remembered(engine, plain_name(name), spec.tags.get("family"), batch_size, total_steps, shown=shown)
+        prior = remembered(engine, plain_name(name), family, batch_size, total_steps, shown=shown)
+        prior = prior or _usual_for_lora(name, family)
         if prior is not None:
             found[plain_name(name)] = asdict(prior)
     return found
+
+
+def _usual_for_lora(optimizer: str, family: str | None) -> RatePrior | None:
+    usual = starting_rate(optimizer, family)
+    if usual.unknown is not None or usual not in LORA_STARTING_RATES.values():
+        return None
+    return RatePrior(usual.learning_rate, _USUAL_SPREAD, usual.told, usual=True)
 
 
 def remembered(
@@ -59,15 +72,24 @@ def remembered(
     shown: Shown = every_study,
 ) -> RatePrior | None:
     """The prior of one optimizer (`""`: not said), for a family, a batch size and a length where given, of the studies
-    that are to be `shown`. Blocks."""
+    that are to be `shown`. Studies of LoRA tell nothing of whole models, nor these of LoRA. Blocks."""
     if not optimizer and family is None:
         return None
+    kind = lora_kind(family)
     with engine.database.read() as connection:
         past = read_past(connection, optimizer=optimizer or None, family=family, at_least=ENOUGH_TRIALS, shown=shown)
         kindred = family is not None and bool(past) and (not optimizer or len(past) >= _ENOUGH_OF_FAMILY)
         if optimizer and not kindred:
-            past = read_past(connection, optimizer=optimizer, family=None, at_least=ENOUGH_TRIALS, shown=shown)
-    return _pooled(past, optimizer, family if kindred else None, batch_size, total_steps)
+            past = read_past(
+                connection,
+                optimizer=optimizer,
+                family=None,
+                at_least=ENOUGH_TRIALS,
+                shown=shown,
+                alike=lambda other: lora_kind(other) == kind,
+            )
+    named = family if kindred else None if kind is None else "LoRA"
+    return _pooled(past, optimizer, named, batch_size, total_steps)
 
 
 def _pooled(

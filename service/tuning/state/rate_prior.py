@@ -31,6 +31,8 @@ class RatePrior:
     median: float
     spread_decades: float
     told: str
+    usual: bool = False
+    """Whether it is what is usual, and not what was found here."""
 
 
 def prior_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> Prior:
@@ -44,7 +46,9 @@ def prior_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> Prior:
 
 
 def priors_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> dict[str, RatePrior]:
-    """The study's priors by optimizer; `""`: whatever the optimizer. Empty where it has none."""
+    """The study's priors by optimizer; `""`: whatever the optimizer. Empty where it has none.
+
+    What is usual gives way to a range test of the study's own."""
     prior = prior_of(spec, system_attrs)
     if isinstance(prior, GivenPrior):
         given = prior.learning_rate
@@ -54,7 +58,8 @@ def priors_of(spec: StudySpec, system_attrs: Mapping[str, Any]) -> dict[str, Rat
         return {}
     kept = system_attrs.get(PRIOR_ATTR)
     found = {name: _read(fields) for name, fields in kept.items()} if isinstance(kept, dict) else {}
-    return {name: prior for name, prior in found.items() if prior is not None}
+    tested = tested_rate(system_attrs) is not None
+    return {name: prior for name, prior in found.items() if prior is not None and not (prior.usual and tested)}
 
 
 def tested_rate(system_attrs: Mapping[str, Any]) -> float | None:
@@ -68,7 +73,7 @@ def _read(fields: Any) -> RatePrior | None:
     median, spread, told = _positive(fields.get("median")), _positive(fields.get("spread_decades")), fields.get("told")
     if median is None or spread is None or not isinstance(told, str):
         return None
-    return RatePrior(median, spread, told)
+    return RatePrior(median, spread, told, usual=fields.get("usual") is True)
 
 
 def _positive(kept: object) -> float | None:

@@ -24,7 +24,7 @@ async def suggest_without_study(engine: Engine, body: SuggestionBody, shown: Sho
     if prior is not None:
         rate, interval, told = prior.median, interval_of(prior), paragraph([prior.told])
     else:
-        usual = starting_rate(body.optimizer)
+        usual = starting_rate(body.optimizer, body.family)
         rate, interval = usual.learning_rate, usual.interval
         told = paragraph([no_history(body.optimizer, body.family, ENOUGH_TRIALS), usual.told])
     params = {"learning_rate": rate} | ({"optimizer": body.optimizer} if body.optimizer else {})

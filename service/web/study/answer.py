@@ -64,7 +64,8 @@ def _guess(spec: StudySpec, attrs: Mapping[str, Any], suggestion: Suggestion) ->
         return None
     optimizer = str(suggestion.params.get("optimizer", _optimizer(spec) or "")).lower()
     priors = priors_of(spec, attrs)
-    if optimizer not in priors and "" not in priors:
+    prior = priors.get(optimizer) or priors.get("")
+    if prior is None or prior.usual:
         return "usual"
     return "given" if isinstance(prior_of(spec, attrs), GivenPrior) else "past"
 

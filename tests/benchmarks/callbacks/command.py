@@ -15,7 +15,9 @@ _COLUMNS = ("framework", "with", "without", "found", "must be", "")
 
 
 def callbacks(
-    only: Annotated[str | None, typer.Option(help="Of keras, lightning, huggingface: these, by commas.")] = None,
+    only: Annotated[
+        str | None, typer.Option(help="Of keras, lightning, huggingface, trl, fastai: these, by commas.")
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings with and without, in turns.")] = 15,
     quick: Quick = False,
     as_json: Json = False,

@@ -30,4 +30,4 @@ def test_the_short_form_trains_with_and_without_trackers(bench: Bench) -> None:
 def test_a_framework_that_there_is_not_is_named(bench: Bench) -> None:
     ran = bench("callbacks", "--only", "caffe")
     assert (ran.code, ran.out) == (2, "")
-    assert ran.err == "bench: there is no framework 'caffe': take of keras, lightning, huggingface\n"
+    assert ran.err == "bench: there is no framework 'caffe': take of keras, lightning, huggingface, trl, fastai\n"

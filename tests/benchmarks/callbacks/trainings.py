@@ -110,10 +110,71 @@ def huggingface(trial: LeasedTrial | None) -> Fit:
     return trainer.train
 
 
+def trl(trial: LeasedTrial | None) -> Fit:
+    """LoRA's adapters of a Llama of two layers with random weights, on as many sequences of 16 tokens."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    import datasets
+    import torch
+    from peft import LoraConfig
+    from tokenizers import Tokenizer, models
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers.trainer_callback import PrinterCallback
+    from trl import SFTConfig, SFTTrainer
+
+    from lrtune.huggingface import TrialCallback
+
+    datasets.disable_progress_bars()
+    rows = datasets.Dataset.from_dict({"input_ids": torch.randint(1, 1000, (SAMPLES, 16)).tolist()})
+    sizes = {"hidden_size": HIDDEN, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": HIDDEN}
+    words = Tokenizer(models.WordLevel({"<pad>": 0}, unk_token="<pad>"))
+    trainer = SFTTrainer(
+        LlamaForCausalLM(LlamaConfig(vocab_size=1000, bos_token_id=0, eos_token_id=0, pad_token_id=0, **sizes)),
+        SFTConfig(
+            tempfile.gettempdir(),
+            num_train_epochs=EPOCHS,
+            per_device_train_batch_size=BATCH_SIZE,
+            eval_strategy="epoch",
+            save_strategy="no",
+            logging_strategy="no",
+            use_cpu=True,
+            bf16=False,
+            disable_tqdm=True,
+        ),
+        train_dataset=rows.select(range(VALIDATION, SAMPLES)),
+        eval_dataset=rows.select(range(VALIDATION)),
+        processing_class=PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<pad>"),
+        peft_config=LoraConfig(r=8, target_modules="all-linear"),
+    )
+    trainer.remove_callback(PrinterCallback)
+    if trial is not None:
+        trainer.add_callback(TrialCallback(trial))
+    return trainer.train
+
+
+def fastai(trial: LeasedTrial | None) -> Fit:
+    """The network and data of Lightning's, by one cycle."""
+    import torch
+    from fastai.basics import DataLoaders, Learner
+    from fastai.callback import schedule  # noqa: F401 (gives Learner fit_one_cycle)
+    from torch import nn
+
+    from lrtune.fastai import TrialCallback
+
+    samples = list(zip(torch.from_numpy(_X), torch.from_numpy(_Y), strict=True))
+    loaders = DataLoaders.from_dsets(samples[VALIDATION:], samples[:VALIDATION], bs=BATCH_SIZE, num_workers=0)
+    net = nn.Sequential(nn.Linear(FEATURES, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 1))
+    learn = Learner(loaders, net, nn.BCEWithLogitsLoss())
+    learn.logger = lambda *_: None
+    learn.remove_cbs([one for one in learn.cbs if one.name == "progress"])
+    return lambda: learn.fit_one_cycle(EPOCHS, 1e-3, cbs=[] if trial is None else [TrialCallback(trial)])
+
+
 TRAININGS: dict[str, tuple[str, Make]] = {
     "keras": ("keras", keras),
     "lightning": ("lightning", lightning),
     "huggingface": ("transformers", huggingface),
+    "trl": ("trl", trl),
+    "fastai": ("fastai", fastai),
 }
 """By extra: the package, and what makes a training of it."""
 

@@ -15,6 +15,7 @@ PACKAGES = {
     "lightning": "lightning",
     "huggingface": "transformers",
     "accelerate": "accelerate",
+    "fastai": "fastai",
     **{name: name for name in ("sklearn", "lightgbm", "xgboost", "optax", "optuna")},
     **{name: name for name in TRACKERS},
 }
@@ -63,6 +64,6 @@ def test_the_client_and_the_worker_load_no_framework() -> None:
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     assert not set(json.loads(run(code))) & {
-        *("keras", "lightning", "transformers", "accelerate", "optuna"),
+        *("keras", "lightning", "transformers", "accelerate", "fastai", "optuna"),
         *TRACKERS,
     }

@@ -13,6 +13,8 @@ STUDIES: dict[str, list[str]] = {
     "keras": ["keras", "keras-resumed"],
     "lightning": ["lightning", "lightning-resumed"],
     "huggingface": [f"huggingface{more}" for more in ("", "-half-epochs", "-resumed", "-search")],
+    "trl": ["trl", "trl-resumed"],
+    "fastai": ["fastai", "fastai-resumed"],
     "accelerate": ["accelerate"],
     "sklearn": [],
     "trainers": ["pytorch"],

@@ -1,7 +1,5 @@
 """What past studies found is where later ones begin."""
 
-import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +12,9 @@ from lrtune.service.tuning.history import recording
 from lrtune.service.tuning.history.lookup import remembered
 from lrtune.service.tuning.state.rate_prior import rate_quantiles
 from lrtune.service.tuning.suggesting.suggestion import suggest
-from lrtune.service.wire.studies import Suggestion
-from lrtune.service.wire.trials import Ask, LeasedTrial, Record
+from lrtune.service.wire.trials import Record
 from tests.support.tuning import Tuning
-
-SPREAD = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 0.5)
-OPTIMIZER: dict[str, Any] = {
-    "learning_rate": {"type": "float", "low": 1e-6, "high": 1.0, "log": True},
-    "optimizer": {"type": "categorical", "choices": ["sgd", "AdamW"]},
-}
+from tests.tuning.history.studies import OPTIMIZER, SPREAD, beginning, first_rates, past
 
 
 @pytest.fixture
@@ -30,42 +22,9 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/lrtune.db"
 
 
-def loss(rate: float, best: float) -> float:
-    return math.sqrt(abs(math.log10(rate / best)))
-
-
-def past(
-    tuning: Tuning, name: str, best: float, *, rates: Sequence[float] = SPREAD, sign: int = 1, **spec: Any
-) -> None:
-    """A study whose best rate is `best`."""
-    optimizer = spec.pop("optimizer", None)
-    tuning.create(name=name, **spec)
-    for rate in (*rates, best):
-        params = {"learning_rate": rate, **({"optimizer": optimizer} if optimizer else {})}
-        record = {"params": params, "value": sign * loss(rate, best)}
-        tuning.run(tuning.trials.record(name, Record.model_validate(record)))
-
-
 def rows(tuning: Tuning) -> dict[tuple[int, str], Any]:
     with tuning.engine.database.read() as connection:
         return {(row.study_id, row.optimizer): row for row in connection.execute(select(tables.history))}
-
-
-def beginning(tuning: Tuning, name: str, **spec: Any) -> Suggestion:
-    tuning.create(name=name, **spec)
-    return suggest(tuning.run(tuning.studies.get(name)))
-
-
-def first_rates(tuning: Tuning, name: str, count: int) -> list[float]:
-    async def ask() -> list[float]:
-        found = []
-        for number in range(count):
-            leased = await tuning.trials.ask(name, Ask(worker="w", request_id=f"{name}{number}"))
-            assert isinstance(leased, LeasedTrial)
-            found.append(float(leased.params["learning_rate"] or 0))
-        return found
-
-    return tuning.run(ask())
 
 
 def test_a_new_study_begins_at_the_median_best_rate_of_those_with_its_optimizer(url: str) -> None:

@@ -38,7 +38,10 @@ def hyperparameter_search(
     Raises TrainingError for a trainer without `model_init` and for parameters that are none of TrainingArguments.
     """
     if trainer.model_init is None:
-        raise TrainingError("each trial begins with a new model: make the Trainer with model_init=…, not model=…")
+        raise TrainingError(
+            "each trial begins with a new model: make the Trainer with model_init=…, not model=…; "
+            "where it takes none, as TRL's trainers do, train with TrialCallback"
+        )
     if resumable and trainer.args.save_strategy == "no":
         raise TrainingError("resumable needs checkpoints: give TrainingArguments save_strategy='steps' or 'epoch'")
     anneals = trainer.args.lr_scheduler_type not in _NOT_ANNEALED

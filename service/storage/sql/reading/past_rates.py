@@ -20,6 +20,11 @@ def every_study(_study: str) -> bool:
     return True
 
 
+def every_family(_family: str | None) -> bool:
+    """Where no family is left out."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class PastRate:
     """What one study found with one optimizer (`""` where it was not said). `learning_rate` is the centre of its best
@@ -34,10 +39,16 @@ class PastRate:
 
 
 def read_past(
-    connection: Connection, *, optimizer: str | None, family: str | None, at_least: int, shown: Shown = every_study
+    connection: Connection,
+    *,
+    optimizer: str | None,
+    family: str | None,
+    at_least: int,
+    shown: Shown = every_study,
+    alike: Callable[[str | None], bool] = every_family,
 ) -> Sequence[PastRate]:
     """What up to 200 studies found, the latest first: those with this optimizer and of this family, where given, that
-    have `at_least` so many complete trials and whose names are to be `shown`."""
+    have `at_least` so many complete trials, whose names are to be `shown` and whose families are `alike`."""
     optimizer, family = codecs.storable_text(optimizer), codecs.storable_text(family)
     columns = tables.history.c
     studies = optuna_tables.studies.c
@@ -51,7 +62,7 @@ def read_past(
     if family is not None:
         query = query.where(columns.family == family)
     seen = (PastRate(*row) for name, *row in connection.execute(query) if shown(name))
-    return list(islice(seen, _MOST_ROWS))
+    return list(islice((past for past in seen if alike(past.family)), _MOST_ROWS))
 
 
 def studies_without(connection: Connection, *, at_least: int, most_studies: int, most_trials: int) -> list[int]:

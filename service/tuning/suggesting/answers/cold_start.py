@@ -97,7 +97,7 @@ def _answer(seen: Seen, optimizer: str) -> _Answer:
     if prior is not None:
         answer = _Answer(prior.median, interval_of(prior), (prior.told,), "prior", stable)
     else:
-        usual = starting_rate(optimizer)
+        usual = starting_rate(optimizer, seen.spec.tags.get("family"))
         answer = _Answer(usual.learning_rate, usual.interval, (usual.told,), "prior", stable)
     return _below_diverged(seen, optimizer, answer)
 
