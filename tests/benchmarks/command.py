@@ -20,6 +20,7 @@ COMMANDS = {
         "trackers",
         "What trackers cost trainings.",
     ),
+    "newcomer": ("tests.benchmarks.newcomer.command", "newcomer", "From pip install to the first suggestion."),
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "reads": ("tests.benchmarks.reads.command", "reads", "What others wait while a long history is read."),
     "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),

@@ -13,6 +13,7 @@ from PIL import Image
 from lrtune.service.app import create_app
 from lrtune.service.settings import Settings
 from lrtune.trainers.client.client import Client
+from tests.benchmarks.newcomer.command import typed_lines
 from tests.docs.pages import DOCS, name_of
 from tests.docs.walk_through import (
     FIRST_STUDY,
@@ -75,16 +76,12 @@ def test_a_page_prints_what_it_says(page: Path, tmp_path: Path) -> None:
 
 
 def test_the_first_suggestion_of_the_first_page_takes_twelve_lines_of_typing() -> None:
-    page = FIRST_STUDY.read_text()
-    script = steps(page)[0]
-    assert "lrtune.tune(" in script.text
-    assert "suggested learning_rate=" in script.prints
-    above = page[: script.start].split("```python")[0]
-    typed = [line for line in above.splitlines() if line.startswith("    ")]  # The installation.
-    typed += [line for line in script.text.splitlines() if line.strip()]
-    typed += ["python first.py"]
-    assert "`python first.py`" in page
-    assert len(typed) <= 12, typed
+    install, *script, start = typed_lines()
+    assert install.startswith("pip install ")
+    assert "lrtune.tune(" in script[-1]
+    assert f"`{start}`" in FIRST_STUDY.read_text()
+    assert "suggested learning_rate=" in steps(FIRST_STUDY.read_text())[0].prints
+    assert len(typed_lines()) <= 12
 
 
 def test_every_picture_of_the_page_is_made_by_its_commands(walked: Walked) -> None:
