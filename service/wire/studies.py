@@ -35,12 +35,15 @@ Budget = Annotated[int, Field(ge=1, le=10**9), WHOLE]
 ShortTrainings = Literal["auto", "none"]
 StudyState = Literal["running", "paused", "finished"]
 
+Direction = Literal["minimize", "maximize"]
+"""Of a study's metric."""
+
 
 class StudySpec(Body):
     """What a study is: what it searches, how, and within what budget."""
 
     name: StudyName
-    direction: Literal["minimize", "maximize"] = "minimize"
+    direction: Direction = "minimize"
     metric: Annotated[Storable, StringConstraints(min_length=1, max_length=200)] = "loss"
     search_space: SearchSpace = Field(default_factory=default_search_space)
     sampler: Sampler = Field(default_factory=AutoSampler)
@@ -128,7 +131,7 @@ class Study(Reply):
     """A study as the service holds it."""
 
     name: str
-    direction: Literal["minimize", "maximize"]
+    direction: Direction
     metric: str
     search_space: dict[str, Parameter]
     sampler: Sampler

@@ -59,9 +59,11 @@ class LeaseCalls:
         body = wire.Result(lease=self._lease, state=state, value=value, standard_error=standard_error, error=error)
         return self._connection.post(_Told, f"{self._path}/result", body, retry=self._patient).state
 
-    def release(self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, once: bool = False) -> str:
-        """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then.
-        `once`: without retries. Its state then: where there is to be no further attempt, it is over."""
-        retry = Retry(total_seconds=0) if once else self._patient
+    def release(
+        self, checkpoint: wire.Checkpoint | None, *, error: str | None = None, retry_seconds: float | None = None
+    ) -> str:
+        """Gives the trial back: unharmed, or with the `error` by which this attempt was lost, which counts then. Tried
+        for `retry_seconds`; None: as any call. Its state then: where there is to be no further attempt, it is over."""
+        retry = self._patient if retry_seconds is None else Retry(total_seconds=retry_seconds)
         body = wire.Release(lease=self._lease, checkpoint=checkpoint, error=error)
         return self._connection.post(_Told, f"{self._path}/release", body, retry=retry).state

@@ -5,12 +5,16 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
+from lrtune.service.wire.studies import Direction
+from lrtune.trainers.client.curve import Curve
 from lrtune.trainers.client.endings import error_text, told_to_end
 from lrtune.trainers.client.http.bodies import as_json, valid
+from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
@@ -42,7 +46,7 @@ class LeasedTrial:
     - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
       checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
     - The process was told to end (Ctrl-C, a signal, a cancelled task): the trial is given back with its last
-      checkpoint, unharmed.
+      checkpoint, unharmed; where the service is away, its lease runs out, since nobody waits for that then.
     - The training leaves by itself without a word (`sys.exit`, a closed generator): this attempt is lost, and the trial
       is trained again from its last checkpoint, up to the study's `max_attempts` times.
     - The service cannot be reached, or is broken, for longer than the client tries again: the trial is given back
@@ -57,6 +61,7 @@ class LeasedTrial:
         watching: Watching | None = None,
         standing: Standing | None = None,
         *,
+        direction: Direction = "minimize",
         keep_checkpoints: bool = False,
     ) -> None:
         self.number = leased.number
@@ -64,6 +69,8 @@ class LeasedTrial:
         self.attempt = leased.attempt
         """1 at first; one more after each lease that ran out."""
         self.params: dict[str, Any] = dict(leased.params)
+        self.direction = direction
+        """Of the study's metric: `minimize` or `maximize`."""
         self.max_steps = leased.max_steps
         """The step at which this training should end; None where the study does not say."""
         self.resume = leased.resume
@@ -85,10 +92,9 @@ class LeasedTrial:
         self._pid = os.getpid()
         self._checkpoint = leased.resume
         self._checkpoint_is_new = False
-        self._last: float | None = None
         self._final: Callable[[], float] | None = None
         self._standard_error: float | None = None
-        self._curve: dict[int, float] = {}
+        self._curve = Curve(leased.number, leased.max_steps)
 
     def __repr__(self) -> str:
         return f"LeasedTrial(number={self.number}, attempt={self.attempt}, params={self.params})"
@@ -102,7 +108,12 @@ class LeasedTrial:
     @property
     def curve(self) -> list[tuple[int, float]]:
         """What this lease has reported, by step."""
-        return sorted(self._curve.items())
+        return self._curve.points
+
+    @property
+    def last_step(self) -> int | None:
+        """The highest step that this lease has reported; None before the first."""
+        return self._curve.last_step
 
     @property
     def should_stop(self) -> bool:
@@ -132,8 +143,9 @@ class LeasedTrial:
         a place from which any worker can go on after this step.
 
         Raises TrialStopped where training on is of no use, LeaseLost where the trial is someone else's; let both pass.
-        Raises InvalidReport for a step or value that cannot be, and where the two are swapped: a step with a fraction,
-        a float as the step beside an integer as the value.
+        Raises InvalidReport for a step or value that cannot be, for a step beyond `max_steps`, and where step and value
+        are swapped: a step with a fraction, a float as the step beside an integer as the value. Of a step that is
+        reported again the first value counts, and a LrtuneWarning says so.
         """
         self._raise_if_lost()
         at, number = read_step(step, value), read_value(value)
@@ -148,8 +160,7 @@ class LeasedTrial:
             self._send([read_report(step, value) for step, value in points])
 
     def _send(self, reports: list[wire.Report], wait_seconds: float | None = None) -> None:
-        self._curve |= {report.step: report.value for report in reports}
-        self._last = reports[-1].value
+        self._curve.add(reports)
         in_child = os.getpid() != self._pid  # Forked: the thread stayed behind.
         if in_child or self._sender is None or (wait_seconds is None and not self._sender.begun):
             self._tell_reports(reports, self._take_new_checkpoint())
@@ -245,7 +256,7 @@ class LeasedTrial:
             return None
         try:
             if self._sender.error is None and not isinstance(error, LeaseLost):
-                self._sender.flush()
+                self._sender.flush(None if error is None or isinstance(error, Exception) else SHUTDOWN_SECONDS)
             if error is None:
                 self.check()
         except LrtuneError as raised:
@@ -267,13 +278,14 @@ class LeasedTrial:
         elif isinstance(error, Exception):
             self._fail(error)
         elif told_to_end(error):
-            self._end_beside_error("released", lambda: self._calls.release(self._checkpoint))
+            at_once = partial(self._calls.release, self._checkpoint, retry_seconds=SHUTDOWN_SECONDS)
+            self._end_beside_error("released", at_once)
         else:
             self._break_off(error)
 
     def _finish(self) -> None:
         try:
-            value = self._last if self._final is None else self._final()
+            value = self._curve.value if self._final is None else self._final()
         except Exception as unknown:
             self._fail(unknown)
             raise
@@ -281,6 +293,7 @@ class LeasedTrial:
             nothing = NothingReported(self.number)
             self._fail(nothing)
             raise nothing
+        self._curve.warn_of_zero()
         error = self._standard_error
         shown = f"{value:.6g}" + ("" if error is None else f" ± {error:.2g}")
         outcome = f"complete, {shown}" if math.isfinite(value) else f"diverged, {shown}"  # As the service has it.
@@ -291,7 +304,7 @@ class LeasedTrial:
             self._leave(error)
             return
         if is_of_the_service(error):
-            self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, once=True))
+            self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, retry_seconds=0))
             return
         try:
             self._end_with_result("failed", "failed", error=error_text(error))
@@ -301,7 +314,7 @@ class LeasedTrial:
     def _leave(self, refused: TokenRefused) -> None:
         """The end of a trial whose token is refused: to give it back most likely is, too."""
         try:
-            self._end("given back", lambda: self._calls.release(self._checkpoint, once=True))
+            self._end("given back", lambda: self._calls.release(self._checkpoint, retry_seconds=0))
         except LrtuneError:
             self._advise(refused)
 
@@ -326,7 +339,7 @@ class LeasedTrial:
 
     def _give_back_instead(self, outcome: str, error: LrtuneError) -> None:
         try:
-            state = self._calls.release(self._checkpoint, once=True)
+            state = self._calls.release(self._checkpoint, retry_seconds=0)
         except LrtuneError:
             if isinstance(error, TokenRefused):
                 self._advise(error)

@@ -39,7 +39,8 @@ def read_value(value: SupportsFloat) -> float:
     try:
         if _is_bool(value) or isinstance(value, str | bytes | bytearray):
             raise TypeError
-        return float(value)
+        detach = getattr(value, "detach", None)  # Of torch, which warns where a loss with its gradient is read.
+        return float(value if detach is None else detach())
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InvalidReport(f"the value must be one number, not {_show(value)}: {_remedy(value)}") from None
 

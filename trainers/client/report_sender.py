@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 
 from lrtune.service.wire.trials import Checkpoint, Report
+from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
 from lrtune.trainers.errors import InvalidReport, LrtuneError
 
 REQUEST_REPORTS = 1000
@@ -71,18 +72,23 @@ class ReportSender:
                 self._changed.notify_all()
             self._arrived(wait_seconds)
 
-    def flush(self) -> None:
-        """Waits until all are on the service's disk, for as long as `send` takes. Raises what it has raised."""
+    def flush(self, most_seconds: float | None = None) -> None:
+        """Waits until all are on the service's disk, for as long as `send` takes, or for `most_seconds`. Raises what it
+        has raised."""
         with self._changed:
-            self._arrived(None)
+            self._urge(most_seconds)
+            self._raise_error()
 
     def close(self) -> None:
-        """Ends the thread, after the request that is on its way; what waits is not sent."""
+        """Ends the thread, after the request that is on its way; what waits is not sent.
+
+        Where that request is tried again and again, it is not waited for longer than the end of a process takes.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(SHUTDOWN_SECONDS)
 
     def _begin(self) -> None:
         if self._thread is None:
@@ -91,13 +97,23 @@ class ReportSender:
 
     def _arrived(self, wait_seconds: float | None) -> None:
         if wait_seconds is None:
-            self._urgent = True
-            self._changed.notify_all()
-        if wait_seconds is None or wait_seconds >= self._rest_seconds() + self._request_seconds:
-            try:
-                self._changed.wait_for(lambda: self._sent == self._put or self.error is not None, wait_seconds)
-            finally:
-                self._urgent = False
+            self._urge(None)
+        elif wait_seconds >= self._rest_seconds() + self._request_seconds:
+            self._wait(wait_seconds)
+        self._raise_error()
+
+    def _urge(self, most_seconds: float | None) -> None:
+        self._urgent = True
+        self._changed.notify_all()
+        try:
+            self._wait(most_seconds)
+        finally:
+            self._urgent = False
+
+    def _wait(self, seconds: float | None) -> None:
+        self._changed.wait_for(lambda: self._sent == self._put or self.error is not None, seconds)
+
+    def _raise_error(self) -> None:
         if self.error is not None:
             raise self.error
 

@@ -151,7 +151,11 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
     ) -> LeasedTrial:
         calls = LeaseCalls(self._connection, self.name, answer)
         watching = Watching(shown, self._tracking, worker=worker)
-        return LeasedTrial(answer, calls, watching, self._standing, keep_checkpoints=keep_checkpoints)
+        return LeasedTrial(
+            *(answer, calls, watching, self._standing),
+            direction=self.spec.direction,
+            keep_checkpoints=keep_checkpoints,
+        )
 
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
         """Where the service says that this token has had enough for now, and when to ask again; else `error` is

@@ -37,8 +37,11 @@ class TrialCallback:
         if env.iteration == env.begin_iteration:
             self._rounds.begin()
             self._rounds.trial.complete_with(lambda: self._rounds.value_of(_best_step(env.model)))
-        found = {(one.dataset_name, one.metric_name): one.metric_value for one in env.evaluation_result_list or ()}
-        self._rounds.measured(env.iteration + 1, found, last=env.iteration + 1 == env.end_iteration)
+        measured = env.evaluation_result_list or ()
+        found = {(one.dataset_name, one.metric_name): one.metric_value for one in measured}
+        larger = {one.metric_name: bool(one.maximize) for one in measured}
+        step = env.iteration + 1
+        self._rounds.measured(step, found, last=step == env.end_iteration, larger_is_better=larger)
 
 
 def _best_step(model: Any) -> int | None:

@@ -15,15 +15,18 @@ from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport, LeaseLost, TrialStopped
+from lrtune.trainers.integrations.directions import warn_of_direction
 
 WAITED_SHARE = 0.005
 """Of a training's time, for verdicts."""
 
 
 class Reports:
-    """The reports of one training of `trial`."""
+    """The reports of one training of `trial`, of the metric `monitor`."""
 
-    def __init__(self, trial: LeasedTrial) -> None:
+    def __init__(self, trial: LeasedTrial, monitor: str | None = None) -> None:
+        if monitor is not None:
+            warn_of_direction(trial, monitor)
         self.trial = trial
         self._verdict: TrialStopped | LeaseLost | None = None
         self._interrupted = False
@@ -42,10 +45,10 @@ class Reports:
 
     def begin_step(self, step: int, remedy: str) -> None:
         """Raises InvalidReport where this trial has a later report already, which is not to be trained again."""
-        curve = self.trial.curve
-        if curve and step <= curve[-1][0]:
+        last = self.trial.last_step
+        if last is not None and step <= last:
             raise InvalidReport(
-                f"step {step} of trial {self.trial.number} comes after step {curve[-1][0]}, which is reported: the "
+                f"step {step} of trial {self.trial.number} comes after step {last}, which is reported: the "
                 f"training was begun again, or has two callbacks for one trial; {remedy}"
             )
 

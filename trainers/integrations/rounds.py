@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport
+from lrtune.trainers.integrations.directions import require_direction, warn_of_direction
 from lrtune.trainers.integrations.reports import Reports
 
 REPORTS = 20
@@ -36,14 +37,20 @@ class Rounds:
         """Raises TrialNotOpen outside `with trial:`, before anything is trained."""
         self._reports.begin()
 
-    def measured(self, step: int, found: Measured, *, last: bool) -> None:
-        """After each round. Raises TrialStopped or LeaseLost where the training is to end.
+    def measured(
+        self, step: int, found: Measured, *, last: bool, larger_is_better: Mapping[str, bool] | None = None
+    ) -> None:
+        """After each round; `larger_is_better` says so of metrics, where the framework knows.
 
-        Raises InvalidReport where what is asked for was not measured, where it is not clear which is meant, and where
+        Raises TrialStopped or LeaseLost where the training is to end; InvalidReport where the study looks for the
+        metric's worse values, where what is asked for was not measured, where it is not clear which is meant, and where
         a training was begun again.
         """
         self._reports.begin_step(step, "train once with one TrialCallback, in a trial each")
-        value = self._values[step] = self._chosen(step, found)
+        (_, metric), value = self._chosen(step, found)
+        if not self._values:
+            self._check_direction(metric, larger_is_better)
+        self._values[step] = value
         if last or step == self.trial.max_steps or step % self._every == 0:
             self._reports.report(step, value)
         if self._reports.ended or self._reports.interrupted():
@@ -53,14 +60,20 @@ class Rounds:
         """What was measured after `step`; of None, or a step that was not seen, after the last."""
         return self._values[step if step in self._values else max(self._values)]
 
-    def _chosen(self, step: int, found: Measured) -> float:
+    def _check_direction(self, metric: str, larger_is_better: Mapping[str, bool] | None) -> None:
+        if larger_is_better is None:
+            warn_of_direction(self.trial, metric)
+        else:
+            require_direction(self.trial, metric, larger_is_better=larger_is_better[metric])
+
+    def _chosen(self, step: int, found: Measured) -> tuple[tuple[str, str], float]:
         chosen = {
             (data, metric): value
             for (data, metric), value in found.items()
             if self._metric in (None, metric) and self._data in (None, data)
         }
         if len(chosen) == 1:
-            return next(iter(chosen.values()))
+            return next(iter(chosen.items()))
         there = ", ".join(f"data={data!r} metric={metric!r}" for data, metric in chosen or found) or "nothing"
         if chosen:
             raise InvalidReport(f"several metrics were measured in round {step}: tell TrialCallback which, of {there}")

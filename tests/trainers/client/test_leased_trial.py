@@ -223,6 +223,7 @@ def test_a_training_without_a_loss_has_failed(client: Client, service: FakeServi
 
 def test_a_refused_report_is_an_error_of_the_training(client: Client, service: FakeService) -> None:
     errors = [{"loc": ["reports", 0, "step"], "msg": "must be at most max_steps (3)"}]
+    service.max_steps = None
     trial = lease(client)
     service.fault = lambda request: problem(422, errors=errors) if request.url.path.endswith("reports") else None
     with pytest.raises(ServiceError, match=r"reports\.0\.step: must be at most"), trial:

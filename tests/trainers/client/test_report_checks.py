@@ -26,6 +26,7 @@ REPORTED = [
 
 @pytest.mark.parametrize("given", REPORTED)
 def test_a_report_is_the_same_however_it_is_given(client: Client, service: FakeService, given: dict[str, Any]) -> None:
+    service.max_steps = 4
     with next(client.study("s").leases()) as trial:
         trial.report(**given)
     assert service.bodies("/reports")[0]["reports"] == [{"step": 4, "value": 0.3}]

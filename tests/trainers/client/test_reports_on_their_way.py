@@ -1,6 +1,7 @@
 """`report(…, wait_seconds=…)`: a training that does not wait for what the service says."""
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,14 +10,17 @@ import httpx2
 import pytest
 
 from lrtune import Client, LeasedTrial, LeaseLost, ServiceError, TrialPaused, TrialStopped
+from lrtune.service.wire.trials import Report
 from lrtune.trainers.client import report_sender
+from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
 from tests.fake_service import FakeService, lease_lost, problem
 
 SOON_SECONDS = 10.0
 
 
 @pytest.fixture(autouse=True)
-def _no_first_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_first_rest(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
+    service.max_steps = 50
     monkeypatch.setattr(report_sender, "FIRST_REST_SECONDS", 0.0)
 
 
@@ -153,3 +157,32 @@ def test_pausing_waits_for_its_checkpoint(client: Client, service: FakeService) 
             trial.check()
         raise caught.value
     assert service.bodies("/release")[0]["checkpoint"] == {"uri": "s3://one", "step": 1}
+
+
+def test_who_is_told_to_end_while_the_service_is_away_waits_for_seconds_and_no_longer(
+    client: Client, service: FakeService, slept: list[float]
+) -> None:
+    def train() -> None:
+        with lease(client) as trial:
+            trial.report(1, 0.5)
+            service.fault = lambda _: problem(503, "unavailable")
+            slept.clear()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train()
+    assert sum(slept) <= SHUTDOWN_SECONDS
+
+
+def test_a_flush_that_has_a_limit_ends_though_nothing_could_be_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_sender, "SHUTDOWN_SECONDS", 0.01)
+    sent = threading.Event()
+
+    def never(*_: Any) -> None:
+        sent.wait(SOON_SECONDS)
+
+    sender = report_sender.ReportSender(never)
+    sender.put([Report(step=1, value=0.5)], None, 0.0)
+    sender.flush(0.01)
+    sender.close()
+    sent.set()

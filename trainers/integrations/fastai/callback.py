@@ -54,7 +54,7 @@ class TrialCallback(Callback):
         self.monitor = monitor
         self._folder = None if checkpoints is None else Path(checkpoints)
         self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
-        self._reports = Reports(trial)
+        self._reports = Reports(trial, monitor)
         self._fitting = False
         self._under_way: int | None = None  # The trial's step that is trained.
         self._done = self._done_before = 0  # Steps, and those of the fits before this one.

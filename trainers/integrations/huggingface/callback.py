@@ -46,7 +46,7 @@ class TrialCallback(transformers.TrainerCallback):
         self.trial = trial
         self.monitor = monitor
         self._checkpoints = checkpoints
-        self._reports = Reports(trial)
+        self._reports = Reports(trial, monitor)
         self._training = False
         self._evaluations = 0
         self._reported = 0

@@ -61,7 +61,7 @@ class TrialCallback(keras.callbacks.Callback):
         self._folder = None if checkpoints is None else Path(checkpoints)
         files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
         self._prefix = "" if files_of is None else files_of.prefix
-        self._reports = Reports(trial)
+        self._reports = Reports(trial, monitor)
         self._state = self._loaded()
         self.initial_epoch: int = 0 if self._state is None else self._state["epoch"]
         """The epochs that are trained already: what `fit` begins with."""

@@ -58,7 +58,7 @@ class TrialCallback(lightning.pytorch.Callback):
         files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
         self._prefix = "" if files_of is None else files_of.prefix
         self._written: list[Path] = []
-        self._reports = Reports(trial)
+        self._reports = Reports(trial, monitor)
         self._step = 0
         self._random: dict[str, Any] | None = None
         self.ckpt_path: str | None = self._found()

@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import cross_validate
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
-from lrtune.trainers.errors import TrialStopped
+from lrtune.trainers.errors import LeaseLost, TrialStopped
 from lrtune.trainers.integrations.sklearn.results import Candidate, Fold, Outcome
 from lrtune.trainers.tasks.cross_validation import CrossValidation
 
@@ -71,6 +71,9 @@ class Folds:
                 trial.report(len(trained), CrossValidation(tuple(fold.score for fold in trained)).mean)
         except TrialStopped as stopped:
             outcome = cast(Outcome, stopped.reason)
+            raise
+        except LeaseLost:
+            outcome = "lost"
             raise
         finally:
             if trained:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Outcome = Literal["complete", "pruned", "diverged", "study_finished"]
+Outcome = Literal["complete", "pruned", "diverged", "study_finished", "lost"]
 
 
 @dataclass(frozen=True)

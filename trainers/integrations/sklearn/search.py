@@ -49,8 +49,9 @@ class LearningRateSearchCV(Refitted):
     - `verbose`: 1 shows on standard error what goes on.
 
     After `fit`: `best_params_`, `best_score_`, `best_index_`; `best_estimator_` and `refit_time_` in seconds where
-    `refit`; `cv_results_` as GridSearchCV has it, with `outcome`: complete, pruned or diverged; `n_splits_`, `scorer_`,
-    `study_name_`; and `suggestion_`, what the study would train with: its rate does not rest on one candidate's luck.
+    `refit`; `cv_results_` as GridSearchCV has it, with `outcome`: complete, pruned, diverged or lost; `n_splits_`,
+    `scorer_`, `study_name_`; and `suggestion_`, what the study would train with: its rate does not rest on one
+    candidate's luck.
 
     `fit` raises ValueError, which names the argument and the remedy; and what a Client raises.
     """
