@@ -8,12 +8,19 @@ from typing import Any, NoReturn
 
 import typer
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.sentences.words import plain
+
+
+_NARROWEST = 6
+_BORDERS = 3
+"""Characters of a column that folds, at the least, and those around each."""
+_UNBOUNDED = 100_000
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -44,10 +51,19 @@ def print_table(
     rows: Iterable[Iterable[object]],
     *,
     title: str | None = None,
-    whole: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> None:
-    """A table on stdout; numbers are given as text by the caller. `whole`: the columns that are never folded."""
-    Console().print(make_table(columns, rows, title=title, whole=whole))
+    """A table on stdout; numbers are given as text by the caller. `words`: the columns whose words are never broken,
+    and for which the table is wider than the terminal where it has to be."""
+    columns, console = tuple(columns), Console()
+    table = make_table(columns, rows, title=title)
+    width = console.width
+    if words and console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum > width:
+        for column in table.columns:
+            if column.header in words:
+                column.width = max(cell_len(word) for cell in (column.header, *column.cells) for word in cell.split())
+        width = max(width, sum((column.width or _NARROWEST) + _BORDERS for column in table.columns) + 1)
+    console.print(table, width=width, crop=False)
 
 
 def make_table(
