@@ -9,6 +9,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""Typer has no public name for it."""
+
 Commands = Mapping[str, tuple[str, str, str]]
 """Name: module, function or Typer app, help."""
 
@@ -30,7 +33,7 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
             self._resolves = True
             try:
                 return super().resolve_command(ctx, args)
-            except typer.BadParameter.__base__ as error:
+            except _USAGE_ERROR as error:
                 within = [] if "ean '" in error.message else _within(commands, args[0])
                 if within:
                     error.message += f" Did you mean {' or '.join(f'`{ctx.info_name} {one}`' for one in within)}?"

@@ -16,7 +16,6 @@ from rich.table import Table
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.sentences.words import plain
 
-
 _NARROWEST = 6
 _BORDERS = 3
 """Characters of a column that folds, at the least, and those around each."""
@@ -51,14 +50,18 @@ def print_table(
     rows: Iterable[Iterable[object]],
     *,
     title: str | None = None,
+    whole: Collection[str] = (),
     words: Collection[str] = (),
 ) -> None:
-    """A table on stdout; numbers are given as text by the caller. `words`: the columns whose words are never broken,
-    and for which the table is wider than the terminal where it has to be."""
+    """A table on stdout; numbers are given as text by the caller. `whole`: the columns that are never folded;
+    `words`: those whose words are never broken, and for which the table is wider than the terminal if need be."""
     columns, console = tuple(columns), Console()
-    table = make_table(columns, rows, title=title)
+    table = make_table(columns, rows, title=title, whole=whole)
+    if not words:
+        console.print(table)
+        return
     width = console.width
-    if words and console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum > width:
+    if console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum > width:
         for column in table.columns:
             if column.header in words:
                 column.width = max(cell_len(word) for cell in (column.header, *column.cells) for word in cell.split())
