@@ -146,6 +146,7 @@ def test_a_program_that_prints_no_loss_fails_its_trial_with_its_last_lines(train
         ProgramFailed, match=r"no line that it printed matches --pattern 'loss=\(\?P<value>\\S\+\)', .*last line: done"
     ):
         train(*printing("training\nepoch 1: 0.5\ndone\n"), pattern=r"loss=(?P<value>\S+)")
+    assert r"no line that it printed matches --pattern 'loss=(?P<value>\S+)', and did not" in str(told.value)
     (result,) = service.bodies("/result")
     assert result["state"] == "failed"
     assert result["error"].splitlines()[:3] == ["training", "epoch 1: 0.5", "done"]
