@@ -64,7 +64,9 @@ def print_table(
     if console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum > width:
         for column in table.columns:
             if column.header in words:
-                column.width = max(cell_len(word) for cell in (column.header, *column.cells) for word in cell.split())
+                column.width = max(
+                    cell_len(word) for cell in map(str, (column.header, *column.cells)) for word in cell.split()
+                )
         width = max(width, sum((column.width or _NARROWEST) + _BORDERS for column in table.columns) + 1)
     console.print(table, width=width, crop=False)
 
