@@ -142,7 +142,7 @@ def test_what_a_program_prints_is_seen_as_ever(
 
 
 def test_a_program_that_prints_no_loss_fails_its_trial_with_its_last_lines(train: Train, service: FakeService) -> None:
-    with pytest.raises(ProgramFailed, match="gave no loss: .*last line: done") as told:
+    with pytest.raises(ProgramFailed, match=r"gave no loss: .*last line: done") as told:
         train(*printing("training\nepoch 1: 0.5\ndone\n"), pattern=r"loss=(?P<value>\S+)")
     assert r"no line that it printed matches --pattern 'loss=(?P<value>\S+)', and did not" in str(told.value)
     (result,) = service.bodies("/result")
