@@ -2,11 +2,15 @@
 
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
+
+_USAGE_ERROR: Any = typer.BadParameter.__mro__[1]
+"""Typer has no public name for it."""
 
 Commands = Mapping[str, tuple[str, str, str]]
 """Name: module, function or Typer app, help."""
@@ -29,6 +33,11 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
             self._resolves = True
             try:
                 return super().resolve_command(ctx, args)
+            except _USAGE_ERROR as error:
+                within = [] if "ean '" in error.message else _within(commands, args[0])
+                if within:
+                    error.message += f" Did you mean {' or '.join(f'`{ctx.info_name} {one}`' for one in within)}?"
+                raise
             finally:
                 self._resolves = False
 
@@ -51,6 +60,17 @@ def lazy_group(commands: Commands) -> type[TyperGroup]:
             return _command(cmd_name, getattr(import_module(module), attribute), summary)
 
     return LazyCommands
+
+
+def _within(commands: Commands, typed: str) -> list[str]:
+    """`study trials`: the commands of that name within the groups among these."""
+    found = []
+    for group, (module, attribute, _) in commands.items():
+        with suppress(ImportError):  # Of an extra that is not installed.
+            what = getattr(import_module(module), attribute)
+            if isinstance(what, typer.Typer) and any(one.name == typed for one in what.registered_commands):
+                found.append(f"{group} {typed}")
+    return found
 
 
 def _command(name: str, what: Any, summary: str) -> Any:

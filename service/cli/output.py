@@ -8,12 +8,18 @@ from typing import Any, NoReturn
 
 import typer
 from pydantic import BaseModel
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.sentences.words import plain
+
+_NARROWEST = 6
+_BORDERS = 3
+"""Characters of a column that folds, at the least, and those around each."""
+_UNBOUNDED = 100_000
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -45,9 +51,24 @@ def print_table(
     *,
     title: str | None = None,
     whole: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> None:
-    """A table on stdout; numbers are given as text by the caller. `whole`: the columns that are never folded."""
-    Console().print(make_table(columns, rows, title=title, whole=whole))
+    """A table on stdout; numbers are given as text by the caller. `whole`: the columns that are never folded;
+    `words`: those whose words are never broken, and for which the table is wider than the terminal if need be."""
+    columns, console = tuple(columns), Console()
+    table = make_table(columns, rows, title=title, whole=whole)
+    if not words:
+        console.print(table)
+        return
+    width = console.width
+    if console.measure(table, options=console.options.update(width=_UNBOUNDED)).maximum > width:
+        for column in table.columns:
+            if column.header in words:
+                column.width = max(
+                    cell_len(word) for cell in map(str, (column.header, *column.cells)) for word in cell.split()
+                )
+        width = max(width, sum((column.width or _NARROWEST) + _BORDERS for column in table.columns) + 1)
+    console.print(table, width=width, crop=False)
 
 
 def make_table(

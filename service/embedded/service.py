@@ -88,8 +88,14 @@ class EmbeddedService:
         except BaseException:
             self.close()
             raise
+        self._identity = _identity(file)
 
     # In any other thread
+
+    @property
+    def has_its_file(self) -> bool:
+        """Whether the file is there, and the one that was opened."""
+        return self._identity is not None and _identity(self._file) == self._identity
 
     def ask(self, scope: Scope, body: bytes) -> Exchange:
         """Hand a request over. Raises ServiceEnded."""
@@ -97,10 +103,21 @@ class EmbeddedService:
             raise ServiceEnded(f"{self._file} is not served from this process any more: {self._deposed}")
         if self._ended:
             raise ServiceEnded(f"the service of {self._file} in this process was closed: open another Client")
+        if not self.has_its_file:  # It would say so itself, as what may pass; and be asked again, for minutes.
+            raise ServiceEnded(
+                f"the file {self._file} that is served from this process is gone, deleted, moved or replaced: put it "
+                "back; or, to begin anew there, close what has it open (a Client, an earlier result of tune) or open "
+                "it again"
+            )
         exchange = Exchange(self._loop, scope, body)
         if not self._tell(partial(self._begin, exchange)):
             raise ServiceEnded(f"the service of {self._file} in this process has ended: open another Client")
         return exchange
+
+    def close_without_file(self) -> None:
+        """As `close`; who asks afterwards is told that the file is gone, and that another is served."""
+        self._deposed = "it was deleted, moved or replaced, and opened anew here"
+        self.close()
 
     def close(self) -> None:
         """End what is asked, commit what is pending, give the file up and end the thread. Waits at most 50 s."""
@@ -181,6 +198,15 @@ class EmbeddedService:
         exchange.end()
 
 
+def _identity(file: Path) -> tuple[int, int] | None:
+    """A file's device and number there; None where there is none."""
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _check_place(file: Path) -> None:
     """Raises CannotEmbed where a look at the file system says that it cannot be. A folder that is not there, and what
     is no database, the storage finds."""
@@ -200,6 +226,6 @@ def _quieten_alembic() -> None:
 
 def _busy(file: Path) -> str:
     return (
-        f'another process serves {file}: where that is `lrtune serve`, use Client("http://HOST:PORT") with the address '
-        f"that it printed; else end it, or name another file"
+        f"another process serves {file}: where that is `lrtune serve`, give the address that it printed, "
+        'Client("http://HOST:PORT") or tune(…, server="http://HOST:PORT"); else end it, or name another file'
     )

@@ -60,10 +60,12 @@ _of_parents: list[EmbeddedService] = []
 def open_shared(storage: str | None = None) -> Share:
     """The service of a SQLite file, by its path or `sqlite:///` URL; else of the file that `lrtune serve` would serve.
 
-    Raises CannotEmbed.
+    Where the file was deleted or replaced since it was opened, its service ends, those who use it are told so, and
+    what is there now is opened. Raises CannotEmbed.
     """
     file = file_of(storage)
     with _lock:
+        _end_without_file(file)
         _uses[file] = _uses.get(file, 0) + 1
         try:
             service = _services.get(file) or EmbeddedService(file)
@@ -72,6 +74,13 @@ def open_shared(storage: str | None = None) -> Share:
             raise
         _services[file] = service
         return Share(service, file)
+
+
+def _end_without_file(file: Path) -> None:
+    service = _services.get(file)
+    if service is not None and not service.has_its_file:
+        del _services[file], _uses[file]
+        service.close_without_file()
 
 
 def file_of(storage: str | None) -> Path:

@@ -54,6 +54,12 @@ def middle_of_seeds(clear: int, seeds: int, lowest: float, highest: float) -> st
     )
 
 
+def only_an_edge(seeds: int = 1) -> str:
+    """Where no rule found anything: the loss does not fall, and diverges."""
+    where = "The curve shows no fall" if seeds == 1 else f"None of the {seeds} curves shows a fall"
+    return f"{where}: the rate rests on where the training diverges alone, and is a guess."
+
+
 def unclear_seeds(unclear: int, seeds: int) -> str:
     return f"{unclear} of {seeds} seeds show no signal."
 

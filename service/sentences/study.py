@@ -1,5 +1,7 @@
 """What is said of a study as a whole: the state that it is in, and why no trial is handed out."""
 
+import re
+
 from lrtune.service.sentences.words import count, paragraph
 
 
@@ -114,6 +116,14 @@ def no_length(study: str) -> str:
             "give max_steps when you create the study, or train as long as you see fit",
         ]
     )
+
+
+def for_agent(told: str) -> str:
+    """What is said of a study, to one who has the tools of `lrtune mcp` in place of a command line."""
+    told = re.sub(r"then run `lrtune study resume [^`]+`", "then call the tool resume", told)
+    told = re.sub(r"`lrtune study resume [^`]+` sets", "The tool resume sets", told)
+    told = re.sub(r"`lrtune worker [^`]+` starts one", "The tool ask hands out a trial", told)
+    return re.sub(r"(`lrtune study set [^`]+`) with a larger N", r"A larger N in \1, which your user can run,", told)
 
 
 def _in_hand(running: int, waiting: int) -> str:

@@ -83,3 +83,10 @@ def test_the_command_starts_without_anything_heavy(command: list[str]) -> None:
     )
     loaded = set(json.loads(subprocess.check_output([sys.executable, "-c", code])))
     assert not loaded & {"torch", "numpy", "sklearn", "fastapi", "sqlalchemy", "optuna", "matplotlib"}
+
+
+def test_a_command_of_a_group_is_found_by_its_name_alone(lrtune: Lrtune) -> None:
+    ran = lrtune("trials")
+    assert ran.code == 2
+    assert "Did you mean `lrtune study trials`?" in " ".join(ran.err.replace("│", " ").split())
+    assert "Did you mean" not in lrtune("nonsense").err

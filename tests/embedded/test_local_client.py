@@ -189,3 +189,34 @@ def test_who_lost_the_file_to_another_is_told_so(file: Path) -> None:
                 client.create_study("t", max_trials=1)
         finally:
             other.close()
+
+
+def delete(file: Path) -> None:
+    for one in file.parent.glob(f"{file.name}*"):
+        one.unlink()
+
+
+def test_a_file_that_was_deleted_is_begun_anew_and_who_had_it_open_is_told(file: Path) -> None:
+    with Client(f"local:{file}") as earlier:
+        earlier.create_study("s", max_trials=3)
+        delete(file)
+        with Client(f"local:{file}") as client:
+            train_all(client, "s")
+            assert client.status("s").state == "finished"
+            with pytest.raises(LrtuneError, match="not served from this process any more: it was deleted"):
+                earlier.status("s")
+            earlier.close()
+            assert client.status("s").state == "finished"
+    assert engines() == 0
+
+
+def test_an_engine_whose_file_is_gone_says_so_at_once_and_goes_on_where_it_is_put_back(file: Path) -> None:
+    with Client(f"local:{file}") as client:
+        client.create_study("s", max_trials=3)
+        aside = file.rename(file.parent / "aside")
+        begun = time.monotonic()
+        with pytest.raises(LrtuneError, match="is gone, deleted, moved or replaced: put it back"):
+            client.status("s")
+        assert time.monotonic() - begun < 5
+        aside.rename(file)
+        assert client.status("s").state == "running"

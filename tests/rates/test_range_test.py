@@ -363,3 +363,15 @@ def test_whatever_the_losses_the_answer_is_finite_and_within_the_test(losses: li
         assert rates[0] <= found.bounds[0] <= found.bounds[1] <= rates[-1]
     if found.diverged_at is not None:
         assert found.diverged_at in rates
+
+
+def test_an_answer_that_no_rule_found_says_that_it_rests_on_the_divergence() -> None:
+    noisy = random.Random(0)
+    curves = [[2.3 + noisy.gauss(0, 0.05) for _ in HUNDRED[:90]] + [math.inf] * 11 for _ in range(3)]
+    tests = [analyse(HUNDRED, losses) for losses in curves]
+    for found, said in ((tests[0], "The curve shows no fall"), (combine(tests), "None of the 3 curves shows a fall")):
+        assert found.signal
+        assert set(found.suggestions.values()) == {None}
+        assert f"{said}: the rate rests on where the training diverges alone, and is a guess." in found.reason
+    clear = combine([plain(valley_at(1e-2), HUNDRED)] * 2)
+    assert "guess" not in clear.reason

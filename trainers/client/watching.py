@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lrtune.service.sentences.failures import error_line
 from lrtune.service.wire import trials as wire
 from lrtune.trainers.progress.trials import TrialProgress
 from lrtune.trainers.tracking.tracker import Ending, TrackedTrial
@@ -45,7 +46,8 @@ class Watching:
     def ended(self, outcome: str, ending: Ending | None, *, lost: bool) -> None:
         """The lease is over: the trial has ended; or, without an `ending`, it goes on another time; or it is `lost`."""
         if self._progress is not None:
-            self._progress.ended(outcome)
+            why = error_line(ending.error) if ending is not None and ending.error else ""
+            self._progress.ended(f"{outcome}: {why}" if why else outcome)
         if self._tracking is None or self._trial is None:
             return
         if ending is not None:

@@ -78,7 +78,8 @@ class Rounds:
         if chosen:
             raise InvalidReport(f"several metrics were measured in round {step}: tell TrialCallback which, of {there}")
         asked = " ".join(f"{name}={value!r}" for name, value in self._asked().items()) or "metric"
-        raise InvalidReport(f"no {asked} was measured in round {step}, only {there}: {self._remedy}")
+        remedy = "name one of these" if found else self._remedy
+        raise InvalidReport(f"no {asked} was measured in round {step}, only {there}: {remedy}")
 
     def _asked(self) -> dict[str, str]:
         asked = {"data": self._data, "metric": self._metric}

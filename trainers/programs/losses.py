@@ -42,11 +42,11 @@ class ByPattern:
         try:
             self._pattern = re.compile(pattern)
         except re.error as error:
-            raise TaskError(f"--pattern {pattern!r} is no regular expression: {error}") from None
+            raise TaskError(f"--pattern '{pattern}' is no regular expression: {error}") from None
         if "value" not in self._pattern.groupindex:
-            raise TaskError(f"--pattern {pattern!r} names no group value: write (?P<value>…) around the loss")
+            raise TaskError(f"--pattern '{pattern}' names no group value: write (?P<value>…) around the loss")
         self._has_step = "step" in self._pattern.groupindex
-        self.wanted = f"matches --pattern {pattern!r}"
+        self.lacking = f"no line that it printed matches --pattern '{pattern}'"
 
     def __call__(self, text: str) -> Found | None:
         """What a line says; None for any other line."""
@@ -70,7 +70,7 @@ class ByJson:
             (metric, "value") if named else tuple(dict.fromkeys((metric, *VALUES) if metric != "loss" else VALUES))
         )
         self._name: str | None = None
-        self.wanted = f'is like {{"step": 3, "{metric}": 0.41}}, and there was no --pattern for others'
+        self.lacking = f'it printed no line like {{"step": 3, "{metric}": 0.41}} (--pattern reads any other)'
 
     def __call__(self, text: str) -> Found | None:
         """What a line says; None for any other line."""

@@ -71,7 +71,7 @@ class Program:
                 first_count=resumed + 1,
                 shift=1 - options.first_step,
             )
-            run = Run(trial, process, reader, self._limits, name=self._command.program, wanted=find.wanted)
+            run = Run(trial, process, reader, self._limits, name=self._command.program, lacking=find.lacking)
             with run:
                 run.follow()
             if run.counts_from_0:

@@ -43,15 +43,15 @@ class Run:
     """Within `with`, the program runs; when it ends, nothing of it is left."""
 
     def __init__(
-        self, trial: LeasedTrial, process: Process, reader: Reader, limits: Limits, *, name: str, wanted: str
+        self, trial: LeasedTrial, process: Process, reader: Reader, limits: Limits, *, name: str, lacking: str
     ) -> None:
-        """`name` is what the program is called, `wanted` what a line with a loss is like."""
+        """`name` is what the program is called, `lacking` says that no line of it has a loss."""
         self._trial = trial
         self._process = process
         self._reader = reader
         self._limits = limits
         self._name = name
-        self._wanted = wanted
+        self._lacking = lacking
         self._began = time.monotonic()
         self._seen: set[int] = set()
         self._repeated: int | None = None
@@ -113,7 +113,7 @@ class Run:
             odd = self._reader.odd_step
             if odd is not None:
                 raise self._failed(f"printed steps that are no whole numbers, like {odd:g}: print whole ones, or none")
-            raise self._failed(f"printed no line that {self._wanted}, and reported no loss")
+            raise self._failed(f"gave no loss: {self._lacking}, and did not call `lrtune report`")
 
     def _failed(self, what: str) -> ProgramFailed:
         return ProgramFailed(f"{self._name} {what}", self._reader.tail.lines)

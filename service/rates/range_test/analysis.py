@@ -46,7 +46,7 @@ class RangeTestAnalysis:
     smoothed: tuple[float, ...]
     """The debiased average of the losses, one for each up to the stop."""
     signal: bool
-    """Whether a rate is recommended."""
+    """Whether a rate is recommended; where no rule found one, by the divergence alone, and `reason` says so."""
     reason: str
     """Why there is a signal, or none, with the numbers, in whole sentences."""
     still_falling_at: float | None = None
@@ -96,6 +96,7 @@ def analyse(
             [
                 "" if diverged_at is not None and len(rule.losses) < FEWEST else fall.told,
                 "" if diverged_at is None else say.diverges(diverged_at, after=len(rule.losses), fewest=FEWEST),
+                say.only_an_edge() if bounds is None and recommended is not None else "",
                 say.ignored(len(ignored)),
             ]
         ),
@@ -165,6 +166,8 @@ def combine(analyses: Sequence[RangeTestAnalysis]) -> RangeTestAnalysis:
     low, high = _middle([low for low, _ in found]), _middle([high for _, high in found])
     bounds = _around((low, high) if low is not None and high is not None else None, together.recommended)
     reason = say.middle_of_seeds(len(clear), len(analyses), min(rates), max(rates))
+    if not found:
+        reason = paragraph([reason, say.only_an_edge(len(clear))])
     return replace(together, bounds=bounds, reason=reason)
 
 

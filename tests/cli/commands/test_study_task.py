@@ -31,6 +31,8 @@ def test_a_study_of_a_built_in_task_searches_what_the_task_searches(
         "tags": {"task": "random-forest"},
     }
     assert "train it with: lrtune worker --study t\n" in ran.out
+    plain = lrtune("study", "create", "t").out
+    assert "--study t --task module:function (or -- PROGRAM), or a script with lrtune.Client\n" in plain
 
 
 def test_a_cross_validated_grid_takes_one_command(lrtune: Lrtune, service: FakeService, address: str) -> None:

@@ -142,8 +142,9 @@ def test_what_a_program_prints_is_seen_as_ever(
 
 
 def test_a_program_that_prints_no_loss_fails_its_trial_with_its_last_lines(train: Train, service: FakeService) -> None:
-    with pytest.raises(ProgramFailed, match=r"printed no line that matches --pattern 'loss .*last line: done"):
-        train(*printing("training\nepoch 1: 0.5\ndone\n"), pattern="loss (?P<value>.+)")
+    with pytest.raises(ProgramFailed, match=r"gave no loss: .*last line: done") as told:
+        train(*printing("training\nepoch 1: 0.5\ndone\n"), pattern=r"loss=(?P<value>\S+)")
+    assert r"no line that it printed matches --pattern 'loss=(?P<value>\S+)', and did not" in str(told.value)
     (result,) = service.bodies("/result")
     assert result["state"] == "failed"
     assert result["error"].splitlines()[:3] == ["training", "epoch 1: 0.5", "done"]
@@ -154,7 +155,7 @@ def test_the_message_without_a_pattern_shows_what_to_print(
     train: Train, service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(STUDY, "metric", "val_loss")
-    with pytest.raises(ProgramFailed, match=r'no line that is like \{"step": 3, "val_loss": 0.41\}'):
+    with pytest.raises(ProgramFailed, match=r'it printed no line like \{"step": 3, "val_loss": 0.41\}'):
         train(*printing('{"step": 1, "loss": 0.5}\n'))
 
 

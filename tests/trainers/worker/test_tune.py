@@ -317,3 +317,13 @@ def test_a_script_needs_no_torch_and_closes_nothing(file: Path) -> None:
     ran = subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=60, check=True)
     assert (ran.stdout, ran.stderr) == ("[]\n", "")
     assert not Path(f"{file}-wal").exists(), "what is in the log was carried over"
+
+
+def test_why_a_trial_failed_stands_in_its_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def once(trial: LeasedTrial) -> float:
+        if trial.number == 0:
+            raise ValueError("no GPU")
+        return loss(trial)
+
+    tune(once, max_trials=1, storage=file).close()
+    assert "trial 0: failed: ValueError: no GPU; learning_rate=" in capsys.readouterr().err

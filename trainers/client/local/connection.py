@@ -3,6 +3,7 @@
 import os
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 from lrtune.trainers.client.http.authorization import NO_TOKEN
@@ -42,11 +43,7 @@ class LocalConnection(Connection):
     """
 
     def __init__(self, server: str | None, *, retry: Retry | None = None) -> None:
-        named = server or os.environ.get("LRTUNE_SERVER") or ""
-        storage = named.removeprefix(_PREFIX) if named != LOCAL else None
-        if storage == "":
-            raise LrtuneError('"local:" names no file: write "local", for lrtune.db in this folder, or "local:FILE.db"')
-        self._share, broken, ended = _opened(storage)
+        self._share, broken, ended = _opened(_storage(server))
         self.server = f"{_PREFIX}{self._share.file}"
         self._address = _ADDRESS
         self._token = None
@@ -74,12 +71,39 @@ class LocalConnection(Connection):
         return EngineSilent(str(self._share.file), why)
 
 
+def local_file(server: str | None) -> Path:
+    """The file that `server`, else LRTUNE_SERVER, names. Raises what LocalConnection does; opens nothing."""
+    storage = _storage(server)
+    shared, _ = _engine()
+    try:
+        file: Path = shared.file_of(storage)
+    except shared.CannotEmbed as error:
+        raise LrtuneError(str(error)) from None
+    return file
+
+
+def _storage(server: str | None) -> str | None:
+    """The path or URL that is named; None for the file that `lrtune serve` would serve."""
+    named = server or os.environ.get("LRTUNE_SERVER") or ""
+    storage = named.removeprefix(_PREFIX) if named != LOCAL else None
+    if storage == "":
+        raise LrtuneError('"local:" names no file: write "local", for lrtune.db in this folder, or "local:FILE.db"')
+    return storage
+
+
 def _opened(storage: str | None) -> tuple[_Share, type[Exception], type[Exception]]:
+    shared, exchange = _engine()
+    try:
+        return shared.open_shared(storage), exchange.BrokenOff, shared.ServiceEnded
+    except shared.CannotEmbed as error:
+        raise LrtuneError(str(error)) from None
+
+
+def _engine() -> tuple[ModuleType, ModuleType]:
     # By name: the client is below the service, and most who import it have no service installed. This is the only
     # place where it reaches up.
     try:
-        shared = import_module("lrtune.service.embedded.shared")
-        exchange = import_module("lrtune.service.embedded.exchange")
+        return import_module("lrtune.service.embedded.shared"), import_module("lrtune.service.embedded.exchange")
     except ModuleNotFoundError as error:
         if str(error.name).startswith("lrtune"):
             raise
@@ -87,7 +111,3 @@ def _opened(storage: str | None) -> tuple[_Share, type[Exception], type[Exceptio
             f"an engine inside this process needs the service's packages, and {error.name} is missing: "
             "pip install 'lrtune[service]'"
         ) from error
-    try:
-        return shared.open_shared(storage), exchange.BrokenOff, shared.ServiceEnded
-    except shared.CannotEmbed as error:
-        raise LrtuneError(str(error)) from None

@@ -6,12 +6,20 @@ from uuid import uuid4
 
 from lrtune.trainers.client.client import Client
 from lrtune.trainers.client.study import StudyHandle
-from lrtune.trainers.errors import InvalidRequest
+from lrtune.trainers.errors import InvalidRequest, ServiceError
 from lrtune.trainers.integrations.optuna.framework import optuna
 from lrtune.trainers.integrations.optuna.spaces import search_space_of
 from lrtune.trainers.integrations.optuna.study import Study
 
 Direction = optuna.study.StudyDirection
+
+
+class StudyExists(ServiceError, optuna.exceptions.DuplicatedStudyError):
+    """A study of that name exists: what Optuna raises then, and what a Client does."""
+
+    def __init__(self, name: str, refusal: ServiceError) -> None:
+        super().__init__(refusal.problem)
+        self.args = (f"study {name!r} exists: give load_if_exists=True to go on with it, or take another study_name",)
 
 
 def create_study(
@@ -33,7 +41,8 @@ def create_study(
     are the service's, by name or with options; `spec` holds the other fields of `lrtune.StudySpec`: `max_trials`,
     `max_steps`, …
 
-    Raises InvalidRequest for what cannot be sent; ServiceError where the service refuses.
+    Raises InvalidRequest for what cannot be sent; Optuna's DuplicatedStudyError where a study of that name exists, and
+    `load_if_exists` is not said; ServiceError where the service refuses.
     """
     space = search_space_of(search_space)
     wants = {
@@ -43,7 +52,13 @@ def create_study(
         "if_exists": "load" if load_if_exists else "fail",
     }
     name = study_name or f"no-name-{uuid4()}"
-    return _opened(storage, lambda client: client.create_study(name, search_space=space, **wants, **spec))
+    try:
+        return _opened(storage, lambda client: client.create_study(name, search_space=space, **wants, **spec))
+    except ServiceError as error:
+        if load_if_exists or not error.problem.type.endswith("study-exists"):
+            raise
+        exists = StudyExists(name, error)
+    raise exists  # Outside, so that the refusal's own traceback is not shown above it.
 
 
 def load_study(*, study_name: str, storage: Client | str | None = None) -> Study:

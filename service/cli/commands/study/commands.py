@@ -59,6 +59,7 @@ def list_studies(
             )
             for study in studies
         ),
+        words=("study", "searches"),
     )
 
 

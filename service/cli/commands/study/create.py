@@ -122,7 +122,8 @@ def create(
     else:
         searched = ", ".join(made.search_space)
         print(f"study {made.name}: {made.state}, {made.trials} trials so far; searches {searched}")
-        print(f"train it with: lrtune worker --study {made.name}{'' if task else ' --task module:function'}")
+        how = "" if task else " --task module:function (or -- PROGRAM), or a script with lrtune.Client"
+        print(f"train it with: lrtune worker --study {made.name}{how}")
 
 
 def _sampler(body: dict[str, Any], name: str | None, seed: int | None, points: int | None) -> dict[str, Any] | None:

@@ -48,6 +48,7 @@ async def whole_study(agent: Agent, study: str) -> dict[str, Any]:
     while not (asked := await agent.train(study, loss, 3))["done"]:
         assert asked["params"]["learning_rate"] > 0
     assert "finished" in asked["explanation"]
+    assert "which your user can run" in asked["explanation"]
     standing = await agent.call("status", study=study)
     assert standing["state"] == "finished"
     assert standing["on_lease_here"] == []

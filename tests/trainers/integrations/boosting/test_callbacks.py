@@ -179,7 +179,7 @@ def test_of_several_metrics_one_is_named(booster: Booster, new_study: NewStudy, 
     ("asked", "metrics", "said"),
     [
         (None, ["auc", "error"], r"several metrics .* in round 1: tell TrialCallback which, of .*metric='auc', data="),
-        ("f1", ["auc"], r"no metric='f1' was measured in round 1, only data='.*' metric='auc': give train"),
+        ("f1", ["auc"], r"no metric='f1' was measured in round 1, only data='.*' metric='auc': name one of these$"),
     ],
 )
 def test_a_metric_that_is_not_clear_is_asked_for_by_name(

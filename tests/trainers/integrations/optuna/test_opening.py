@@ -26,8 +26,10 @@ def test_a_study_is_shared_by_those_who_create_and_load_it(address: str) -> None
     wanted: dict[str, Any] = {"search_space": SPACE, "study_name": "shared", "max_trials": 4, "sampler": "random"}
     with create_study(storage=address, **wanted) as one:
         one.optimize(objective, n_trials=1)
-        with pytest.raises(ServiceError, match="exists"):
-            create_study(storage=address, **wanted)
+        for kind in (optuna.exceptions.DuplicatedStudyError, ServiceError):
+            with pytest.raises(kind, match=r"^study 'shared' exists: give load_if_exists=True to go on") as told:
+                create_study(storage=address, **wanted)
+            assert told.value.__context__ is None
         with create_study(storage=address, load_if_exists=True, **wanted) as other:
             other.optimize(objective, n_trials=1)
         with load_study(study_name="shared", storage=address) as third:

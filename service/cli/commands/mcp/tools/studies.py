@@ -7,6 +7,7 @@ from pydantic import Field, WithJsonSchema
 
 from lrtune.service.cli.commands.mcp.tools.base import ADDS, READS, SETS, SPENDS, Tool
 from lrtune.service.cli.commands.mcp.worker import AgentWorker
+from lrtune.service.sentences.study import for_agent
 from lrtune.service.wire.base import WHOLE, Body, Finite, Interval, Reply, StudyName
 from lrtune.service.wire.studies import BestTrial, Budget, StepCounts, Study, StudyState, TrialCounts
 
@@ -129,8 +130,8 @@ def _status(worker: AgentWorker, given: OneStudy) -> StandingStudy:
     found = status.suggestion
     return StandingStudy(
         **_listed(spec).model_dump() | {"state": status.state},
-        explanation=status.explanation,
-        halted=status.halted,
+        explanation=for_agent(status.explanation),
+        halted=None if status.halted is None else for_agent(status.halted),
         max_total_steps=spec.max_total_steps,
         counts=status.trials,
         steps=status.steps,

@@ -9,6 +9,7 @@ from lrtune.service.cli.commands.mcp.tools.base import ADDS, SETS, SPENDS, Tool
 from lrtune.service.cli.commands.mcp.tools.studies import OneStudy
 from lrtune.service.cli.commands.mcp.tools.trials import KnownTrial, OneTrial, trial_now
 from lrtune.service.cli.commands.mcp.worker import AgentWorker, give_back, leave
+from lrtune.service.sentences.study import for_agent
 from lrtune.service.wire.base import Loss, ParameterValue, Reply
 from lrtune.service.wire.trials import Checkpoint, NoTrial, Report
 from lrtune.trainers.client.leased_trial import LeasedTrial
@@ -91,7 +92,7 @@ def _ask(worker: AgentWorker, given: AskTrial) -> AskedTrial:
         waits = "" if answer.done else "all that is left is being trained: ask again later"
         return AskedTrial(
             done=answer.done,
-            explanation=answer.explanation or waits,
+            explanation=for_agent(answer.explanation or waits),
             retry_after_seconds=answer.retry_after_seconds,
         )
     return AskedTrial(
