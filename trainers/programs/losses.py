@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from lrtune.trainers.errors import TaskError
 from lrtune.trainers.programs.lines import Line
 from lrtune.trainers.written_numbers import read_written
@@ -13,6 +15,10 @@ from lrtune.trainers.written_numbers import read_written
 STEPS = ("step", "epoch", "global_step", "iteration", "iter")
 VALUES = ("value", "val_loss", "valid_loss", "validation_loss", "eval_loss", "loss")
 """Names in lines of JSON, the first that is there."""
+LONGEST_SEARCHED = 4096
+"""Characters of a line, the first ones: many a usual expression takes the square of them in steps."""
+SEARCH_SECONDS = 1.0
+"""Of the processor, for one line."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,10 @@ class Found:
 Find = Callable[[str], Found | None]
 
 
+class SlowPattern(Exception):
+    """An expression that tries too many ways to match a line."""
+
+
 @dataclass(frozen=True)
 class Point:
     """The loss after `step` steps."""
@@ -35,22 +45,34 @@ class Point:
 
 
 class ByPattern:
-    """The first match of a regular expression with the groups `value` and, if there are steps to read, `step`."""
+    """The first match of a regular expression with the groups `value` and, if there are steps to read, `step`.
+
+    It is Python's, and `regex` searches for it: `re` cannot be told to give up, and no other thread runs meanwhile, the
+    one that renews the lease among them.
+    """
 
     def __init__(self, pattern: str) -> None:
         """Raises TaskError for what is no such expression."""
         try:
-            self._pattern = re.compile(pattern)
-        except re.error as error:
+            re.compile(pattern)  # What regex alone understands is refused.
+            self._pattern = regex.compile(pattern)
+        except (re.error, regex.error) as error:
             raise TaskError(f"--pattern {pattern!r} is no regular expression: {error}") from None
         if "value" not in self._pattern.groupindex:
             raise TaskError(f"--pattern {pattern!r} names no group value: write (?P<value>…) around the loss")
         self._has_step = "step" in self._pattern.groupindex
         self.wanted = f"matches --pattern {pattern!r}"
+        self._slow = (
+            f"printed a line that --pattern {pattern!r} takes more than {SEARCH_SECONDS:g} s to search: write one that "
+            "can match a text in one way only, [0-9.]+ in place of ([0-9]+.?)+ say"
+        )
 
     def __call__(self, text: str) -> Found | None:
-        """What a line says; None for any other line."""
-        found = self._pattern.search(text)
+        """What a line says; None for any other line. Raises SlowPattern."""
+        try:
+            found = self._pattern.search(text[:LONGEST_SEARCHED], timeout=SEARCH_SECONDS, concurrent=True)
+        except TimeoutError:
+            raise SlowPattern(self._slow) from None
         value = _number(found["value"]) if found else None
         if found is None or value is None:
             return None
