@@ -64,7 +64,7 @@ class ByPattern:
         self.wanted = f"matches --pattern {pattern!r}"
         self._slow = (
             f"printed a line that --pattern {pattern!r} takes more than {SEARCH_SECONDS:g} s to search: write one that "
-            "can match a text in one way only, [0-9.]+ in place of ([0-9]+.?)+ say"
+            "can match a text in one way only, [0-9]+ in place of ([0-9]|[0-9][0-9])+ say"
         )
 
     def __call__(self, text: str) -> Found | None:
