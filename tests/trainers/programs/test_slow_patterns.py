@@ -43,7 +43,7 @@ def test_other_threads_go_on_while_an_expression_is_searched_for_and_it_is_given
 def test_a_slow_expression_fails_the_trial_and_is_named(
     train: Callable[..., Program], service: FakeService, rest: str
 ) -> None:
-    lines = f"print('loss 0.5'); print({LINE!r}); print('loss 0.4'){rest}"
+    lines = f"print('loss 5'); print({LINE!r}); print('loss 4'){rest}"
     began = time.monotonic()
     with pytest.raises(ProgramFailed) as failed:
         train(*python(lines), pattern=SLOW)
@@ -51,7 +51,7 @@ def test_a_slow_expression_fails_the_trial_and_is_named(
     said = str(failed.value)
     assert rf"printed a line that --pattern {SLOW!r} takes more than 1 s to search: write one that can match" in said
     assert "\n" not in said
-    assert reported(service) == [(1, 0.5)]
+    assert reported(service) == [(1, 5.0)]
     assert service.bodies("/result")[0]["state"] == "failed"
 
 
