@@ -3,16 +3,26 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from lrtune.trainers.programs.shown import PATIENCE_SECONDS, has_room
 
 FORM = "%(asctime)s %(message)s"
 
 
 class _Own(logging.StreamHandler):  # type: ignore[type-arg]
-    """Writes lrtune's lines, and hands them to the files that the training's own script logs to."""
+    """Writes lrtune's lines, and hands them to the files that the training's own script logs to.
+
+    A line that nobody reads (in a pager that stands still, after Ctrl-S) is dropped: it must not keep a worker from
+    ending.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        super().emit(record)
+        room = True
+        with suppress(OSError, ValueError):  # What is closed is told of as ever.
+            room = has_room(self.stream, PATIENCE_SECONDS)
+        if room:
+            super().emit(record)
         for handler in logging.getLogger().handlers:
             if isinstance(handler, logging.FileHandler) and record.levelno >= handler.level:
                 handler.handle(record)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -163,3 +164,25 @@ def test_the_dashes_before_the_program_may_be_left_out(bench: Bench) -> None:
     worker = bench.programs.run([*LRTUNE, "worker", *options, "echo", "--value", "{trial}"], environ())
     assert worker.poll() == 0, worker
     assert worker.stdout == "--value 0\n"
+
+
+@pytest.mark.parametrize("log_too", [False, True], ids=["output", "output and log"])
+def test_a_worker_whose_output_nobody_reads_trains_on_and_ends_at_sigterm(bench: Bench, log_too: bool) -> None:
+    study = bench.study(f"unread-{log_too}")
+    mark, log = bench.folder / "mark", bench.folder / "log"
+    much = f'head -c 300000 /dev/zero | tr "\\0" x; echo; echo "loss 0.5"; touch {mark}; while :; do echo more; done'
+    script = bench.write("chatty.sh", f"#!/bin/sh\n{much}\n")
+    options = ["--server", bench.service.address, "--study", study, "--pattern", "loss (?P<value>.+)"]
+    command = [*LRTUNE, "worker", *options, "--grace-seconds", "3", "--", script, "{learning_rate}"]
+    with log.open("wb") as file:
+        stderr = subprocess.STDOUT if log_too else file
+        with subprocess.Popen(command, env=environ(), stdout=subprocess.PIPE, stderr=stderr) as worker:
+            try:
+                until(mark.exists, 30)
+                until(lambda: bench.curve(study) == [(1, 0.5)])
+                worker.send_signal(signal.SIGTERM)
+                assert worker.wait(20) == 0
+            finally:
+                worker.kill()
+    assert bench.trial(study).state == "waiting"
+    assert log_too or "printed are not shown, for nobody read them" in log.read_text()

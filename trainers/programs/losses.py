@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from lrtune.trainers.errors import TaskError
 from lrtune.trainers.programs.lines import Line
 from lrtune.trainers.written_numbers import read_written
@@ -13,17 +15,27 @@ from lrtune.trainers.written_numbers import read_written
 STEPS = ("step", "epoch", "global_step", "iteration", "iter")
 VALUES = ("value", "val_loss", "valid_loss", "validation_loss", "eval_loss", "loss")
 """Names in lines of JSON, the first that is there."""
+LONGEST_SEARCHED = 4096
+"""Characters of a line, the first ones: many a usual expression takes the square of them in steps."""
+SEARCH_SECONDS = 1.0
+"""Of the processor, for one line."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a line says; `step` None where it does not say which."""
+    """What a line says; `step` None where it does not say which, `value` None where what stands for it is no number."""
 
     step: float | None
-    value: float
+    value: float | None
+    written: str = ""
+    """What stands for the value, where it is none."""
 
 
 Find = Callable[[str], Found | None]
+
+
+class SlowPattern(Exception):
+    """An expression that tries too many ways to match a line."""
 
 
 @dataclass(frozen=True)
@@ -35,26 +47,39 @@ class Point:
 
 
 class ByPattern:
-    """The first match of a regular expression with the groups `value` and, if there are steps to read, `step`."""
+    """The first match of a regular expression with the groups `value` and, if there are steps to read, `step`.
+
+    It is Python's, and `regex` searches for it: `re` cannot be told to give up, and no other thread runs meanwhile, the
+    one that renews the lease among them.
+    """
 
     def __init__(self, pattern: str) -> None:
         """Raises TaskError for what is no such expression."""
         try:
-            self._pattern = re.compile(pattern)
-        except re.error as error:
+            re.compile(pattern)  # What regex alone understands is refused.
+            self._pattern = regex.compile(pattern)
+        except (re.error, regex.error) as error:
             raise TaskError(f"--pattern '{pattern}' is no regular expression: {error}") from None
         if "value" not in self._pattern.groupindex:
             raise TaskError(f"--pattern '{pattern}' names no group value: write (?P<value>…) around the loss")
         self._has_step = "step" in self._pattern.groupindex
         self.lacking = f"no line that it printed matches --pattern '{pattern}'"
+        self._slow = (
+            f"printed a line that --pattern '{pattern}' takes more than {SEARCH_SECONDS:g} s to search: write one that "
+            "can match a text in one way only, [0-9]+ in place of ([0-9]|[0-9][0-9])+ say"
+        )
 
     def __call__(self, text: str) -> Found | None:
-        """What a line says; None for any other line."""
-        found = self._pattern.search(text)
-        value = _number(found["value"]) if found else None
-        if found is None or value is None:
+        """What a line says; None for any other line. Raises SlowPattern."""
+        try:
+            found = self._pattern.search(text[:LONGEST_SEARCHED], timeout=SEARCH_SECONDS, concurrent=True)
+        except TimeoutError:
+            raise SlowPattern(self._slow) from None
+        if found is None or found["value"] is None:
             return None
-        return Found(_number(found["step"]) if self._has_step else None, value)
+        value = _number(found["value"])
+        written = "" if value is not None else found["value"]
+        return Found(_number(found["step"]) if self._has_step else None, value, written)
 
 
 class ByJson:
@@ -80,12 +105,14 @@ class ByJson:
             said: Any = json.loads(text)
         except (ValueError, RecursionError):
             return None
-        for name in self._names if self._name is None else (self._name,):
-            value = _number(said.get(name))
+        names = [name for name in (self._names if self._name is None else (self._name,)) if name in said]
+        step = next((_number(said[step]) for step in STEPS if step in said), None)
+        for name in names:
+            value = _number(said[name])
             if value is not None:
                 self._name = name
-                return Found(next((_number(said[step]) for step in STEPS if step in said), None), value)
-        return None
+                return Found(step, value)
+        return Found(step, None, json.dumps(said[names[0]])) if names else None
 
 
 def _number(given: Any) -> float | None:
@@ -114,13 +141,18 @@ class Losses:
         self._held: Point | None = None
         self.odd_step: float | None = None
         """A step that is no whole number, and so none."""
+        self.unread = 0
+        """Lines whose value is no number."""
+        self.written = ""
+        """What stood for it, the last time."""
 
     def take(self, line: Line) -> Iterator[Point]:
         """The points that are settled by this line."""
         found = self._find(line.text)
         if found is not None and found.step is not None and not _is_step(found.step + self._shift):
             self.odd_step, found = found.step, None
-        if found is None:
+        if found is None or found.value is None:
+            self._leave_out(found, line)
             if not line.overwritten:
                 yield from self.end()
             return
@@ -134,6 +166,13 @@ class Losses:
         self._held = point if line.overwritten else None
         if not line.overwritten:
             yield point
+
+    def _leave_out(self, found: Found | None, line: Line) -> None:
+        """A loss that cannot be read; its step is counted all the same."""
+        if found is not None and not line.overwritten:
+            self.unread, self.written = self.unread + 1, found.written
+            if found.step is None:
+                next(self._count)
 
     def end(self) -> Iterator[Point]:
         """The point that waits for the end of its line."""

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from lrtune.service.wire.studies import Study
 from lrtune.trainers.client.leased_trial import LeasedTrial
@@ -13,8 +14,9 @@ from lrtune.trainers.programs.calls import listening
 from lrtune.trainers.programs.command import OF_EVERY_TRIAL, OF_RESUMED, Command, command_of
 from lrtune.trainers.programs.losses import ByJson, ByPattern
 from lrtune.trainers.programs.process import Guard, Process
-from lrtune.trainers.programs.reading import Reader, onward
+from lrtune.trainers.programs.reading import Reader
 from lrtune.trainers.programs.run import Limits, Run
+from lrtune.trainers.programs.shown import Shown
 from lrtune.trainers.programs.variables import check_variables, environment_of, is_reached, values_of, variable_of
 
 GRACE_SECONDS = 10.0
@@ -63,9 +65,10 @@ class Program:
             environment = environment_of(trial, self._study.name, path, resumable=options.resumable)
             stack.callback(self._forget)
             process = self._start(self._command.filled(values_of(trial, self._study.name)), environment)
-            shown = [None, None] if options.quiet else [onward(sys.stdout), onward(sys.stderr)]
+            shown = [] if options.quiet else [Shown(sys.stdout), Shown(sys.stderr)]
+            stack.callback(self._tell_of_dropped, trial, shown)
             reader = Reader(
-                zip((process.stdout, process.stderr), shown, strict=True),
+                zip_longest((process.stdout, process.stderr), [one.write for one in shown]),
                 listener,
                 find=find,
                 first_count=resumed + 1,
@@ -78,6 +81,13 @@ class Program:
                 logger.warning(
                     "trial %d: steps 0 to %d were printed of %d: say --first-step 0 where the program counts from 0",
                     *(trial.number, trial.max_steps - 1 if trial.max_steps else 0, trial.max_steps),
+                )
+            unread, written = reader.unread
+            if unread:
+                logger.warning(
+                    "trial %d: %d of the losses that were printed are no numbers, %r say, and were left out: "
+                    "print nan for a loss that is none",
+                    *(trial.number, unread, written[:40]),
                 )
             if run.repeated is not None:
                 logger.warning(
@@ -103,6 +113,14 @@ class Program:
             raise ProgramFailed(f"{self._command.program} cannot be run: {reason}") from None
         self._guard.watch(self._process)
         return self._process
+
+    def _tell_of_dropped(self, trial: LeasedTrial, shown: Sequence[Shown]) -> None:
+        dropped = sum(one.dropped for one in shown)
+        if dropped:
+            logger.warning(
+                "trial %d: %d bytes that %s printed are not shown, for nobody read them: read on, or say --quiet",
+                *(trial.number, dropped, self._command.program),
+            )
 
     def _forget(self) -> None:
         self.kill()  # Where a signal came before there was a run to end it.

@@ -13,16 +13,18 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import count
-from typing import IO, TextIO
+from typing import IO
 
 from lrtune.trainers.programs.calls import LONGEST_CALL, SENDING_SECONDS, Call, read_call, send
-from lrtune.trainers.programs.lines import Lines, Tail
-from lrtune.trainers.programs.losses import Find, Losses, Point
+from lrtune.trainers.programs.lines import Line, Lines, Tail
+from lrtune.trainers.programs.losses import Find, Losses, Point, SlowPattern
 
 MOST_WAITING = 10_000
 """Points that the service has not taken yet; then the program waits, at its full pipe."""
 AFTER_END_SECONDS = 1.0
 """For what is left in the pipes of a program that has ended, while somebody else holds them open."""
+ABANDON_SECONDS = 3.0
+"""For what the thread does at the moment; it is left alone where that takes longer."""
 
 Pass = Callable[[str], None]
 
@@ -79,18 +81,19 @@ class Reader:
         self.tail = Tail()
         self.ended = threading.Event()
         self.error: Exception | None = None
-        """What ended the thread before its time."""
+        """Why no losses are found any more."""
         numbers = count(first_count)
         self._selector = selectors.DefaultSelector()
         self._streams: dict[int, _Stream] = {}
         for stream, onward in streams:
             losses = Losses(find, count=numbers, shift=shift)
-            self._streams[stream.fileno()] = _Stream(losses, self.tail, onward)
+            self._streams[stream.fileno()] = _Stream(losses, onward)
             self._selector.register(stream, selectors.EVENT_READ, self._read)
         self._callers: dict[socket.socket, bytes] = {}
         self._listener = listener
         self._selector.register(listener, selectors.EVENT_READ, self._accept)
         self._deadline: float | None = None
+        self._abandoned = False
         self._open = len(self._streams)
         self._thread = threading.Thread(target=self._run, name="lrtune-program", daemon=True)
         self._thread.start()
@@ -100,15 +103,22 @@ class Reader:
         """A step that was printed and is no whole number."""
         return next((s.losses.odd_step for s in self._streams.values() if s.losses.odd_step is not None), None)
 
+    @property
+    def unread(self) -> tuple[int, str]:
+        """How many lines had a value that is no number, and what stood for it in one of them."""
+        losses = [stream.losses for stream in self._streams.values()]
+        return sum(one.unread for one in losses), next((one.written for one in losses if one.unread), "")
+
     def finish(self) -> None:
         """Reads what is left, for a second at the most; `ended` is set then. The inbox has to be emptied meanwhile."""
         self._deadline = time.monotonic() + AFTER_END_SECONDS
 
     def abandon(self) -> None:
-        """Ends the thread, whatever is left."""
+        """Ends the thread, whatever is left, within 3 s: one that stands still by then ends when it goes on."""
         self.inbox.close()
         self._deadline = 0.0
-        self._thread.join()
+        self._abandoned = True
+        self._thread.join(ABANDON_SECONDS)
 
     def _run(self) -> None:
         try:
@@ -116,7 +126,8 @@ class Reader:
                 for key, _ in self._selector.select(0.1):
                     key.data(key.fileobj)
             for stream in self._streams.values():
-                self.inbox.put(stream.end())
+                self._look(stream, stream.end())
+                self.inbox.put(stream.losses.end())
             self.ended.set()
             while self._deadline is None:  # Both streams are closed; the program may live on, and call.
                 for key, _ in self._selector.select(0.1):
@@ -138,7 +149,19 @@ class Reader:
             self._selector.unregister(file)
             self._open -= 1
             return
-        self.inbox.put(self._streams[file.fileno()].take(content))
+        stream = self._streams[file.fileno()]
+        self._look(stream, stream.take(content))
+
+    def _look(self, stream: "_Stream", lines: Iterable[Line]) -> None:
+        for line in lines:
+            if self._abandoned:
+                return
+            self.tail.keep(line)
+            if self.error is None:
+                try:
+                    self.inbox.put(list(stream.losses.take(line)))
+                except SlowPattern as error:  # The rest is read all the same, or the program would stand still.
+                    self.error = error
 
     def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):
@@ -167,45 +190,18 @@ class Reader:
 class _Stream:
     """One of a program's two outputs."""
 
-    def __init__(self, losses: Losses, tail: Tail, onward: Pass | None) -> None:
+    def __init__(self, losses: Losses, onward: Pass | None) -> None:
         self.losses = losses
         self._lines = Lines()
-        self._tail = tail
         self._onward = onward
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
-    def take(self, content: bytes) -> list[Point]:
-        """The points in what was printed; all of it is passed on."""
+    def take(self, content: bytes) -> Iterable[Line]:
+        """The lines that end in what was printed; all of it is passed on."""
         if self._onward is not None:
             self._onward(self._decoder.decode(content))
-        points: list[Point] = []
-        for line in self._lines.take(content):
-            self._tail.keep(line)
-            points += self.losses.take(line)
-        return points
+        return self._lines.take(content)
 
-    def end(self) -> list[Point]:
-        """The points in a last line that has no end."""
-        points: list[Point] = []
-        for line in self._lines.end():
-            self._tail.keep(line)
-            points += self.losses.take(line)
-        return [*points, *self.losses.end()]
-
-
-def onward(stream: TextIO) -> Pass:
-    """Writes text to a stream of this process, as well as its encoding can, until nobody reads that any more."""
-    broken = False
-
-    def write(text: str) -> None:
-        nonlocal broken
-        if broken:
-            return
-        encoding = stream.encoding or "utf-8"
-        try:
-            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            stream.flush()
-        except (OSError, ValueError):
-            broken = True
-
-    return write
+    def end(self) -> Iterable[Line]:
+        """A last line that has no end."""
+        return self._lines.end()

@@ -3,7 +3,8 @@
 import math
 import signal
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ from lrtune.trainers.errors import (
     TrialStopped,
 )
 from lrtune.trainers.programs.calls import Call
-from lrtune.trainers.programs.losses import Point
+from lrtune.trainers.programs.losses import Point, SlowPattern
 from lrtune.trainers.programs.process import Process
 from lrtune.trainers.programs.reading import Reader
 
@@ -73,6 +74,8 @@ class Run:
                 self._process.kill()
             self._reader.abandon()
             self._process.close()
+            if error is not None:
+                self._answer(self._reader.inbox.take(0), error)
 
     @property
     def repeated(self) -> int | None:
@@ -93,8 +96,7 @@ class Run:
                 self._process.wait(LOOK_EVERY_SECONDS)
             self._report(self._reader.inbox.take(LOOK_EVERY_SECONDS))
             self._trial.check()
-            if self._reader.error is not None:
-                raise self._reader.error
+            self._check_reader()
             if timeout is not None and time.monotonic() - self._began > timeout:
                 raise self._failed(f"did not end within {timeout:g} s (--trial-timeout-seconds)")
         self._process.end_stragglers()
@@ -109,18 +111,39 @@ class Run:
             raise self._failed(f"was killed by {_signal_name(-code)}")
         if code > 0:
             raise self._failed(f"ended with exit code {code}")
+        self._check_reader()
         if not self._seen:
             odd = self._reader.odd_step
             if odd is not None:
                 raise self._failed(f"printed steps that are no whole numbers, like {odd:g}: print whole ones, or none")
+            unread, written = self._reader.unread
+            if unread:
+                raise self._failed(f"printed losses that are no numbers, like {written[:40]!r}: print numbers, or nan")
             raise self._failed(f"gave no loss: {self._lacking}, and did not call `lrtune report`")
+
+    def _check_reader(self) -> None:
+        """Raises what keeps the reader from finding losses."""
+        if isinstance(self._reader.error, SlowPattern):
+            raise self._failed(str(self._reader.error))
+        if self._reader.error is not None:
+            raise self._reader.error
 
     def _failed(self, what: str) -> ProgramFailed:
         return ProgramFailed(f"{self._name} {what}", self._reader.tail.lines)
 
-    def _report(self, items: list[Point | Call]) -> None:
+    def _report(self, items: Iterable[Point | Call]) -> None:
+        left = deque(items)
+        try:
+            self._report_each(left)
+        except BaseException as error:
+            self._answer(left, error)  # Who called after the loss that ends the trial would wait on.
+            raise
+
+    def _report_each(self, left: deque[Point | Call]) -> None:
+        """Takes away from `left` what it has done."""
         points: list[tuple[int, float]] = []
-        for item in items:
+        while left:
+            item = left[0]
             if isinstance(item, Point):
                 if self._is_new(item):
                     points.append((item.step, item.value))
@@ -128,6 +151,7 @@ class Run:
                 self._send(points)
                 points = []
                 self._report_call(item)
+            left.popleft()
         self._send(points)
 
     def _check_length(self, step: float) -> None:
@@ -154,19 +178,8 @@ class Run:
         try:
             self._check_length(call.step)
             self._trial.report(call.step, call.value, checkpoint=call.checkpoint)
-        except TrialStopped as stopped:
-            self._told = (stopped.verdict.verdict, str(stopped))
-            call.answer(*self._told)
-            raise
-        except LeaseLost as lost:
-            self._told = ("stop", str(lost))
-            call.answer(*self._told)
-            raise
         except (InvalidReport, InvalidRequest) as error:
             call.refuse(str(error))
-        except LrtuneError as error:
-            call.refuse(str(error))
-            raise
         else:
             self._seen.add(int(call.step))
             call.answer("continue")
@@ -179,7 +192,7 @@ class Run:
         if self._told is not None:
             self._serve(lambda: self._process.poll() is not None, grace_seconds, patient=False)
         else:
-            self._told = ("pause" if isinstance(error, TrialPaused | Shutdown) else "stop", str(error))
+            self._told = _verdict_of(error)
         self._process.end(self._serve, grace_seconds)
 
     def _serve(self, ended: Callable[[], bool], seconds: float, *, patient: bool = True) -> None:
@@ -190,19 +203,35 @@ class Run:
             for item in self._reader.inbox.take(LOOK_EVERY_SECONDS):
                 if isinstance(item, Point):
                     continue
+                assert self._told is not None
                 if item.checkpoint is None and not patient:
                     deadline = -math.inf
-                self._note_checkpoint(item)
+                self._note_checkpoint(item, self._told)
 
-    def _note_checkpoint(self, call: Call) -> None:
-        assert self._told is not None
+    def _answer(self, items: Iterable[Point | Call], error: BaseException) -> None:
+        """Tells whoever called, and waits, of the end that has come meanwhile."""
+        for call in items:
+            if isinstance(call, Point):
+                continue
+            if isinstance(error, TrialStopped | LeaseLost):
+                self._told = self._told or _verdict_of(error)
+            if self._told is None and isinstance(error, LrtuneError):
+                call.refuse(str(error))
+            else:
+                self._note_checkpoint(call, self._told or _verdict_of(error))
+
+    def _note_checkpoint(self, call: Call, verdict: tuple[str, str]) -> None:
         try:
             if call.checkpoint is not None:
                 self._trial.checkpoint(call.checkpoint, call.step)
         except LrtuneError as error:
             call.refuse(str(error))
         else:
-            call.answer(*self._told)
+            call.answer(*verdict)
+
+
+def _verdict_of(error: BaseException) -> tuple[str, str]:
+    return ("pause" if isinstance(error, TrialPaused | Shutdown) else "stop"), str(error)
 
 
 def _signal_name(number: int) -> str:

@@ -179,6 +179,41 @@ def test_a_step_that_is_printed_twice_is_told_once(
     ]
 
 
+@pytest.mark.parametrize(
+    ("printed", "pattern", "written"),
+    [
+        ("1: 0.5\n2: *****\n3: None\n", STEPS, "None"),
+        ('{"step": 1, "loss": 0.5}\n{"step": 2, "loss": null}\n{"step": 3, "loss": null}\n', None, "null"),
+    ],
+)
+def test_losses_that_are_no_numbers_are_told_with_one_of_them(
+    train: Train,
+    service: FakeService,
+    caplog: pytest.LogCaptureFixture,
+    printed: str,
+    pattern: str | None,
+    written: str,
+) -> None:
+    train(*printing(printed), pattern=pattern)
+    assert [record.message for record in caplog.records if "no numbers" in record.message] == [
+        f"trial 0: 2 of the losses that were printed are no numbers, '{written}' say, and were left out: "
+        "print nan for a loss that is none"
+    ]
+
+
+def test_losses_of_which_none_is_a_number_are_named(train: Train, service: FakeService) -> None:
+    with pytest.raises(
+        ProgramFailed, match=r"printed losses that are no numbers, like '\*\*\*': print numbers, or nan"
+    ):
+        train(*printing("1: ***\n"), pattern=STEPS)
+
+
+def test_a_loss_that_cannot_be_read_is_counted_as_a_step(train: Train, service: FakeService) -> None:
+    train(*printing("loss 0.5\nloss None\nloss 0.3\n"), pattern=r"loss (?P<value>\S+)")
+    points = [report for body in service.bodies("/reports") for report in body["reports"]]
+    assert points == [{"step": 1, "value": 0.5}, {"step": 3, "value": 0.3}]
+
+
 def test_a_nan_at_the_end_is_a_diverged_training(train: Train, service: FakeService) -> None:
     train(*printing("1: 0.5\n2: NaN\n"), pattern=STEPS)
     assert math.isnan(float(service.bodies("/result")[0]["value"]))
