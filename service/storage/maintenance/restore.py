@@ -34,8 +34,8 @@ class Restored:
 
 
 def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) -> Restored:
-    """Put the backup's content into an empty database: all of it, in one transaction, or nothing; `copied` is told of
-    rows on their way.
+    """Put the backup's content into an empty database: all of it, in one transaction, or nothing, but for the ids of studies;
+    `copied` is told of rows on their way.
 
     Raises StorageError: the file is no backup, or of a newer schema, or the database has studies or a writer.
     """
@@ -57,7 +57,7 @@ def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) ->
             _refuse_content(connection, url)
             counted = table_copy.Counted(copied, table_copy.rows_in_sqlite(saved) if copied else None)
             rows = {name: _copy(saved, connection, name, counted) for name in table_copy.CONTENT}
-            _forget_ids(connection)
+            rows[optuna_tables.study_system_attrs.name] -= _forget_ids(connection)
             if connection.dialect.name == "postgresql":
                 table_copy.set_sequences(connection)
     finally:
@@ -81,11 +81,11 @@ def _copy(saved: sqlite3.Connection, connection: Connection, name: str, counted:
         raise StorageError(f"the database refused rows of {name}: {first_line(error)}; nothing was restored") from error
 
 
-def _forget_ids(connection: Connection) -> None:
+def _forget_ids(connection: Connection) -> int:
     """What was saved may still be served: who tells studies apart by their ids is not to take one for the other. New
-    ones are drawn when the studies are first read."""
+    ones are drawn when the studies are first read. Returns how many there were."""
     attrs = optuna_tables.study_system_attrs
-    connection.execute(delete(attrs).where(attrs.c.key == ID_ATTR))
+    return connection.execute(delete(attrs).where(attrs.c.key == ID_ATTR)).rowcount
 
 
 def _refuse_content(connection: Connection, url: str) -> None:

@@ -33,7 +33,7 @@ def torchs_adamw(parameters: Any, **how: Any) -> Any:
 def trained(client: Client, folder: Path, *, seed: int = 0, monitor: str = "valid_loss", **how: Any) -> None:
     """A trial's training, which goes on from the checkpoint there is."""
     with lease(client) as trial:
-        callback = TrialCallback(trial, monitor, checkpoints=folder)
+        callback = TrialCallback(trial, monitor, checkpoints=folder, keep_checkpoints=True)
         learn = learner(seed=seed, dropout=0.3, **how)
         learn.fit_one_cycle(3, 1e-2, cbs=callback, start_epoch=callback.start_epoch)
 
