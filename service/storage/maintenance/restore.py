@@ -34,8 +34,8 @@ class Restored:
 
 
 def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) -> Restored:
-    """Put the backup's content into an empty database: all of it, in one transaction, or nothing, but for the ids of studies;
-    `copied` is told of rows on their way.
+    """Put the backup's content into an empty database: all of it but the ids of studies, in one
+    transaction, or nothing; `copied` is told of rows on their way.
 
     Raises StorageError: the file is no backup, or of a newer schema, or the database has studies or a writer.
     """
