@@ -58,6 +58,18 @@ def hangs(seconds: float) -> str:
     return f"no answer within {seconds:.2g} s"
 
 
+def slow(seconds: float, trials: int) -> str:
+    """Of a tracker that did write, but not all that there was in the time that the end waits."""
+    return (
+        f"{seconds:.2g} s were enough for {trials} trial{'s' * (trials != 1)}, and a longer flush_seconds is for more"
+    )
+
+
+def no_room(trials: int, reports: int) -> str:
+    """Of a tracker that was away or slow for longer than what there is to tell is kept for."""
+    return f"it was away or slow, and {reports:,} reports of {trials:,} trials are kept meanwhile"
+
+
 def not_mirrored(place: str, trials: int, error: BaseException) -> str:
     """A mirror gives up."""
     return (

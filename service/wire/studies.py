@@ -152,6 +152,9 @@ class Study(Reply):
     state: StudyState
     trials: int
     created_at: Time
+    id: str | None = None
+    """Drawn at random with the study, and anew where it is imported or restored: a copy has another one. Null in lists
+    of a study that an older version made, or that was adopted or restored, until it is first used."""
     warnings: list[str] = Field(default_factory=list)
     """What is said against the search space, with the remedy: a learning rate on a linear scale, say."""
 

@@ -8,6 +8,7 @@ import optuna
 from sqlalchemy import create_engine, inspect, select
 
 from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.storage.schema.attributes import ID_ATTR
 from lrtune.service.wire.trials import Ask, Checkpoint, LeasedTrial, Release, Report, Reports, Result
 from tests.support.tuning import Tuning
 
@@ -76,6 +77,13 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
                 found[table.name] = [tuple(row) for row in rows]
     engine.dispose()
     return found
+
+
+def restored_content(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """The same without the ids of studies, which a restored copy is not to have."""
+    found = content(url)
+    attrs = optuna_tables.study_system_attrs.name
+    return found | {attrs: [row for row in found[attrs] if ID_ATTR not in row]}
 
 
 def load_old(dump: str, url: str) -> None:

@@ -21,8 +21,11 @@ class Standing:
     def __init__(self, connection: Connection, spec: Study) -> None:
         self._connection = connection
         self._path = study_path(spec.name)
-        self.key = hashlib.sha256(f"{spec.name}\n{spec.created_at.timestamp():.6f}".encode()).hexdigest()[:16]
-        """Says which study this is, also to who meets another of its name: in another service, or in this one later."""
+        which = spec.id or f"{spec.name}\n{spec.created_at.timestamp():.6f}"  # Older services give no id.
+        self.key = hashlib.sha256(which.encode()).hexdigest()[:16]
+        """Says which study this is, also to who meets another of its name, in another service or in this one later, and
+        a copy of it: one that was imported, or restored from a backup. It does not tell apart two services on copies of
+        one database's files, made by other means: such need folders of their own."""
         self.at_end: dict[str, Callable[[Standing], None]] = {}
         """What is done when the study has nothing left to train, by what it is done to."""
 

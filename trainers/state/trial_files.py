@@ -55,16 +55,13 @@ class TrialFiles:
     def _over(self, state: str) -> None:
         """The service has taken the end of the trial."""
         try:
-            best = self._standing.best() if self._standing and self._of_best and state == "complete" else None
-            files = _files(self.folder, self._key)
-            if best != self._number:
-                _remove(files.get(self._number, []))
-                return
+            standing = self._standing
+            if standing and self._of_best and state == "complete" and standing.best() == self._number:
+                sweep(standing, folder=self.folder, of_best=True)  # The one that was the best before.
+            else:
+                _remove(_files(self.folder, self._key).get(self._number, []))
         except (LrtuneError, OSError) as error:
             _not_removed(self.folder, error)
-            return
-        assert self._standing is not None
-        sweep(self._standing, folder=self.folder, of_best=True)  # The one that was the best before.
 
 
 def sweep(standing: Standing, *, folder: Path, of_best: bool) -> None:

@@ -3,7 +3,6 @@
 import logging
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from lrtune.service.wire.trials import Checkpoint
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import build_optimizer, options_of
+from lrtune.trainers.private_folder import private_folder
 from lrtune.trainers.state import checkpoints
 from lrtune.trainers.state.trial_files import TrialFiles
 from lrtune.trainers.tasks.decorator import task as mark
@@ -151,12 +151,15 @@ def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:
 
 
 def checkpoint_folder() -> Path:
-    """`LRTUNE_CHECKPOINTS`, else a folder of this user's among the temporary files."""
+    """`LRTUNE_CHECKPOINTS`, else a folder of this user's among the temporary files. Raises TrainingError where that is
+    not this user's alone."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
         return Path(given).resolve()
-    user = os.getuid() if hasattr(os, "getuid") else "user"
-    return Path(tempfile.gettempdir()).resolve() / f"lrtune-checkpoints-{user}"
+    try:
+        return private_folder("lrtune-checkpoints")
+    except PermissionError as error:
+        raise TrainingError(f"{error}, or {FOLDER_VARIABLE} to one for checkpoints") from None
 
 
 def _begin(task: GradientTask, trial: LeasedTrial) -> Training:

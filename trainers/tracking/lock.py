@@ -5,13 +5,15 @@ Two mirrors, or a mirror and the trial's worker, would write its reports twice.
 
 import hashlib
 import os
-import tempfile
-from pathlib import Path
+
+from lrtune.trainers.private_folder import private_folder
 
 try:
     import fcntl
 except ImportError:  # Windows, where nothing keeps them apart.
     fcntl = None  # type: ignore[assignment]
+
+_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
 class WrittenElsewhere(Exception):
@@ -23,12 +25,12 @@ class Lock:
 
     def __init__(self, place: str, trial: str) -> None:
         name = hashlib.sha1(f"{place}\n{trial}".encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
-        self._path = _folder() / f"{name}.lock"
+        self._path = private_folder("lrtune-tracking") / f"{name}.lock"
         self._file = self._locked()
 
     def _locked(self) -> int:
         while True:
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600)
+            file = os.open(self._path, _FLAGS, 0o600)
             try:
                 if fcntl is not None:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,10 +53,3 @@ class Lock:
         """Lets others have it, who make a file of their own: a forked child may have this one open still."""
         self._path.unlink(missing_ok=True)
         os.close(self._file)
-
-
-def _folder() -> Path:
-    owner = os.getuid() if hasattr(os, "getuid") else "user"
-    folder = Path(tempfile.gettempdir()) / f"lrtune-tracking-{owner}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder

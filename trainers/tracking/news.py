@@ -9,7 +9,9 @@ from lrtune.trainers.tracking.runs import Runs
 from lrtune.trainers.tracking.tracker import Ending, Point, TrackedTrial
 
 MOST_POINTS = 10_000
-"""Kept while a tracker is slow or away; of more, the oldest are lost."""
+"""Kept while a tracker is slow or away; of more, those of the trials that were told of first are lost."""
+MOST_TRIALS = 2_000
+"""Of which there is something to tell, parameters and errors among it; of more, the first are lost."""
 
 Over = Literal["ended", "given back", "left"]
 
@@ -23,6 +25,11 @@ class News:
     points: dict[int, Point] = field(default_factory=dict)
     over: Over | None = None
     ending: Ending | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the tracker is to be told that the trial ended, or was given back."""
+        return self.over in ("ended", "given back")
 
     def tell(self, runs: Runs) -> None:
         """Tell it all. Raises what the tracker raises; then it may be told again."""
@@ -53,9 +60,11 @@ class Pending:
         """How many are kept."""
         self.dropped = 0
         """How many there was no room for."""
+        self.dropped_ends = 0
+        """How many ends of trials there was no room for."""
 
-    def __bool__(self) -> bool:
-        return bool(self._news)
+    def __len__(self) -> int:
+        return len(self._news)
 
     def add(self, news: News) -> None:
         """Keep it, to be told after what there is of the same trial."""
@@ -84,8 +93,12 @@ class Pending:
         before = self._news.get(key)
         self.points += len(news.points) - (0 if before is None else len(before.points))
         self._news[key] = news
+        while len(self._news) > MOST_TRIALS:
+            first = self.take()
+            self.dropped += len(first.points)
+            self.dropped_ends += first.has_ended
         while self.points > MOST_POINTS:
-            fullest = next(one for one in self._news.values() if one.points)
-            del fullest.points[next(iter(fullest.points))]
+            first = next(one for one in self._news.values() if one.points)
+            del first.points[next(iter(first.points))]
             self.points -= 1
             self.dropped += 1

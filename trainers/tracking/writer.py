@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from lrtune.service.sentences import tracking as sentences
 from lrtune.trainers.tracking.lock import WrittenElsewhere
-from lrtune.trainers.tracking.news import News, Pending
+from lrtune.trainers.tracking.news import MOST_POINTS, MOST_TRIALS, News, Pending
 from lrtune.trainers.tracking.runs import Runs
 from lrtune.trainers.tracking.tracker import Tracker
 
@@ -33,9 +33,10 @@ class Writer:
         self._last: Callable[[Tracker], object] | None = None
         self._failures = 0
         self._said = False
-        self._error: Exception | None = None
+        self._round = 0  # So many are told next, without a pause.
+        self._told_at_end = 0
+        self._errors: dict[int, Exception] = {}  # By trial: why what there is of it is not told yet.
         self._unwritten: list[News] = []
-        self._elsewhere: dict[int, WrittenElsewhere] = {}
         self._thread = threading.Thread(target=self._run, name=f"lrtune-{tracker.name}", daemon=True)
 
     def start(self) -> None:
@@ -81,16 +82,20 @@ class Writer:
     def _next(self) -> News | None:
         """What to tell next; None for the end."""
         with self._changed:
-            self._changed.wait_for(lambda: self._pending or self._closing)
-            pause = min(self._gather_seconds * 2**self._failures, MOST_WAIT_SECONDS)
-            self._changed.wait_for(lambda: self._closing, timeout=pause)
+            if not self._round:
+                self._changed.wait_for(lambda: self._pending or self._closing)
+                pause = min(self._gather_seconds * 2**self._failures, MOST_WAIT_SECONDS)
+                self._changed.wait_for(lambda: self._closing, timeout=pause)
+                self._round = len(self._pending)
+            self._round = max(0, self._round - 1)
             self._in_hand = self._pending.take() if self._pending else None
             return self._in_hand
 
     def _told(self, news: News) -> None:
         with self._changed:
             self._in_hand, self._failures = None, 0
-            self._elsewhere.pop(news.trial.number, None)
+            self._told_at_end += self._closing
+            self._errors.pop(news.trial.number, None)
             if self._said:
                 self._said = False
                 logger.info("%s", sentences.works_again(self._where))
@@ -99,10 +104,9 @@ class Writer:
         with self._changed:
             self._in_hand = None
             self._failures = min(self._failures + 1, 16)
-            if isinstance(error, WrittenElsewhere):
-                self._elsewhere[news.trial.number] = error
-            else:
-                self._error = error
+            self._errors[news.trial.number] = error.with_traceback(None)
+            if not isinstance(error, WrittenElsewhere):
+                self._round = 0  # It may be away: the next try is of one trial.
                 if not self._said:
                     self._said = True
                     logger.warning("%s", sentences.failing(self._where, news.trial.number, error))
@@ -110,6 +114,9 @@ class Writer:
                 self._unwritten.append(news)
             else:
                 self._pending.put_back(news)
+                if len(self._errors) > len(self._pending):  # There was no room for some.
+                    kept = {one.trial.number for one in self._pending.all()}
+                    self._errors = {number: why for number, why in self._errors.items() if number in kept}
 
     def _call_last(self) -> None:
         with self._changed:
@@ -122,16 +129,26 @@ class Writer:
 
     def _say_unwritten(self, seconds: float, study: str) -> None:
         unwritten = [*self._unwritten, *self._pending.all(), *([self._in_hand] if self._in_hand else [])]
-        left = [news.trial.number for news in unwritten if news.trial.number in self._elsewhere]
+        left = [news.trial.number for news in unwritten if self._is_elsewhere(news)]
         if left:
-            said = sentences.left_to(self._where, left, str(self._elsewhere[left[0]]))
+            said = sentences.left_to(self._where, left, str(self._errors[left[0]]))
             logger.info("%s", said)
-        lost = [news for news in unwritten if news.trial.number not in self._elsewhere]
+        lost = [news for news in unwritten if not self._is_elsewhere(news)]
         reports = sum(len(news.points) for news in lost) + self._pending.dropped
-        if lost or reports:
-            ends = sum(news.over in ("ended", "given back") for news in lost)
-            error = self._error
-            why = sentences.hangs(seconds) if error is None else sentences.error_line(error)
+        ends = sum(news.has_ended for news in lost) + self._pending.dropped_ends
+        if lost or reports or ends:
             spec = self._tracker.spec
             remedy = None if spec is None else sentences.remedy(study, spec)
-            logger.warning("%s", sentences.lost(self._where, reports, ends, why, remedy))
+            logger.warning("%s", sentences.lost(self._where, reports, ends, self._why(lost, seconds), remedy))
+
+    def _is_elsewhere(self, news: News) -> bool:
+        return isinstance(self._errors.get(news.trial.number), WrittenElsewhere)
+
+    def _why(self, lost: list[News], seconds: float) -> str:
+        """Why these were not written."""
+        errors = [self._errors[news.trial.number] for news in lost if news.trial.number in self._errors]
+        if errors:
+            return sentences.error_line(errors[-1])
+        if not lost:
+            return sentences.no_room(MOST_TRIALS, MOST_POINTS)
+        return sentences.slow(seconds, self._told_at_end) if self._told_at_end else sentences.hangs(seconds)

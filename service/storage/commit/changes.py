@@ -6,6 +6,7 @@ again, so the mirror never drifts from the database.
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import NO_ATTRS, share_distributions
 from lrtune.service.storage.schema import codecs
+from lrtune.service.storage.schema.attributes import ID_ATTR
 from lrtune.service.storage.sql.deleted import deleted_name
 from lrtune.service.storage.sql.reading.past_rates import PastRate
 from lrtune.service.storage.sql.writing import rows
@@ -84,7 +86,12 @@ class Change:
         study.created_at = self.now if created_at is None else created_at
         study.updated_at = self.now
         self.rows.append(rows.our_study_row(study, spec, ACTING.get().token_id))
+        self.draw_id()
         self.audit("study.create", after=spec.model_dump(mode="json", exclude={"name"}))
+
+    def draw_id(self) -> None:
+        """Give the study an id that no other has."""
+        self.set_study_attr(ID_ATTR, secrets.token_hex(16), system=True)
 
     def audit(
         self,

@@ -8,6 +8,7 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageUnavailable, StudyMissing, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.schema.attributes import ID_ATTR
 from lrtune.service.storage.sql.reading import studies
 
 _log = logging.getLogger(__name__)
@@ -72,13 +73,17 @@ class StudyLoader:
             _log.error("%s", error)
 
     def _set_right(self, study: StudyMirror) -> None:
-        """Write back where a study as loaded is not as we keep it: another process has written it meanwhile."""
+        """Write back where a study as loaded is not as we keep it: another process has written it
+        meanwhile, or it has no id yet."""
         if study.trials:
             self._mirrors.note_trial_id(study.trials[-1].trial_id)
         lapsed, misnumbered = study.lapsed, study.misnumbered
         study.lapsed, study.misnumbered = [], []
-        if lapsed or misnumbered:
+        unnamed = study.spec is not None and ID_ATTR not in study.system_attrs
+        if lapsed or misnumbered or unnamed:
             with OpenChange(self._queue, study) as change:
+                if unnamed:  # Made by an older version, adopted, or restored from a backup.
+                    change.draw_id()
                 change.renumber(misnumbered)
                 for trial in lapsed:
                     if trial.work is not None:

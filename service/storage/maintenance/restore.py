@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, delete
 from sqlalchemy.pool import NullPool
 
 from lrtune.service.storage.database.database import Database
@@ -19,6 +19,7 @@ from lrtune.service.storage.errors import SchemaMismatch, StorageError, WriterBu
 from lrtune.service.storage.maintenance import table_copy, upgrade
 from lrtune.service.storage.maintenance.upgrade import check_can_open
 from lrtune.service.storage.schema import optuna_tables, tables
+from lrtune.service.storage.schema.attributes import ID_ATTR
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Restored:
 
 
 def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) -> Restored:
-    """Put the backup's content into an empty database: all of it, in one transaction, or nothing; `copied` is told of
-    rows on their way.
+    """Put the backup's content into an empty database: all of it but the ids of studies, in one
+    transaction, or nothing; `copied` is told of rows on their way.
 
     Raises StorageError: the file is no backup, or of a newer schema, or the database has studies or a writer.
     """
@@ -56,6 +57,7 @@ def restore(file: Path, url: str, *, copied: table_copy.Copied | None = None) ->
             _refuse_content(connection, url)
             counted = table_copy.Counted(copied, table_copy.rows_in_sqlite(saved) if copied else None)
             rows = {name: _copy(saved, connection, name, counted) for name in table_copy.CONTENT}
+            rows[optuna_tables.study_system_attrs.name] -= _forget_ids(connection)
             if connection.dialect.name == "postgresql":
                 table_copy.set_sequences(connection)
     finally:
@@ -77,6 +79,13 @@ def _copy(saved: sqlite3.Connection, connection: Connection, name: str, counted:
         return table_copy.write_sqlite(driver, shape, rows)
     except DRIVER_ERRORS as error:
         raise StorageError(f"the database refused rows of {name}: {first_line(error)}; nothing was restored") from error
+
+
+def _forget_ids(connection: Connection) -> int:
+    """What was saved may still be served: who tells studies apart by their ids is not to take one for the other. New
+    ones are drawn when the studies are first read. Returns how many there were."""
+    attrs = optuna_tables.study_system_attrs
+    return connection.execute(delete(attrs).where(attrs.c.key == ID_ATTR)).rowcount
 
 
 def _refuse_content(connection: Connection, url: str) -> None:

@@ -10,6 +10,9 @@ from lrtune.service.wire.base import RESERVED_NAME
 
 # Studies
 
+ID_ATTR = "lrtune:id"
+"""Of a study: 32 random hexadecimal digits, which tell it from every other, also from one that is a copy of it."""
+
 DELETED_NAME = f"{RESERVED_NAME}deleted:"
 """How the name of a study begins that was deleted and whose rows are being removed. Nobody is shown such a study."""
 

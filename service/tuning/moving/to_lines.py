@@ -12,7 +12,7 @@ from optuna.distributions import BaseDistribution
 from lrtune.service.storage.memory.range_tests import StoredRangeTest
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
 from lrtune.service.storage.memory.trial import WORK_COLUMNS
-from lrtune.service.storage.schema.attributes import DELETED_ATTR, GENERATION_ATTR, IMPORT_ATTR
+from lrtune.service.storage.schema.attributes import DELETED_ATTR, GENERATION_ATTR, ID_ATTR, IMPORT_ATTR
 from lrtune.service.storage.schema.codecs import show_distribution
 from lrtune.service.tuning.state.space.distributions import study_distributions
 from lrtune.service.tuning.views.curves import in_order, shown_value
@@ -28,8 +28,8 @@ _PICKLED = re.compile(r"[a-z]*cma[a-z]*:")
 
 def is_moved(key: str) -> bool:
     """Whether an attribute of that name goes with a study. What Optuna's CMA-ES keeps is pickled, and code for whoever
-    reads it: it stays behind."""
-    return key not in (DELETED_ATTR, IMPORT_ATTR) and (key == GENERATION_ATTR or not _PICKLED.match(key))
+    reads it: it stays behind. A study's id is drawn anew where it is imported."""
+    return key not in (DELETED_ATTR, ID_ATTR, IMPORT_ATTR) and (key == GENERATION_ATTR or not _PICKLED.match(key))
 
 
 def as_line(told: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
+from lrtune.service.storage.schema.attributes import ID_ATTR
 from lrtune.service.tuning.fidelity.short_trainings import count_short, short_trainings_of
 from lrtune.service.tuning.state.budget import state_of
 from lrtune.service.tuning.state.outcomes import standard_error_of
@@ -24,6 +25,7 @@ def study_view(study: StudyFacts, *, with_warnings: bool = False) -> Study:
     assert spec is not None
     fields = {name: getattr(spec, name) for name in type(spec).model_fields}
     fields |= {
+        "id": study.system_attrs.get(ID_ATTR),
         "max_trials": study.max_trials,
         "max_total_steps": study.max_total_steps,
         "description": study.description,

@@ -40,6 +40,7 @@ _STUDY: dict[str, Any] = {
     "state": "running",
     "trials": 11,
     "created_at": "2026-03-01T12:00:00Z",
+    "id": "7d2f0c94a1b84e5f9c3a6b1e8d70f254",
     "warnings": [],
 }
 

@@ -105,8 +105,8 @@ ASKED = (
 
 
 def _same(study: StudyCalls, below: str) -> Json:
-    """What is told, but for the study's name, and what counts its changes on the service that it is on."""
-    told = {name: value for name, value in study.get(below).items() if name not in ("version", "updated_at")}
+    """What is told, but for the study's name and id, and what counts its changes on the service that it is on."""
+    told = {name: value for name, value in study.get(below).items() if name not in ("id", "version", "updated_at")}
     found: Json = json.loads(json.dumps(told).replace(study.name, "NAME"))
     return found
 
@@ -123,6 +123,7 @@ def test_everything_that_can_be_asked_of_it_is_answered_as_before(
         engine.mirrors.drop_all()  # As after a restart: a time is in microseconds then.
     for below in ASKED:
         assert _same(copy, below) == _same(study, below), below
+    assert copy.get()["id"] != study.get()["id"]
     for trial in study.trials():
         assert copy.trial(trial["number"]) == study.trial(trial["number"])
     csv = "/trials.csv"

@@ -23,11 +23,12 @@ from lrtune.service.storage.maintenance.backup import backup
 from lrtune.service.storage.maintenance.check import check
 from lrtune.service.storage.maintenance.restore import restore
 from lrtune.service.storage.memory.study import TrialMirror
+from lrtune.service.storage.schema.attributes import ID_ATTR
 from lrtune.service.storage.sql.reading.audit import Wanted
 from lrtune.service.storage.sql.reading.tokens import read_tokens
 from lrtune.service.wire.access.bodies import NewToken
 from tests.conftest import new_postgres
-from tests.support.filled import content, load_old
+from tests.support.filled import content, load_old, restored_content
 
 RATE = FloatDistribution(1e-5, 1.0, log=True)
 
@@ -50,8 +51,9 @@ def test_a_backup_restores_to_the_same_rows_on_the_same_and_the_other_kind_of_da
     assert (saved.studies, saved.trials) == (len(before["studies"]), len(before["trials"]))
     assert content(f"sqlite:///{saved.file}") == before
     restored = restore(saved.file, other_url)
-    assert content(other_url) == before
-    assert restored.rows == sum(map(len, before.values()))
+    kept = restored_content(filled_url)
+    assert content(other_url) == kept != before
+    assert restored.rows == sum(map(len, kept.values()))
     assert check(other_url).findings == check(f"sqlite:///{saved.file}").findings == []
     # Whoever goes on gets numbers and ids of their own.
     storage = optuna.storages.RDBStorage(other_url)
@@ -64,6 +66,19 @@ def test_a_backup_restores_to_the_same_rows_on_the_same_and_the_other_kind_of_da
     assert len(engine.load_name("ours").trials) == 12 - 2  # The two released ones were leased again.
     engine.close()
     assert check(other_url).findings == []
+
+
+def test_a_restored_study_has_an_id_of_its_own_that_stays(filled_sqlite_url: str, tmp_path: Path) -> None:
+    saved, urls = backup(filled_sqlite_url, tmp_path / "b.backup"), [f"sqlite:///{tmp_path}/{n}.db" for n in "ab"]
+    for url in urls:
+        restore(saved.file, url)
+    ids = []
+    for url in (filled_sqlite_url, *urls, *urls):
+        engine = open_engine(url)
+        ids.append(engine.load_name("ours").system_attrs[ID_ATTR])
+        engine.close()
+    assert len(set(ids)) == 3
+    assert ids[1:3] == ids[3:]
 
 
 def test_a_backup_carries_the_tokens_and_the_audit_and_no_secret(
@@ -220,7 +235,7 @@ def test_a_restore_that_fails_half_way_restores_nothing(
 def test_a_backup_of_an_older_lrtune_is_upgraded_when_it_is_restored(
     filled_url: str, other_url: str, tmp_path: Path, revision: str | None
 ) -> None:
-    before = content(filled_url)
+    before = restored_content(filled_url)
     engine = create_engine(filled_url)
     with engine.connect() as connection:
         upgrade.downgrade_ours(connection, revision or "base")

@@ -75,6 +75,15 @@ def test_what_a_study_holds_becomes_runs_and_a_second_time_writes_nothing(local:
     assert book.suggestions[-1] == study.suggestion()
 
 
+def test_a_trial_that_is_in_the_tracker_whole_is_not_read_again(local: Client, study: StudyHandle) -> None:
+    book = Notebook()
+    with mirrored(local, book) as mirror:
+        mirror.all()
+        opened = [len(book.of(number).attempts) for number in range(4)]
+        mirror.all()
+        assert [len(book.of(number).attempts) for number in range(4)] == [*opened[:3], opened[3] + 1]  # That one waits.
+
+
 def test_an_attempt_that_went_back_takes_back_what_it_had_reported(local: Client, study: StudyHandle) -> None:
     book = Notebook()
     with mirrored(local, book) as mirror:

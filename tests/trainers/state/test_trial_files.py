@@ -1,6 +1,7 @@
 """Checkpoints of trials that are over go, others stay; with the service's own engine."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ pytest.importorskip("optuna")
 import torch
 
 from lrtune import Client, LeasedTrial, StudyHandle, TrialStopped
+from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.errors import ServiceUnreachable
 from lrtune.trainers.state import checkpoints
-from lrtune.trainers.state.trial_files import TrialFiles
+from lrtune.trainers.state.trial_files import MOST_LOOKS, TrialFiles, sweep
 from lrtune.trainers.training.fit import fit
 
 
@@ -173,6 +175,51 @@ def test_what_a_killed_worker_left_goes_when_the_next_one_comes(
         TrialFiles(next_one, folder)
         assert left(folder) == [(best, 2)]
         next_one.report(1, 0.7)
+
+
+def test_the_service_is_asked_of_no_more_than_so_many_trials_at_a_time(
+    client: Client, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = client.create_study("many", max_trials=MOST_LOOKS + 5, max_steps=3, pruner="none")
+    trials = [next(client.study("many").leases()) for _ in range(MOST_LOOKS + 3)]
+    for trial in trials:
+        with trial:
+            trial.report(1, 0.5)
+        checkpoints.save(folder, f"trial-{trial.number}-{study._standing.key}-{'a' * 32}", 1, {"model": {}})
+    asked: list[int] = []
+    standing = study._standing
+    monkeypatch.setattr(standing, "is_over", lambda number: asked.append(number) or True)
+    sweep(standing, folder=folder, of_best=False)
+    assert len(set(asked)) == len(asked) == MOST_LOOKS
+    assert len(left(folder)) == 3
+    sweep(standing, folder=folder, of_best=False)  # The rest goes with the next look.
+    assert left(folder) == []
+
+
+def test_a_copy_of_a_study_removes_nothing_of_its_original(
+    client: Client, study: StudyHandle, folder: Path, tmp_path: Path
+) -> None:
+    running = lease(study, resumable=True)
+    with running:
+        write(running, folder)
+        (tmp_path / "s.jsonl").write_bytes(b"".join(client.export_study("s")))
+        with Client(f"local:{tmp_path}/other.db") as elsewhere:
+            elsewhere.import_study(tmp_path / "s.jsonl")
+            copied = elsewhere.study("s")
+            assert copied.spec.created_at == study.spec.created_at
+            while (number := train(copied, folder, 0.5)) < 1:
+                pass
+            assert number == 1
+        assert left(folder)[:2] == [(0, 1), (0, 2)]
+        running.report(1, 0.5)
+
+
+def test_an_older_service_which_gives_no_id_is_told_apart_by_name_and_time(study: StudyHandle) -> None:
+    old = study.spec.model_copy(update={"id": None})
+    again = old.model_copy(update={"created_at": old.created_at + timedelta(seconds=1)})
+    keys = [Standing(study._connection, spec).key for spec in (old, old, again, study.spec)]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
 
 
 def test_a_search_that_pauses_and_promotes_loses_no_checkpoint_and_leaves_one(client: Client, folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lrtune.trainers.private_folder import private_folder
 from lrtune.trainers.tracking.lock import Lock, WrittenElsewhere
 from lrtune.trainers.tracking.runs import Runs
 from tests.docs.pages import ROOT
@@ -62,6 +63,20 @@ def test_a_forked_child_does_not_hold_on_to_a_lock_that_was_released() -> None:
     os.waitpid(child, 0)
     os.close(read)
     os.close(write)
+
+
+def test_a_link_in_the_place_of_a_lock_is_not_followed(tmp_path: Path) -> None:
+    Lock("place", "trial").release()
+    folder = private_folder("lrtune-tracking")
+    precious = tmp_path / "precious"
+    precious.write_text("data")
+    lock = Lock("place", "trial")
+    (name,) = folder.iterdir()
+    lock.release()
+    name.symlink_to(precious)
+    with pytest.raises(OSError, match="symbolic links"):
+        Lock("place", "trial")
+    assert precious.read_text() == "data"
 
 
 def test_a_run_is_locked_while_it_is_open_and_free_when_it_could_not_be_opened() -> None:

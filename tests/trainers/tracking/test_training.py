@@ -13,9 +13,12 @@ import httpx2
 import pytest
 
 from lrtune import Client, LeaseLost, LrtuneError, StudyHandle, TrialPaused, TrialStopped
-from lrtune.trainers.tracking.news import MOST_POINTS
+from lrtune.trainers.tracking.news import MOST_POINTS, MOST_TRIALS, News
+from lrtune.trainers.tracking.runs import Runs
+from lrtune.trainers.tracking.tracker import Ending, Point
+from lrtune.trainers.tracking.writer import Writer
 from tests.fake_service import FakeService, lease_lost, problem
-from tests.support.tracking import Notebook
+from tests.support.tracking import Notebook, trial_of
 
 
 @pytest.fixture
@@ -254,17 +257,125 @@ def test_a_call_that_fails_once_is_made_again_and_nothing_is_there_twice(
 def test_what_a_tracker_that_is_away_has_missed_is_bounded(
     client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    ended = threading.Event()
-    book = Notebook(fault=lambda _: ended.wait(60))
+    ended, hangs = threading.Event(), threading.Event()
+    book = Notebook(fault=lambda _: hangs.set() or ended.wait(60))
     study = client.study("s")
     with study.tracking(book, flush_seconds=30.0), next(study.leases()) as trial:
+        assert hangs.wait(20)
         for start in range(0, MOST_POINTS + 2000, 1000):
             trial.report_all([(start + step, 0.5) for step in range(1, 1001)])
         ended.set()
     steps = [step for step, _ in book.of(0).written]
     assert len(steps) <= MOST_POINTS
     assert steps[-1] == MOST_POINTS + 2000
-    assert f"{MOST_POINTS + 2000 - len(steps)} reports could not be written" in caplog.text
+    assert (
+        f"{MOST_POINTS + 2000 - len(steps)} reports could not be written (it was away or slow, and 10,000 reports of "
+        "2,000 trials are kept meanwhile)"
+    ) in caplog.text
+
+
+def test_what_came_together_is_written_after_one_pause(caplog: pytest.LogCaptureFixture) -> None:
+    book = Notebook()
+    writer = Writer(book, gather_seconds=3.0)
+    for number in range(300):
+        writer.tell(News(trial_of(number), points={1: Point(1, 0.5, 0.0)}, over="ended", ending=Ending("complete")))
+    writer.start()
+    began = time.monotonic()
+    wait_until(lambda: len(book.runs) == 300 and book.closed == 300)  # Within 20 s.
+    assert time.monotonic() - began >= 3.0
+    finish(writer)
+    assert caplog.messages == []
+
+
+def test_one_that_fails_is_not_tried_with_all_there_is(caplog: pytest.LogCaptureFixture) -> None:
+    tries, first = list[str](), threading.Event()
+
+    def away(call: str) -> None:
+        tries.append(call)
+        first.set()
+        raise ConnectionError("no route")
+
+    writer = Writer(Notebook(fault=away), gather_seconds=1.5)
+    for number in range(300):
+        writer.tell(News(trial_of(number)))
+    writer.start()
+    assert first.wait(20)
+    wait_until(lambda: "no route" in caplog.text)
+    assert len(tries) == 1
+    finish(writer)
+
+
+def test_trials_that_another_process_writes_keep_no_others_waiting() -> None:
+    elsewhere, book = Runs(Notebook()), Notebook()
+    for number in range(50):
+        elsewhere.begin(trial_of(number))
+    writer = Writer(book, gather_seconds=0.5)
+    for number in range(100):
+        writer.tell(News(trial_of(number), over="ended", ending=Ending("complete")))
+    writer.start()
+    wait_until(lambda: len(book.runs) == 50)
+    elsewhere.close()
+    wait_until(lambda: book.closed == 100)
+    finish(writer)
+
+
+def test_a_tracker_that_is_slow_is_not_said_to_have_given_no_answer(caplog: pytest.LogCaptureFixture) -> None:
+    ended = threading.Event()
+    book = Notebook()
+    book.fault = lambda _: len(book.runs) == 3 and ended.wait(60)
+    writer = Writer(book, gather_seconds=60.0)
+    for number in range(9):
+        writer.tell(News(trial_of(number), over="ended", ending=Ending("complete")))
+    writer.start()
+    finish(writer, seconds=2.0)
+    ended.set()
+    (line,) = caplog.messages
+    assert line == (
+        "notebook at desk: the end of 7 trials could not be written (2 s were enough for 2 trials, and a longer "
+        "flush_seconds is for more)"
+    )
+
+
+def test_an_error_that_is_over_is_not_why_something_was_not_written(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "lrtune.trainers.tracking")
+    ended, failed = threading.Event(), threading.Event()
+    book = Notebook()
+
+    def fault(_: str) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise ConnectionError("no route")
+        if len(book.runs) == 1 and book.closed == 1:
+            ended.wait(60)
+
+    book.fault = fault
+    writer = Writer(book, gather_seconds=0.01)
+    writer.start()
+    writer.tell(News(trial_of(0), over="ended", ending=Ending("complete")))
+    wait_until(lambda: "written again" in caplog.text)
+    writer.tell(News(trial_of(1), over="ended", ending=Ending("complete")))
+    finish(writer, seconds=0.5)
+    ended.set()
+    assert caplog.messages[-1] == ("notebook at desk: the end of 1 trial could not be written (no answer within 0.5 s)")
+
+
+def test_so_many_trials_are_kept_and_the_first_are_lost(caplog: pytest.LogCaptureFixture) -> None:
+    book = Notebook()
+    writer = Writer(book, gather_seconds=0.0)
+    for number in range(MOST_TRIALS + 30):
+        point = {1: Point(1, 0.5, 0.0)} if number < 10 else {}
+        writer.tell(News(trial_of(number), points=point, over="ended", ending=Ending("failed", error="x" * 20_000)))
+    writer.start()
+    finish(writer, seconds=60.0)
+    assert {notes.number for notes in book.runs.values()} == set(range(30, MOST_TRIALS + 30))
+    (line,) = caplog.messages
+    assert "10 reports and the end of 30 trials could not be written (it was away or slow" in line
+
+
+def finish(writer: Writer, seconds: float = 10.0) -> None:
+    """As the end of a search does."""
+    writer.finish(None)
+    writer.join(time.monotonic() + seconds, seconds, "s")
 
 
 def test_a_forked_copy_of_a_training_does_not_hang(client: Client, book: Notebook) -> None:

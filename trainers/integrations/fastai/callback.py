@@ -9,20 +9,17 @@ for trial in study.leases(anneals=True, resumable=True):
         )
 """
 
-import logging
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport, TrainingError
+from lrtune.trainers.integrations.epoch_files import EpochFiles
 from lrtune.trainers.integrations.fastai.framework import Callback, CancelFitException, num_distrib
 from lrtune.trainers.integrations.fastai.state import set_state, state_of
 from lrtune.trainers.integrations.reports import Reports, read_metric
-from lrtune.trainers.state import checkpoints as files
-
-logger = logging.getLogger(__name__)
 
 
 class TrialCallback(Callback):
@@ -35,7 +32,8 @@ class TrialCallback(Callback):
 
     `checkpoints`: a folder that every worker can read, to which the weights, the optimizer, the order of the data and
     the random state are written with each report; pass `start_epoch=callback.start_epoch` to `fit` or `fit_one_cycle`,
-    to go on from there where a trial is taken up again. They go with one fit.
+    to go on from there where a trial is taken up again. They go with one fit, and are removed when the trial is over,
+    the last one of the study's best trial aside, unless `keep_checkpoints`.
 
     `lr_find` and `validate` report nothing. Training raises InvalidReport where the Learner does not measure `monitor`
     and where steps would be reported again or beyond the trial's last, TrialNotOpen outside `with trial:`,
@@ -47,34 +45,24 @@ class TrialCallback(Callback):
     run = True
 
     def __init__(
-        self, trial: LeasedTrial, monitor: str = "valid_loss", *, checkpoints: str | Path | None = None
+        self,
+        trial: LeasedTrial,
+        monitor: str = "valid_loss",
+        *,
+        checkpoints: str | Path | None = None,
+        keep_checkpoints: bool = False,
     ) -> None:
         super().__init__()
         self.trial = trial
         self.monitor = monitor
-        self._folder = None if checkpoints is None else Path(checkpoints)
-        self._prefix = f"trial-{trial.number}-{uuid4().hex}"  # A lost lease spoils no successor's files.
+        self._files = None if checkpoints is None else EpochFiles(trial, checkpoints, keep=keep_checkpoints)
         self._reports = Reports(trial, monitor)
         self._fitting = False
         self._under_way: int | None = None  # The trial's step that is trained.
         self._done = self._done_before = 0  # Steps, and those of the fits before this one.
-        self._kept = self._loaded()
+        self._kept = None if self._files is None else self._files.state()
         self.start_epoch: int = 0 if self._kept is None else self._kept["epoch"]
         """The epochs that are trained already: what `fit` begins with."""
-
-    def _loaded(self) -> dict[str, Any] | None:
-        """The checkpoint there is. One that cannot be read means: from the start."""
-        resume = self.trial.resume
-        if resume is None or self._folder is None:
-            return None
-        try:
-            state = files.load(resume.uri)
-            if state.get("epoch") != resume.step:
-                raise TrainingError(f"it is of epoch {state.get('epoch')}, not {resume.step}")
-        except TrainingError as error:
-            logger.warning("trial %d is trained from the start: %s", self.trial.number, error)
-            return None
-        return state
 
     def __call__(self, event_name: str) -> None:
         """As of fastai's callbacks, but errors keep their own words: fastai would make several lines of them."""
@@ -111,7 +99,7 @@ class TrialCallback(Callback):
         if not hasattr(self.learn, "recorder"):
             raise TrainingError("the Learner measures nothing: leave default_cbs as it is, or add fastai's Recorder")
         self._reports.begin()
-        if self._folder is not None and self._done_before:
+        if self._files is not None and self._done_before:
             raise TrainingError("checkpoints go with one fit: leave checkpoints out, or train the trial in one")
         if self.learn.epoch < self.start_epoch:
             raise TrainingError(
@@ -134,7 +122,7 @@ class TrialCallback(Callback):
         if step is None:
             return
         value = read_metric(self._measured(), self.monitor, where=f"in step {step}", remedy=self._remedy())
-        self._report(step, value, checkpoint=self._folder is not None)
+        self._report(step, value, checkpoint=True)
 
     def after_epoch(self) -> None:
         """For fastai."""
@@ -169,11 +157,11 @@ class TrialCallback(Callback):
     def _report(self, step: int, value: Any, *, checkpoint: bool) -> None:
         self._check_new(step)
         self._under_way, self._done = None, step
-        self._reports.report(step, value, (lambda: self._save(step)) if checkpoint else None)
+        self._reports.report(step, value, self._saving(step) if checkpoint else None)
 
     def _check_new(self, step: int) -> None:
         self._reports.begin_step(step, "train a trial with one TrialCallback, in fits that go on from each other")
 
-    def _save(self, epoch: int) -> str:
-        assert self._folder is not None
-        return files.save(self._folder, self._prefix, epoch, state_of(self.learn, epoch)).resolve().as_uri()
+    def _saving(self, epoch: int) -> Callable[[], str] | None:
+        files = self._files
+        return None if files is None else lambda: files.save(epoch, state_of(self.learn, epoch))

@@ -8,21 +8,17 @@ for trial in study.leases(resumable=True):
                   initial_epoch=callback.initial_epoch, callbacks=[callback])
 """
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
+from lrtune.trainers.integrations.epoch_files import EpochFiles
 from lrtune.trainers.integrations.keras.framework import keras, require_torch
 from lrtune.trainers.integrations.keras.variables import set_state, state_of
 from lrtune.trainers.integrations.reports import Reports, read_metric
-from lrtune.trainers.state import checkpoints as files
-from lrtune.trainers.state.trial_files import TrialFiles
-
-logger = logging.getLogger(__name__)
 
 
 class TrialCallback(keras.callbacks.Callback):
@@ -58,27 +54,11 @@ class TrialCallback(keras.callbacks.Callback):
         self.trial = trial
         self.monitor = monitor
         self._every = at_least("every", every, 1)
-        self._folder = None if checkpoints is None else Path(checkpoints)
-        files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
-        self._prefix = "" if files_of is None else files_of.prefix
+        self._files = None if checkpoints is None else EpochFiles(trial, checkpoints, keep=keep_checkpoints)
         self._reports = Reports(trial, monitor)
-        self._state = self._loaded()
+        self._state = None if self._files is None else self._files.state()
         self.initial_epoch: int = 0 if self._state is None else self._state["epoch"]
         """The epochs that are trained already: what `fit` begins with."""
-
-    def _loaded(self) -> dict[str, Any] | None:
-        """The checkpoint there is. One that cannot be read means: from the start."""
-        resume = self.trial.resume
-        if resume is None or self._folder is None:
-            return None
-        try:
-            state = files.load(resume.uri)
-            if state.get("epoch") != resume.step:
-                raise TrainingError(f"it is of epoch {state.get('epoch')}, not {resume.step}")
-        except TrainingError as error:
-            logger.warning("trial %d is trained from the start: %s", self.trial.number, error)
-            return None
-        return state
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         self._reports.begin()
@@ -104,7 +84,7 @@ class TrialCallback(keras.callbacks.Callback):
         step = epoch + 1
         self._check_new(step)
         value = read_metric(logs, self.monitor, where=f"in epoch {step}", remedy=self._remedy())
-        self._reports.report(step, value, None if self._folder is None else lambda: self._save(step))
+        self._reports.report(step, value, self._saving(step))
         if self._reports.ended:
             self.model.stop_training = True
 
@@ -122,6 +102,6 @@ class TrialCallback(keras.callbacks.Callback):
             )
         return "name one of these as monitor, or give compile the metric"
 
-    def _save(self, epoch: int) -> str:
-        assert self._folder is not None
-        return files.save(self._folder, self._prefix, epoch, state_of(self.model, epoch)).resolve().as_uri()
+    def _saving(self, epoch: int) -> Callable[[], str] | None:
+        files = self._files
+        return None if files is None else lambda: files.save(epoch, state_of(self.model, epoch))

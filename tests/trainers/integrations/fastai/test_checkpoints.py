@@ -33,7 +33,7 @@ def torchs_adamw(parameters: Any, **how: Any) -> Any:
 def trained(client: Client, folder: Path, *, seed: int = 0, monitor: str = "valid_loss", **how: Any) -> None:
     """A trial's training, which goes on from the checkpoint there is."""
     with lease(client) as trial:
-        callback = TrialCallback(trial, monitor, checkpoints=folder)
+        callback = TrialCallback(trial, monitor, checkpoints=folder, keep_checkpoints=True)
         learn = learner(seed=seed, dropout=0.3, **how)
         learn.fit_one_cycle(3, 1e-2, cbs=callback, start_epoch=callback.start_epoch)
 
@@ -111,6 +111,24 @@ def test_the_checkpoint_of_another_epoch_is_not_gone_on_from(
 def test_only_the_last_checkpoints_are_kept(client: Client, tmp_path: Path) -> None:
     trained(client, tmp_path)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_when_the_study_is_over_the_best_trial_has_a_checkpoint_unless_all_are_kept(tmp_path: Path, keep: bool) -> None:
+    pytest.importorskip("optuna")
+    folder = tmp_path / "checkpoints"
+    with Client(f"local:{tmp_path}/lrtune.db") as local:
+        study = local.create_study("s", max_trials=3, max_steps=2, pruner="none")
+        for trial in study.leases(resumable=True):
+            with trial:
+                callback = TrialCallback(trial, checkpoints=folder, keep_checkpoints=keep)
+                learner().fit(2, trial.params["learning_rate"], cbs=callback, start_epoch=callback.start_epoch)
+        best = study.status().best
+        assert best is not None
+        where = local.trial("s", best.trial).checkpoint
+    assert where is not None
+    assert Path(where.uri.removeprefix("file://")) in list(folder.iterdir())
+    assert len(list(folder.iterdir())) == (6 if keep else 1)
 
 
 def test_checkpoints_go_with_one_fit(client: Client, tmp_path: Path) -> None:
