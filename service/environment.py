@@ -24,6 +24,7 @@ OTHERS = frozenset(
         "SERVER",
         "SHOWN_BY_OWNER",
         "STUDY",
+        "SUBNET",
         "TASK",
         "TOKEN",
         "TOKEN_FILE",

@@ -53,7 +53,9 @@ def _read_path(given: Any) -> Any:
     return path
 
 
-def _check_endpoint(endpoint: str) -> str:
+def _check_endpoint(endpoint: str | None) -> str | None:
+    if not endpoint:  # A variable that docker-compose.yml passes on, and that nobody set.
+        return None
     parts = urlsplit(endpoint)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
         raise ValueError(
@@ -104,7 +106,7 @@ class Settings(LimitSettings):
     """text or json: how a line of the log is written."""
     access_log: bool = False
     """Whether the log has a line for every request."""
-    otlp_endpoint: Annotated[str, AfterValidator(_check_endpoint)] | None = None
+    otlp_endpoint: Annotated[str | None, AfterValidator(_check_endpoint)] = None
     """Where to send traces: a collector of OpenTelemetry, by OTLP over HTTP. Needs the extra `otel`."""
     dashboard: bool = False
     """Whether to serve optuna-dashboard under /optuna/, too. An admin for all studies changes them there. Without

@@ -118,6 +118,10 @@ def test_what_is_no_address_of_a_collector_is_refused_with_a_remedy(wrong: str) 
         Settings.model_validate({"otlp_endpoint": wrong})
 
 
+def test_an_empty_address_is_none() -> None:
+    assert Settings.model_validate({"otlp_endpoint": ""}).otlp_endpoint is None
+
+
 def test_spans_arrive_at_a_collector_and_one_that_is_away_does_not_hold_the_end_up() -> None:
     came: list[tuple[str, bytes]] = []
 
