@@ -5,7 +5,6 @@ import subprocess
 import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import psycopg
@@ -228,7 +227,6 @@ def test_a_backup_that_fails_is_said_and_tried_again(stack: Stack, programs: Pro
         assert backup.poll() is None, backup
         time.sleep(POLL_SECONDS)
     assert not list((stack.folder / "backups").iterdir())
-
 
 
 def test_what_a_part_is_told_is_what_the_files_head_names() -> None:

@@ -12,7 +12,12 @@ from packaging.utils import canonicalize_name
 from tests.deploy.requirements import EXTRAS, FOLDER, ROOT, blocks, torch_alone
 
 FILES = sorted(file.stem for file in FOLDER.glob("*.txt"))
-LINUX = {"python_version": "3.11", "python_full_version": "3.11.14", "sys_platform": "linux", "platform_system": "Linux"}
+LINUX = {
+    "python_version": "3.11",
+    "python_full_version": "3.11.14",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+}
 
 
 def _pinned(file: str) -> dict[str, Requirement]:

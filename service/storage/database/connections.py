@@ -73,7 +73,9 @@ def _with_password(url: URL) -> URL:
     if named is None:
         return url
     if not isinstance(named, str) or url.password is not None:
-        raise StorageUrlInvalid(f"the storage URL has more than one password: leave it in the file of ?{PASSWORD_FILE}=")
+        raise StorageUrlInvalid(
+            f"the storage URL has more than one password: leave it in the file of ?{PASSWORD_FILE}="
+        )
     try:
         password = Path(named).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -83,7 +85,9 @@ def _with_password(url: URL) -> URL:
             "that runs lrtune read it"
         ) from None
     if not password:
-        raise StorageUrlInvalid(f"the file {named}, which ?{PASSWORD_FILE}= names, is empty: write the password into it")
+        raise StorageUrlInvalid(
+            f"the file {named}, which ?{PASSWORD_FILE}= names, is empty: write the password into it"
+        )
     return url.difference_update_query([PASSWORD_FILE]).set(password=password)
 
 

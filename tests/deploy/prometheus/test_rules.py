@@ -48,7 +48,9 @@ def test_an_alert_is_tested_says_how_bad_it_is_and_what_to_do(rule: dict[str, ob
 def test_alerts_and_dashboard_name_metrics_that_there_are() -> None:
     suffixes = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
     known = {
-        f"{metric.name}{suffix}" for metric in Metrics().registry.collect() for suffix in suffixes.get(metric.type, [""])
+        f"{metric.name}{suffix}"
+        for metric in Metrics().registry.collect()
+        for suffix in suffixes.get(metric.type, [""])
     }
     asked = {name for rule in RULES for name in named_in(str(rule["expr"]))}
     shown = {name for _, query in dashboard_queries() for name in named_in(query)}
