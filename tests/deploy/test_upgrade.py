@@ -1,4 +1,4 @@
-"""What docs/how-to/upgrade.md promises of a standby of a newer version, and the commands that it and its neighbour name."""
+"""What docs/how-to/upgrade.md promises of a standby of a newer version, and the commands that are named there."""
 
 import re
 import time
