@@ -1,5 +1,7 @@
 """docker-compose.yml's services as processes: their own commands and environments, other addresses."""
 
+import contextlib
+import random
 import re
 import shlex
 import shutil
@@ -22,11 +24,13 @@ PASSWORD = "p@ss w:rd/%'?"
 
 
 def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that nobody listens on now. None of those that the system gives to whoever connects: it would be taken
+    before it is listened on."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Stack:
