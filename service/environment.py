@@ -28,6 +28,7 @@ OTHERS = frozenset(
         "TASK",
         "TOKEN",
         "TOKEN_FILE",
+        "TRACK",
         "TRIAL",
         "WAIT_SECONDS",
         "WORKER",
