@@ -1,42 +1,66 @@
 # syntax=docker/dockerfile:1
 #
-# Two images from one file, both at the versions of constraints.txt:
-#   docker build -t lrtune-service .                     the service; add --build-arg EXTRAS=all for the gp sampler (torch)
+# Two images from one file, with the very files that deploy/requirements names by their hashes, which are those of
+# constraints.txt:
+#   docker build -t lrtune-service .                     the service
 #   docker build -t lrtune-worker --target worker .      a worker, with torch and the built-in tasks
-# A mirror or a CPU-only index for pip is named by --build-arg PIP_INDEX_URL=... or PIP_EXTRA_INDEX_URL=... (never with a
-# password: build arguments stay readable in the image's history).
+# --build-arg TORCH_INDEX_URL=... takes torch, of the same version, from an index with builds for other processors, for the
+# CPU alone say; its files are not checked by hashes. --build-arg REQUIREMENTS="service worker torch" makes a service with
+# the gp sampler, which needs torch. A mirror for pip is named by --build-arg PIP_INDEX_URL=... (never with a password: build
+# arguments stay readable in the image's history).
 
-ARG PYTHON_VERSION=3.11
+ARG PYTHON_VERSION=3.11.14
 
-FROM python:${PYTHON_VERSION}-slim AS base
+FROM python:${PYTHON_VERSION}-slim-bookworm AS base
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PATH=/opt/lrtune/bin:$PATH
 # The folder /data holds a SQLite file where no PostgreSQL is named, and is where a mounted training script is looked for.
+# Volumes that are mounted on these folders for the first time belong to this user.
 RUN groupadd --gid 10001 lrtune \
     && useradd --uid 10001 --gid lrtune --create-home --shell /usr/sbin/nologin lrtune \
-    && install --directory --owner=lrtune --group=lrtune /data
+    && install --directory --owner=lrtune --group=lrtune /data /backups /checkpoints
 
+# The package itself, built by a builder of known hashes.
 FROM base AS source
+ARG PIP_INDEX_URL
 WORKDIR /src
-RUN python -m venv /opt/lrtune
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY deploy/requirements deploy/requirements
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m venv /opt/build \
+    && /opt/build/bin/pip install --disable-pip-version-check --require-hashes --no-deps -r deploy/requirements/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY lrtune lrtune
 COPY service service
 COPY trainers trainers
 COPY migrations migrations
+RUN /opt/build/bin/pip wheel --disable-pip-version-check --no-index --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM source AS build-service
-ARG EXTRAS=service
+ARG REQUIREMENTS=service
 ARG PIP_INDEX_URL
-ARG PIP_EXTRA_INDEX_URL
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --disable-pip-version-check --constraint constraints.txt ".[${EXTRAS}]"
+    python -m venv /opt/lrtune \
+    && for one in ${REQUIREMENTS}; do \
+        pip install --disable-pip-version-check --require-hashes --no-deps -r "deploy/requirements/$one.txt" || exit 1; \
+    done \
+    && pip install --disable-pip-version-check --no-index --no-deps /wheels/*.whl \
+    && pip check
 
 FROM source AS build-worker
-ARG EXTRAS=trainers
+ARG REQUIREMENTS=worker
 ARG PIP_INDEX_URL
-ARG PIP_EXTRA_INDEX_URL
+ARG TORCH_INDEX_URL
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --disable-pip-version-check --constraint constraints.txt ".[${EXTRAS}]"
+    python -m venv /opt/lrtune \
+    && for one in ${REQUIREMENTS}; do \
+        pip install --disable-pip-version-check --require-hashes --no-deps -r "deploy/requirements/$one.txt" || exit 1; \
+    done \
+    && if [ -n "${TORCH_INDEX_URL}" ]; then \
+        pip install --disable-pip-version-check --no-deps --index-url "${TORCH_INDEX_URL}" \
+            "$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' deploy/requirements/torch.txt)"; \
+    else \
+        pip install --disable-pip-version-check --require-hashes --no-deps -r deploy/requirements/torch.txt; \
+    fi \
+    && pip install --disable-pip-version-check --no-index --no-deps /wheels/*.whl
 
 FROM base AS worker
 COPY --from=build-worker /opt/lrtune /opt/lrtune

@@ -6,12 +6,11 @@ import logging
 import os
 import warnings
 from collections.abc import AsyncIterator, Callable
-from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import optuna
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.types import ASGIApp
 
 from lrtune.service.access.audit.retention import Retention
 from lrtune.service.access.files.scraping import ScrapingSecret
@@ -40,12 +39,12 @@ from lrtune.service.api.http.bodies import BodyReader
 from lrtune.service.api.metrics import Metrics, RequestMetrics
 from lrtune.service.api.middleware.access import AccessCheck
 from lrtune.service.api.middleware.fast_lane import FastLane
-from lrtune.service.api.middleware.headers import SecurityHeaders
 from lrtune.service.api.middleware.heads import HeadOfPages
 from lrtune.service.api.middleware.hosts import AllowedHosts, HostCheck, is_loopback
 from lrtune.service.api.middleware.limiting import Limiting
 from lrtune.service.api.middleware.limits import BodyLimit
-from lrtune.service.api.middleware.proxies import Forwarded, WithoutPrefix, WithPrefix
+from lrtune.service.api.middleware.outermost import go_before_all
+from lrtune.service.api.middleware.proxies import WithPrefix
 from lrtune.service.api.middleware.versions import VersionCheck
 from lrtune.service.api.optuna import dashboard
 from lrtune.service.api.optuna.budgets import BudgetedStorage
@@ -61,12 +60,16 @@ from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.actor import Actor
 from lrtune.service.tuning.trials.drawers import Drawers
 from lrtune.service.tuning.trials.sweeper import Sweeper
+from lrtune.service.versions import service_version
 from lrtune.service.web import assets
 from lrtune.service.web.errors import error_page, is_page
 from lrtune.service.web.pages import read_templates
 from lrtune.service.web.refused import refused_page
 from lrtune.service.web.routers import ROUTERS
 from lrtune.service.wire import protocol
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 _log = logging.getLogger(__name__)
 
@@ -81,18 +84,19 @@ def create_app(
     certificates: Certificates | None = None,
     always_asks: bool = False,
     owner: Actor | None = None,
+    traces: "TracerProvider | None" = None,
 ) -> FastAPI:
     """The service for `settings`. Its storage is opened when it starts, and closed when it ends.
 
     `on_deposed` is told, from another thread, when another process has become the writer in place of this one. With
     `certificates`, Optuna's port is served by TLS. A service that `always_asks` wants a token though there is none; one
-    inside the process of its `owner`, which no other reaches, never does.
+    inside the process of its `owner`, which no other reaches, never does. Spans of requests go to `traces`.
     Raises StorageUrlInvalid where the storage URL cannot be right, TokenFileInvalid where a file with a token is not.
     """
     wanted = wanted_tokens(settings.admin_token_file, settings.worker_token_file)
     database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
     engine = Engine(database, on_deposed=on_deposed)
-    metrics = Metrics()
+    metrics = Metrics(settings.backups)
     bodies = BodyReader()
     gate = Limiter(service_limits(settings, settings.max_connections), on_wrong=metrics.token_refused)
 
@@ -105,7 +109,7 @@ def create_app(
         engine.start()
         with Drawers(settings.drawers, settings.sampler_timeout_seconds) as drawers:
             parts = app.state.container = Container.over(engine, drawers, metrics, gate)
-            rounds = Sweeper(engine, parts.trials, on_expired=metrics.leases_expired.inc)
+            rounds = Sweeper(engine, parts.trials, on_expired=metrics.leases_expired.inc, on_late=metrics.loop.late)
             sweeper = asyncio.create_task(rounds.run(), name="lrtune-sweeper")
             reading = asyncio.create_task(asyncio.to_thread(read_templates), name="lrtune-templates")
             retention = asyncio.create_task(Retention(engine, settings.audit_days).run(), name="lrtune-audit")
@@ -146,7 +150,7 @@ def create_app(
     app = FastAPIOffline(
         redoc_url=None,
         title="lrtune",
-        version=_version(),
+        version=service_version(),
         summary="Finds learning rates: hands out trials, judges them, suggests a rate with an interval and a reason.",
         lifespan=lifespan,
         responses=problems.DOCUMENTED,
@@ -207,7 +211,7 @@ def create_app(
     )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)
-    _go_before_all(app, settings)
+    go_before_all(app, settings, traces)
     return app
 
 
@@ -229,23 +233,3 @@ async def _ended(*tasks: asyncio.Task[None] | None) -> None:
             pass
         except Exception:
             _log.exception("%s had failed", task.get_name())
-
-
-def _go_before_all(app: FastAPI, settings: Settings) -> None:
-    """Put before the app what every request and every answer passes, those to errors that nobody foresaw as well."""
-    plain = app.build_middleware_stack
-
-    def whole() -> ASGIApp:
-        stack: ASGIApp = SecurityHeaders(plain())
-        if settings.root_path:
-            stack = WithoutPrefix(stack, settings.root_path)
-        return Forwarded(stack, settings.proxies) if settings.proxies else stack
-
-    app.build_middleware_stack = whole  # type: ignore[method-assign]
-
-
-def _version() -> str:
-    try:
-        return version("lrtune")
-    except PackageNotFoundError:
-        return "0"

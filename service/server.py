@@ -25,7 +25,9 @@ from lrtune.service.connections.registry import Connections, HttpLimits
 from lrtune.service.listening import CannotServe, always_asks, checked, listen, warnings
 from lrtune.service.settings import Settings
 from lrtune.service.storage.maintenance.upgrade import check_can_open
+from lrtune.service.tracing import close_tracing, open_tracing
 from lrtune.service.uvicorn_options import uvicorn_options
+from lrtune.service.versions import service_version
 
 _log = logging.getLogger(__name__)
 
@@ -53,25 +55,31 @@ def run(settings: Settings) -> None:
         raise CannotServe(f"log level {settings.log_level!r}: use one of {', '.join(log_lines.LEVELS)}", 2)
     check_can_open(settings.storage)
     asked, settings = settings, checked(settings)
+    traces = open_tracing(settings.otlp_endpoint, service_version()) if settings.otlp_endpoint else None
     certificates = _certificates(settings)
     app = create_app(
         settings,
         on_deposed=lambda reason: server.end_deposed(reason),
         certificates=certificates,
         always_asks=always_asks(settings),
+        traces=traces,
     )
     bound = listen(settings.host, settings.port)
     if settings.optuna_port:
         listen(settings.host, settings.optuna_port, option="--optuna-port").close()
-    log_lines.configure(settings.log_level)
+    log_lines.configure(settings.log_level, settings.log_format, access=settings.access_log)
     server = _Server(app, _connections(settings, app), certificates)
     server.warnings += warnings(asked, settings.insecure)
     host, port = bound.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     server.address = f"{'https' if certificates else 'http'}://{shown}:{port}"
     sys.setswitchinterval(SWITCH_SECONDS)
-    with contextlib.closing(bound):
-        server.run(sockets=[bound])
+    try:
+        with contextlib.closing(bound):
+            server.run(sockets=[bound])
+    finally:
+        if traces is not None:
+            close_tracing(traces)
     if server.deposed:
         raise CannotServe(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
 

@@ -4,12 +4,14 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from lrtune.service.access.files.scraping import checked, read_secret
 from lrtune.service.limit_settings import LimitSettings
+from lrtune.service.log_lines import Form
 
 PREFIX = "LRTUNE_"
 MOST_SAMPLER_SECONDS = 8.0
@@ -51,6 +53,18 @@ def _read_path(given: Any) -> Any:
     return path
 
 
+def _check_endpoint(endpoint: str | None) -> str | None:
+    if not endpoint:  # A variable that docker-compose.yml passes on, and that nobody set.
+        return None
+    parts = urlsplit(endpoint)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+        raise ValueError(
+            "this is no address of a collector: write it as http://collector:4318, and secrets into "
+            "OTEL_EXPORTER_OTLP_HEADERS"
+        )
+    return endpoint
+
+
 def _check_secret(secret: SecretStr) -> SecretStr:
     checked(secret.get_secret_value())
     return secret
@@ -88,6 +102,12 @@ class Settings(LimitSettings):
     """A connection without a request is closed after so long."""
     log_level: str = "info"
     """debug, info, warning or error."""
+    log_format: Form = "text"
+    """text or json: how a line of the log is written."""
+    access_log: bool = False
+    """Whether the log has a line for every request."""
+    otlp_endpoint: Annotated[str | None, AfterValidator(_check_endpoint)] = None
+    """Where to send traces: a collector of OpenTelemetry, by OTLP over HTTP. Needs the extra `otel`."""
     dashboard: bool = False
     """Whether to serve optuna-dashboard under /optuna/, too. An admin for all studies changes them there. Without
     tokens, whoever reaches it does, where the service listens on loopback."""
@@ -116,6 +136,8 @@ class Settings(LimitSettings):
     """A secret that opens /metrics and nothing else, for Prometheus: where there are tokens, it needs none of them."""
     metrics_token_file: Annotated[Path, AfterValidator(_check_secret_file)] | None = None
     """The same from a file, which is read anew where it was changed."""
+    backups: Path | None = None
+    """A folder in which backups of the database lie, *.backup: /metrics tells how old the latest is."""
     audit_days: Annotated[float, Field(ge=0, le=36_500, allow_inf_nan=False)] = 365
     """What was done to studies and tokens is kept so many days; 0: for ever."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0

@@ -55,12 +55,15 @@ class Container:
         engine.committer.attach(asyncio.get_running_loop())
         engine.committer.on_commit.append(watchers.notify)
         engine.committer.on_batch.append(metrics.committed)
+        engine.committer.on_failure.append(metrics.engine.commit_failed)
+        trials = MeteredTrials(engine, studies, drawers, gate)
+        trials.worker_time.on_spent.append(metrics.worker_time.spent)
         return cls(
             engine,
             Access(engine),
             gate,
             studies,
-            MeteredTrials(engine, studies, drawers, gate),
+            trials,
             RangeTests(engine, studies),
             MeteredImports(engine, studies, gate),
             watchers,

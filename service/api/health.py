@@ -81,5 +81,6 @@ async def readyz(request: Request, parts: Parts, caller: Caller) -> JSONResponse
 )
 async def metrics(parts: Parts) -> Response:
     """Prometheus metrics."""
-    parts.metrics.writer.set(parts.engine.state == "active")
+    parts.metrics.engine.look(parts.engine)
+    await parts.metrics.sizes.look(parts.engine.database)
     return Response(parts.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

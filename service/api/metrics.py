@@ -1,12 +1,17 @@
 """Prometheus metrics, one registry an app."""
 
 import time
-from typing import Any
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lrtune.service.api.measured.engine import EngineMetrics
+from lrtune.service.api.measured.loop import LoopMetrics
+from lrtune.service.api.measured.sizes import SizeMetrics
+from lrtune.service.api.measured.worker_time import WorkerTimeMetrics
 from lrtune.service.connections.registry import Cause
+from lrtune.service.request_context import route_of
 from lrtune.service.wire.trials import Verdict
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -15,9 +20,10 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Metrics:
-    """What the service counts. Each metric is documented in docs/reference/metrics.md."""
+    """What the service counts. Each metric is documented in docs/reference/metrics.md. `backups` is the folder in which
+    the latest backup is looked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, backups: Path | None = None) -> None:
         self.registry = CollectorRegistry()
         self._judged: dict[tuple[str, str], Counter] = {}
         self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
@@ -89,9 +95,11 @@ class Metrics:
             ["limit"],
             registry=self.registry,
         )
-        self.writer = Gauge(
-            "lrtune_writer", "1 while this process writes the database, else 0.", registry=self.registry
-        )
+        self.process = ProcessCollector(registry=self.registry)
+        self.engine = EngineMetrics(self.registry)
+        self.sizes = SizeMetrics(self.registry, backups)
+        self.worker_time = WorkerTimeMetrics(self.registry)
+        self.loop = LoopMetrics(self.registry)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count and time one request."""
@@ -168,10 +176,4 @@ class RequestMetrics:
         try:
             await self._app(scope, receive, noting_status)
         finally:
-            self._metrics.answered(scope["method"], _route_of(scope), status, time.perf_counter() - begun)
-
-
-def _route_of(scope: Scope) -> str:
-    route: Any = scope.get("route")
-    path = getattr(route, "path", None)
-    return path if isinstance(path, str) else "other"
+            self._metrics.answered(scope["method"], route_of(scope), status, time.perf_counter() - begun)

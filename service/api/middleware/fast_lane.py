@@ -20,6 +20,7 @@ from lrtune.service.api.container import Container
 from lrtune.service.api.http import problems
 from lrtune.service.api.http.bodies import BodyReader, Headers
 from lrtune.service.api.metrics import Metrics
+from lrtune.service.request_context import ROUTE
 from lrtune.service.wire.trials import Ask, Heartbeat, LeasedTrial, Release, Reports, Result
 
 _PATH = re.compile(r"/v1/studies/([^/]+)/trials(?:/([0-9]{1,9})/(reports|heartbeat|result|release))?")
@@ -73,6 +74,7 @@ class FastLane:
     async def _serve(self, match: re.Match[str], scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
         study, number, name = match.groups()
+        scope[ROUTE] = _ROUTES[name]
         body = await _read(receive)
         if body is None:
             return

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from lrtune.service.storage.commit.batch import Batch
 from lrtune.service.storage.commit.change_by_change import ChangeByChange
 from lrtune.service.storage.commit.event_loop import LoopCommits
-from lrtune.service.storage.commit.queue import CommitQueue
+from lrtune.service.storage.commit.queue import CommitQueue, Failure
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.database.driver_errors import DatabaseBusy, RowsRefused
 
@@ -41,6 +41,21 @@ class Committer:
     def on_batch(self) -> list[Callable[[int, float], None]]:
         """Who is told of each batch on disk: how many changes, and the seconds it took."""
         return self._queue.on_batch
+
+    @property
+    def on_failure(self) -> list[Callable[[Failure], None]]:
+        """Who is told why a batch was not committed as it was. In the thread that tried."""
+        return self._queue.on_failure
+
+    @property
+    def waiting(self) -> int:
+        """How many changes wait to be committed with the next batch."""
+        return self._queue.forming
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches are being committed now: 0 or 1."""
+        return int(self._queue.committing.locked())
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Commit in `loop` from now on. Call it in the loop's thread."""
@@ -83,6 +98,7 @@ class Committer:
         try:
             self._database.write(batch.rows(), patient=True)
         except (RowsRefused, DatabaseBusy) as why:
+            self._queue.note_failure(why)
             _log.warning("a batch of %d changes is committed one by one: %s", len(batch.changes), why)
             return False
         return True

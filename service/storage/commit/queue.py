@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 from lrtune.service.storage.commit.batch import Batch
 from lrtune.service.storage.commit.changes import Change
@@ -14,6 +15,10 @@ from lrtune.service.storage.errors import StorageUnavailable
 from lrtune.service.storage.memory.mirrors import Mirrors
 
 _log = logging.getLogger(__name__)
+
+Failure = Literal["busy", "held_up", "refused", "lost"]
+"""Why a batch was not committed as it was. All but what is `lost` is tried again: another process had the database, or
+a row of it, or the database refused a row."""
 
 
 class CommitQueue:
@@ -33,6 +38,7 @@ class CommitQueue:
         self.call: Callable[[], None] = self.wake.set
         self.on_commit: list[Callable[[set[int]], None]] = []
         self.on_batch: list[Callable[[int, float], None]] = []
+        self.on_failure: list[Callable[[Failure], None]] = []
         self.locked = LockedStudies()
         self._forming = Batch()
         self._pending: dict[int, Batch] = {}
@@ -102,6 +108,7 @@ class CommitQueue:
     def failed(self, batch: Batch, error: Exception) -> None:
         """Committing the batch without waiting has failed: leave it to the thread where waiting helps."""
         if isinstance(error, DatabaseBusy | RowsRefused):  # Change by change takes longer than a batch may.
+            self.note_failure(error)
             batch.singly = isinstance(error, HeldUp | RowsRefused)
             self._put_back(batch)
             self.wake.set()
@@ -121,7 +128,18 @@ class CommitQueue:
         if not isinstance(error, StorageUnavailable):
             _log.error("a batch could not be committed", exc_info=error)
             error = StorageUnavailable(f"the change could not be committed ({error}); try again")
+        self._tell_failure("lost")
         self.fail([batch], error)
+
+    def note_failure(self, error: DatabaseBusy | RowsRefused) -> None:
+        """A batch is tried again otherwise."""
+        self._tell_failure(
+            "held_up" if isinstance(error, HeldUp) else "refused" if isinstance(error, RowsRefused) else "busy"
+        )
+
+    def _tell_failure(self, why: Failure) -> None:
+        for tell in self.on_failure:
+            tell(why)
 
     def fail(self, batches: list[Batch], error: StorageUnavailable) -> None:
         """Fail `batches` and what is forming; throw all mirrors away, the database is the truth."""

@@ -18,6 +18,8 @@ from lrtune.service.storage.database import postgres_session
 from lrtune.service.storage.errors import StorageUrlInvalid
 
 BUSY_TIMEOUT_SECONDS = 10
+PASSWORD_FILE = "password_file"
+"""A parameter of our own in a storage URL."""
 _CONNECT_TIMEOUT_SECONDS = 5
 _EXAMPLES = "a file, lrtune.db say, sqlite:///lrtune.db or postgresql://user:password@host/database"
 _LOCAL = "local"
@@ -43,7 +45,7 @@ def parse_url(text: str) -> URL:
     if backend == "postgresql":
         if url.drivername not in ("postgresql", "postgresql+psycopg"):
             raise StorageUrlInvalid(f"the storage URL asks for {url.drivername}; lrtune speaks postgresql+psycopg only")
-        return url.set(drivername="postgresql+psycopg")
+        return _with_password(url.set(drivername="postgresql+psycopg"))
     if backend != "sqlite":
         raise StorageUrlInvalid(f"lrtune stores in SQLite or PostgreSQL, not in {backend}; use {_EXAMPLES}")
     if not url.database or url.database == ":memory:":
@@ -62,6 +64,31 @@ def _file_of(text: str) -> str | None:
     if ":" in text:
         return None
     return text if text.endswith(_SUFFIXES) or os.sep in text or os.path.isfile(text) else None
+
+
+def _with_password(url: URL) -> URL:
+    """The password from the file that `?password_file=` names, as containers are given secrets; a line end after it is
+    not part of it. Raises StorageUrlInvalid."""
+    named = url.query.get(PASSWORD_FILE)
+    if named is None:
+        return url
+    if not isinstance(named, str) or url.password is not None:
+        raise StorageUrlInvalid(
+            f"the storage URL has more than one password: leave it in the file of ?{PASSWORD_FILE}="
+        )
+    try:
+        password = Path(named).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise StorageUrlInvalid(
+            f"the file {named}, which the storage URL names by ?{PASSWORD_FILE}=, cannot be read: {why}; let the user "
+            "that runs lrtune read it"
+        ) from None
+    if not password:
+        raise StorageUrlInvalid(
+            f"the file {named}, which ?{PASSWORD_FILE}= names, is empty: write the password into it"
+        )
+    return url.difference_update_query([PASSWORD_FILE]).set(password=password)
 
 
 def discard(connection: Connection) -> None:

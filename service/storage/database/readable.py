@@ -35,6 +35,11 @@ class ReadableDatabase:
         """The URL with its secrets, and a SQLite file's real path, for libraries that connect on their own."""
         return self._url.render_as_string(hide_password=False)
 
+    @property
+    def path(self) -> str:
+        """A SQLite file's real path."""
+        return str(self._url.database)
+
     def unavailable(self, error: BaseException) -> StorageUnavailable:
         """The error to tell where a driver has raised this one."""
         return StorageUnavailable(without_secrets(str(unavailable(error, self.shown_url)), self._url))

@@ -20,6 +20,9 @@ from lrtune.service.storage.errors import SchemaMismatch, StorageError, StorageU
 from lrtune.service.storage.maintenance import table_copy, upgrade
 from lrtune.service.storage.schema import optuna_tables
 
+ENDING = ".backup"
+"""How the names of backups end, where somebody looks for them."""
+
 
 @dataclass(frozen=True)
 class Saved:
@@ -29,6 +32,28 @@ class Saved:
     size_bytes: int
     studies: int
     trials: int
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A backup that lies in a folder."""
+
+    at: float
+    """When it was complete, in seconds since the epoch."""
+    size_bytes: int
+
+
+def latest_backup(folder: Path) -> Backup | None:
+    """The latest of the files `*.backup` of a folder; None where there is none. Those that are being written have other
+    names. Raises OSError where the folder cannot be read."""
+    found = None
+    with os.scandir(folder) as files:
+        for file in files:
+            if file.name.endswith(ENDING) and not file.name.startswith(".") and file.is_file():
+                stat = file.stat()
+                if found is None or stat.st_mtime > found.at:
+                    found = Backup(stat.st_mtime, stat.st_size)
+    return found
 
 
 def backup(url: str, file: Path, *, force: bool = False, copied: table_copy.Copied | None = None) -> Saved:

@@ -202,6 +202,8 @@ class StudyMirror:
                     trial.work.expires_at = now + self.spec.lease_ttl_seconds
                     if trial.work.reported_at is None:  # Read from the database, which does not say.
                         trial.work.reported_at = now
+                    if trial.work.leased_at is None:
+                        trial.work.leased_at = now
 
     def _is_leased_by(self, work: Work) -> bool:
         """Whether the request of this ended lease has got another trial since, which is on lease."""

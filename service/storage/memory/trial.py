@@ -58,6 +58,8 @@ class Work:
     """By the clock of elapsed time, which other processes do not share: in memory only."""
     reported_at: float | None = None
     """When the latest report of this lease came, or else when it was handed out: by the same clock, in memory only."""
+    leased_at: float | None = None
+    """When this lease was handed out, or became known to this process: by the same clock, in memory only."""
 
 
 _MOST_SETS = 4096
@@ -75,7 +77,7 @@ def share_distributions(distributions: dict[str, BaseDistribution]) -> dict[str,
     return shared
 
 
-WORK_COLUMNS = tuple(name for name in Work.__slots__ if name not in ("expires_at", "reported_at"))
+WORK_COLUMNS = tuple(name for name in Work.__slots__ if name not in ("expires_at", "reported_at", "leased_at"))
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ def new_work(ask: Ask, max_steps: int | None, now: float, ttl_seconds: float, ol
         error=None,
         expires_at=now + ttl_seconds,
         reported_at=now,
+        leased_at=now,
     )
 
 

@@ -22,12 +22,21 @@ _WORTH_A_LINE_SECONDS = 1.0
 
 
 class Sweeper:
-    """The rounds. All of it is for the event loop; `on_expired` is told how many leases a round took back."""
+    """The rounds. All of it is for the event loop; `on_expired` is told how many leases a round took back, `on_late` by
+    how many seconds each came late."""
 
-    def __init__(self, engine: Engine, trials: Trials, *, on_expired: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        trials: Trials,
+        *,
+        on_expired: Callable[[int], None],
+        on_late: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
         self._engine = engine
         self._trials = trials
         self._on_expired = on_expired
+        self._on_late = on_late
         self._loaded = 0
         """The activation whose leases have been loaded."""
         self._loading: asyncio.Task[None] | None = None
@@ -44,7 +53,9 @@ class Sweeper:
     def go_round(self) -> None:
         """One round; never raises."""
         try:
-            self._make_up(self._engine.pulse.beat() - ROUND_SECONDS)
+            late_seconds = self._engine.pulse.beat() - ROUND_SECONDS
+            self._on_late(late_seconds)
+            self._make_up(late_seconds)
             if self._engine.state == "active":
                 self._load_leased()
                 expired = self._trials.expire()

@@ -24,6 +24,7 @@ from lrtune.service.tuning.trials.ask.begin import begin
 from lrtune.service.tuning.trials.ask.take import take
 from lrtune.service.tuning.trials.ask.to_draw import ToDraw
 from lrtune.service.tuning.trials.drawers import Drawers, DrawTooLong
+from lrtune.service.tuning.trials.worker_time import WorkerTime
 from lrtune.service.wire.studies import StudySpec
 from lrtune.service.wire.trials import (
     Ask,
@@ -57,6 +58,7 @@ class Trials:
         self._studies = studies
         self._drawers = drawers
         self._drawing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self.worker_time = WorkerTime()
 
     # Asking
 
@@ -156,7 +158,8 @@ class Trials:
             if not ended_by(trial, body):
                 trial = leases.held_trial(study, number, body.lease)
                 outcome, value = outcome_of(trial, body.state, body.value)
-                leases.finish(change, trial, outcome, value, body.error)
+                with self.worker_time.ending(trial, change.elapsed):
+                    leases.finish(change, trial, outcome, value, body.error)
                 keep_standard_error(change, trial, body.standard_error)
                 if outcome == "failed":
                     note_failure(change, trial)
@@ -174,12 +177,13 @@ class Trials:
             check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
-            if body.error is None:
-                leases.requeue(change, trial, lost=None)
-            else:
-                assert study.spec is not None
-                lost = f"{trial.work.worker} broke attempt {trial.work.attempt} off: {body.error}"
-                leases.lose(change, trial, study.spec.max_attempts, lost)
+            with self.worker_time.ending(trial, change.elapsed):
+                if body.error is None:
+                    leases.requeue(change, trial, lost=None)
+                else:
+                    assert study.spec is not None
+                    lost = f"{trial.work.worker} broke attempt {trial.work.attempt} off: {body.error}"
+                    leases.lose(change, trial, study.spec.max_attempts, lost)
         await change.on_disk()
         return study, trial
 
@@ -236,7 +240,9 @@ class Trials:
                 return 0
             with self._engine.change(study) as change:
                 for trial in late:
-                    leases.expire(change, trial, study.spec.max_attempts)
+                    heard_of = (trial.work.expires_at if trial.work else now) - study.spec.lease_ttl_seconds
+                    with self.worker_time.ending(trial, heard_of):
+                        leases.expire(change, trial, study.spec.max_attempts)
             return len(late)
 
     def make_up(self, silent_seconds: float) -> None:
