@@ -150,6 +150,9 @@ def storable_part(text: Any) -> Any:
 StudyName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@+\-]*$")]
 """1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit."""
 
+NAME_RULE = "must be 1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit"
+"""The same, for people."""
+
 RESERVED_NAME = "lrtune:"
 """How names begin that are lrtune's own."""
 
@@ -158,6 +161,11 @@ def check_study_name(name: str) -> None:
     """Raise ValueError where nobody may give that name to a study."""
     if name.startswith(RESERVED_NAME):
         raise ValueError(f"names that begin with {RESERVED_NAME!r} are for lrtune's own use; take another name")
+
+
+def unaddressable(name: object) -> bool:
+    """Whether no request's path can hold that name of a study. Optuna's scripts may give names beyond `StudyName`."""
+    return not isinstance(name, str) or name in ("", ".", "..") or "/" in name or unstorable(name) is not None
 
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9._\-]*$")]

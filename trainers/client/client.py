@@ -102,6 +102,7 @@ class Client(AccessCalls, MovingCalls):
         A parameter is a dict as in the contract, or a FloatParameter, IntParameter or CategoricalParameter of `lrtune`.
         A sampler or pruner may be given by name alone: `sampler="tpe"`.
         """
+        study_path(name)  # Refuses a name that no later request could hold.
         body: dict[str, Any] = {"name": name, "if_exists": if_exists, **spec}
         if search_space is not None:
             body["search_space"] = _plain_space(search_space)

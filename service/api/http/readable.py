@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD, NO_SURROGATES
+from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD, NAME_RULE, NO_SURROGATES
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
 from lrtune.service.wire.fields import HINT
 
@@ -86,5 +86,5 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
     elif kind in _MESSAGES:
         message = _MESSAGES[kind]
     elif loc[-1:] == ["name"] and kind == "string_pattern_mismatch":
-        message = "must be 1 to 128 of the letters A-Z a-z, digits and . _ - : @ +, beginning with a letter or digit"
+        message = NAME_RULE
     return {"loc": loc, "msg": message}

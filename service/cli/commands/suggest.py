@@ -49,6 +49,8 @@ def suggest(
         try:
             suggestion = client.suggest(**wanted) if study is None else client.suggestion(study)
         except InvalidRequest as error:
+            if error.field == "name":  # No option.
+                raise
             fail(f"--{error.field.replace('_', '-')}: {error.reason}", code=2)
     if as_json:
         print_json(suggestion)

@@ -62,7 +62,7 @@ def backup(url: str, file: Path, *, force: bool = False, copied: table_copy.Copi
     Raises StorageError; `force` replaces a file that exists. `copied` is told of rows on their way from PostgreSQL;
     SQLite copies pages, all in one step.
     """
-    file = file.absolute()
+    file = Path(os.path.realpath(file))
     source = sqlite_path(url)
     _refuse_target(file, source, force=force)
     with _partial(file) as partial:
@@ -86,6 +86,8 @@ def _refuse_target(file: Path, source: Path | None, *, force: bool) -> None:
         raise StorageError(f"{file} is a folder; name a file in it")
     if not file.exists():
         return
+    if not file.is_file():
+        raise StorageError(f"{file} is a pipe or a device; name a file")
     if source is not None and source.exists() and file.samefile(source):
         raise StorageError(f"{file} is the database itself; name another file for its backup")
     if any(Path(f"{file}{ending}").exists() for ending in ("-wal", "-journal", ".lock")):

@@ -12,14 +12,14 @@ from pydantic import BaseModel
 
 from lrtune.service.wire import protocol
 from lrtune.service.wire.access.credentials import Credential, concealed
-from lrtune.service.wire.base import Page
+from lrtune.service.wire.base import NAME_RULE, Page, unaddressable
 from lrtune.trainers.client.http.answers import cause, events, foreign, misread, nothing, own_problem
 from lrtune.trainers.client.http.authorization import Authorization, headers, is_loopback
 from lrtune.trainers.client.http.bodies import as_json
 from lrtune.trainers.client.http.pool import Pool
 from lrtune.trainers.client.http.retry import Retry, retry_after_seconds
 from lrtune.trainers.client.http.tls import advise_of_tls, tls_context
-from lrtune.trainers.errors import LrtuneError, ServiceUnreachable, TokenRefused, error_for, own_version
+from lrtune.trainers.errors import InvalidRequest, LrtuneError, ServiceUnreachable, TokenRefused, error_for, own_version
 
 DEFAULT_SERVER = "http://127.0.0.1:8080"
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -255,7 +255,9 @@ def _text(value: object) -> str | list[str]:
 
 
 def study_path(name: str) -> str:
-    """`/v1/studies/NAME`, quoted."""
+    """`/v1/studies/NAME`, quoted. Raises InvalidRequest for a name that no path holds."""
+    if unaddressable(name):
+        raise InvalidRequest("name", f"{NAME_RULE}, not {name!r:.80}")
     return f"/v1/studies/{quote(name, safe='')}"
 
 

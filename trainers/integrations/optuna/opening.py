@@ -51,7 +51,7 @@ def create_study(
         "pruner": _method("pruner", pruner),
         "if_exists": "load" if load_if_exists else "fail",
     }
-    name = study_name or f"no-name-{uuid4()}"
+    name = f"no-name-{uuid4()}" if study_name is None else study_name
     try:
         return _opened(storage, lambda client: client.create_study(name, search_space=space, **wants, **spec))
     except ServiceError as error:
