@@ -10,6 +10,7 @@ import typer
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.lazy import lazy_group
 from lrtune.service.cli.progress import SAID_EVERY_SECONDS, alive
+from lrtune.service.cli.standard_output import STANDARD_OUTPUT, named_output, of_standard_output
 
 COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
@@ -76,7 +77,7 @@ def main() -> None:
     """Runs the command line; an error is one line on stderr and an exit code that is not 0, a warning one line."""
     usual, warnings.showwarning = warnings.showwarning, _show_warning
     try:
-        with alive("still working", said_after_seconds=SAID_EVERY_SECONDS):
+        with named_output(), alive("still working", said_after_seconds=SAID_EVERY_SECONDS):
             app(prog_name="lrtune")
     except ModuleNotFoundError as error:
         remedy = remedy_for(error)
@@ -84,10 +85,15 @@ def main() -> None:
             raise
         print_error(remedy)
         sys.exit(2)
-    except Exception as error:
-        if not _is_ours(error):
+    except BrokenPipeError as error:
+        if not of_standard_output(error):
             raise
-        print_error(str(error))
+        sys.exit(1)  # Quietly: whoever read it has enough.
+    except Exception as error:
+        told = _told(error)
+        if told is None:
+            raise
+        print_error(told)
         sys.exit(1)
     finally:
         warnings.showwarning = usual
@@ -120,10 +126,12 @@ def remedy_for(error: ModuleNotFoundError) -> str | None:
     return None
 
 
-def _is_ours(error: Exception) -> bool:
-    """Whether it is a LrtuneError. The class is looked up only if something loaded it."""
-    errors = sys.modules.get("lrtune.trainers.errors")
-    return errors is not None and isinstance(error, errors.LrtuneError)
+def _told(error: Exception) -> str | None:
+    """What there is to say of a LrtuneError, or of output that cannot be written; None of any other."""
+    if isinstance(error, OSError) and of_standard_output(error):
+        return f"{STANDARD_OUTPUT}: {error.strerror}"
+    errors = sys.modules.get("lrtune.trainers.errors")  # The class is looked up only if something loaded it.
+    return str(error) if errors is not None and isinstance(error, errors.LrtuneError) else None
 
 
 if __name__ == "__main__":
