@@ -101,6 +101,8 @@ _NAMES = {
     "lrtune.trainers.worker.loop": ("run",),
     "lrtune.trainers.worker.tune": ("TuneResult", "tune"),
 }
+_OF_THE_TRAINERS = ("numpy", "torch")
+"""Packages of the extra `trainers` that those modules begin with."""
 _HOMES = {name: module for module, names in _NAMES.items() for name in names}
 
 __all__ = [
@@ -167,7 +169,14 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _OF_THE_TRAINERS:
+            raise
+        raise ModuleNotFoundError(
+            f"lrtune.{name} needs {missing.name}: pip install 'lrtune[trainers]'", name=missing.name, path=missing.path
+        ) from missing
 
 
 def __dir__() -> list[str]:

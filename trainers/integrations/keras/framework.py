@@ -5,8 +5,9 @@ from lrtune.trainers.integrations.extras import absent
 
 try:
     import keras
+    import torch  # noqa: F401 — of the same extra: ranges are swept, and a trial's state is kept, by it.
 except ImportError as error:
-    if error.name == "keras":
+    if error.name in ("keras", "torch"):
         raise absent("keras", error) from error
     raise ImportError(
         f"Keras cannot be imported ({error}): set KERAS_BACKEND=torch before it is", name=error.name
