@@ -20,7 +20,8 @@
     ├── TaskError               a task cannot be loaded
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
     ├── TaskKeepsFailing        the worker gave up
-    └── StudyHalted             the service hands out no trial: the last ones all failed
+    ├── StudyHalted             the service hands out no trial: the last ones all failed
+    └── LaunchError             workers cannot be launched as asked for, or none of them stays
 
 `Shutdown` is no LrtuneError, and no Exception: the process was told to end.
 
@@ -219,6 +220,10 @@ class TaskKeepsFailing(LrtuneError):
 
 class StudyHalted(LrtuneError):
     """The study hands out no trial until somebody has mended why its trials fail; the message is the service's."""
+
+
+class LaunchError(LrtuneError):
+    """Workers cannot be launched as they were asked for, or none of a fleet goes on."""
 
 
 def is_of_the_service(error: BaseException) -> bool:

@@ -16,6 +16,11 @@ COMMANDS = {
     "demo": ("lrtune.service.cli.demo.command", "demo", "Tune a small network on real data, here and now."),
     "serve": ("lrtune.service.cli.commands.serve", "serve", "Run the service."),
     "worker": ("lrtune.service.cli.commands.worker", "app", "Train a study's trials."),
+    "workers": (
+        "lrtune.service.cli.commands.workers.command",
+        "app",
+        "Train with many workers, here or on Ray, Slurm, Kubernetes.",
+    ),
     "report": ("lrtune.service.cli.commands.report", "app", "Report a loss, from a program that a worker runs."),
     "study": (
         "lrtune.service.cli.commands.study.commands",
@@ -41,7 +46,10 @@ _SERVICE_PACKAGES = frozenset(
     )
 )
 _TRAINER_PACKAGES = frozenset(("PIL", "matplotlib", "numpy", "sklearn", "torch"))
-_OWN_EXTRAS = {"mcp": "mcp", "mcp_types": "mcp", "pyarrow": "parquet"}
+_OWN_EXTRAS = {
+    **{"mcp": "mcp", "mcp_types": "mcp", "pyarrow": "parquet"},
+    **{"ray": "ray", "submitit": "slurm", "yaml": "kubernetes"},
+}
 """Packages that an extra brings which has no other."""
 
 
