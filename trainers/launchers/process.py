@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TextIO
 
 from lrtune.trainers.launchers.engine import Fault
@@ -27,22 +28,31 @@ logger = logging.getLogger(__name__)
 class WorkerProcess:
     """`lrtune` with these arguments, in a process group of its own; it ends with the process that made this.
 
+    Signals in `deaf_to` do not reach it, nor what it starts.
     What it writes to standard error goes to `err`, and the last line of it tells why it failed.
     """
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], name: str, *, err: TextIO | None = None
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        name: str,
+        *,
+        err: TextIO | None = None,
+        deaf_to: Sequence[signal.Signals] = (),
     ) -> None:
         kept = {key: value for key, value in os.environ.items() if key not in REPLACED}
         self._err = err or sys.stderr
         self._last = ""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", COMMAND_MODULE, *arguments],
-            env=owned_environment({**kept, "PYTHONUNBUFFERED": "1", **environment, NAME_VARIABLE: name}),
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            process_group=0,
-        )
+        self._told_to_end = False
+        with _blocked(deaf_to):
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", COMMAND_MODULE, *arguments],
+                env=owned_environment({**kept, "PYTHONUNBUFFERED": "1", **environment, NAME_VARIABLE: name}),
+                stdin=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                process_group=0,
+            )
         self._reader = threading.Thread(target=self._pass_on, name="lrtune-worker-stderr", daemon=True)
         self._reader.start()
 
@@ -66,8 +76,10 @@ class WorkerProcess:
         return Fault(self._last.removeprefix(_OURS) or f"it ended with exit code {code}, and said nothing")
 
     def terminate(self) -> None:
-        """Asks it to give its trial back and end."""
-        self._process.terminate()
+        """Asks it to give its trial back and end; once, since it drops the trial when it is asked again."""
+        if not self._told_to_end:
+            self._told_to_end = True
+            self._process.terminate()
 
     def end(self, grace_seconds: float) -> None:
         """The same, and waits; after `grace_seconds` it is killed."""
@@ -95,6 +107,16 @@ class WorkerProcess:
                 self._err.flush()
         except (OSError, ValueError):
             logger.debug("what a worker prints cannot be passed on", exc_info=True)
+
+
+@contextmanager
+def _blocked(signals: Sequence[signal.Signals]) -> Iterator[None]:
+    """What is started meanwhile never gets these; this process gets them afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _signal_name(number: int) -> str:

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +12,9 @@ from typing import Any, Self
 from lrtune.trainers.errors import Shutdown
 
 __all__ = ["Shutdown", "Signals"]
+
+ECHO_SECONDS = 1.0
+"""A second SIGTERM that soon is the first one: a scheduler sends it to all processes, and who owns one passes it on."""
 
 
 class Signals:
@@ -23,6 +27,7 @@ class Signals:
         self.stopping = threading.Event()
         self.at_once: list[Callable[[], object]] = []
         self._received: signal.Signals | None = None
+        self._received_at = 0.0
         self._interrupting = False
         self._before: dict[signal.Signals, Any] = {}
 
@@ -41,10 +46,12 @@ class Signals:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._received is not None:
+            if self._received == number == signal.SIGTERM and time.monotonic() - self._received_at < ECHO_SECONDS:
+                return
             for end in self.at_once:
                 end()
             os._exit(128 + number)
-        self._received = signal.Signals(number)
+        self._received, self._received_at = signal.Signals(number), time.monotonic()
         self.stopping.set()
         if self._interrupting:
             raise Shutdown(number)

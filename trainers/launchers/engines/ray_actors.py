@@ -184,9 +184,13 @@ def _check_address(address: str) -> None:
         ) from None
 
 
+def spans_machines(nodes: Sequence[Mapping[str, Any]], here: str) -> bool:
+    """Whether a node that is there is on another machine than the one at `here`."""
+    return any(node["Alive"] and node["NodeManagerAddress"] != here for node in nodes)
+
+
 def _check_cluster(launch: Launch) -> None:
-    here = ray.util.get_node_ip_address()
-    if any(node["Alive"] and node["NodeManagerAddress"] != here for node in ray.nodes()):
+    if spans_machines(ray.nodes(), ray.util.get_node_ip_address()):
         check_reachable(launch.environment[SERVER], "of the cluster's other machines")
     if launch.resources.gpus and not ray.cluster_resources().get("GPU"):
         logger.warning("no machine of the cluster has a GPU yet, and each worker waits for %g", launch.resources.gpus)

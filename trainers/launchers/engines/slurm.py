@@ -5,16 +5,16 @@ import math
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, Literal
 
-from submitit import AutoExecutor
-from submitit.core.utils import FailedJobError, FailedSubmissionError, UncompletedJobError
+from submitit import AutoExecutor, LocalJob
+from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.helpers import Checkpointable, DelayedSubmission
 
 from lrtune.service.sentences.failures import error_line
@@ -26,8 +26,10 @@ from lrtune.trainers.launchers.process import WorkerProcess
 CLUSTERS = ("slurm", "local")
 
 _POLL_SECONDS = 0.5
-_BY_THE_SCHEDULER = ("NODE_FAIL", "PREEMPTED", "BOOT_FAIL", "REQUEUED")
-_PENDING = ("PENDING", "REQUEUED", "CONFIGURING", "UNKNOWN")
+GONE_AFTER_SECONDS = 30.0
+"""How long a job is not in the queue, and has left no result where this machine sees it, before it has ended."""
+_QUEUE_SECONDS = 60.0
+_WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING", "SUSPENDED")
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,11 @@ class SlurmOptions:
     """How often a job whose time is up is requeued."""
 
 
+def _warning() -> signal.Signals:
+    """What submitit has Slurm send when a job is preempted, or its time is nearly up."""
+    return signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
+
+
 class WorkerFailed(Exception):
     """What Slurm has as the reason of a job that failed; the message is the worker's own last line."""
 
@@ -64,6 +71,7 @@ class WorkerJob(Checkpointable):
     ) -> None:
         self._made = (list(arguments), dict(environment), name, folder, grace_seconds)
         self._worker: WorkerProcess | None = None
+        self._told_to_end = False
 
     def __reduce__(self) -> Any:
         return WorkerJob, self._made
@@ -73,7 +81,8 @@ class WorkerJob(Checkpointable):
         arguments, environment, name, folder, grace_seconds = self._made
         if os.path.isdir(folder):
             os.chdir(folder)
-        self._worker = worker = WorkerProcess(arguments, environment, name)
+        # Slurm sends its warning to all processes of a job, and one that does not handle it dies of it.
+        self._worker = worker = WorkerProcess(arguments, environment, name, deaf_to=[_warning()])
         signal.signal(signal.SIGTERM, self._pass_on)  # In place of submitit's, which ignores it.
         try:
             while worker.poll() is None:
@@ -81,6 +90,8 @@ class WorkerJob(Checkpointable):
         except BaseException:
             worker.end(grace_seconds)
             raise
+        if self._told_to_end:
+            raise SystemExit(128 + signal.SIGTERM)  # Without a result: Slurm may start the job anew.
         if (fault := worker.fault()) is not None:
             raise WorkerFailed(fault.text)
 
@@ -91,8 +102,47 @@ class WorkerJob(Checkpointable):
         return DelayedSubmission(WorkerJob(*self._made))
 
     def _pass_on(self, _number: int, _frame: FrameType | None) -> None:
+        self._told_to_end = True
         if self._worker is not None:
             self._worker.terminate()
+
+
+@dataclass
+class _Job:
+    """A job of submitit's, and what was last seen of it."""
+
+    submitted: Any
+    last: Seen = field(default_factory=lambda: Seen("waiting"))
+    missed_since: float | None = None
+    told_to_end: bool = False
+
+    def seen(self, states: Mapping[str, str] | None) -> Seen:
+        """By its result, where it has left one; else by its state in the queue. `states` None: it stays as it was."""
+        job_id = str(self.submitted.job_id)
+        if self.submitted.paths.result_pickle.exists():
+            failed = self.submitted.exception()
+            self.last = Seen("ended", fault=None if failed is None else Fault(_reason(failed)))
+        elif states is not None:
+            state = states.get(job_id) or _state_here(self.submitted)
+            self.last = self._unseen(job_id) if state is None else self._queued(job_id, state)
+        return self.last
+
+    def _queued(self, job_id: str, state: str) -> Seen:
+        self.missed_since = None
+        return Seen("waiting" if state in _WAITING else "running", f"job {job_id}")
+
+    def _unseen(self, job_id: str) -> Seen:
+        """A result may take its time to be seen from here."""
+        now = time.monotonic()
+        self.missed_since = now if self.missed_since is None else self.missed_since
+        if not self.told_to_end and now - self.missed_since < GONE_AFTER_SECONDS:
+            return self.last
+        return Seen("ended", fault=Fault(f"job {job_id} is gone and left no result; `sacct -j {job_id}` may say why"))
+
+
+def _state_here(job: Any) -> str | None:
+    """Of a job of submitit's own stand-in for Slurm."""
+    return "RUNNING" if isinstance(job, LocalJob) and job.state == "RUNNING" else None
 
 
 class SlurmEngine:
@@ -104,11 +154,12 @@ class SlurmEngine:
 
     def __init__(self, launch: Launch, options: SlurmOptions, *, grace_seconds: float) -> None:
         self.grace_seconds = grace_seconds
-        self.look_every_seconds = 5.0 if options.cluster == "slurm" else _POLL_SECONDS
+        self.look_every_seconds = 10.0 if options.cluster == "slurm" else _POLL_SECONDS
         self._launch = launch
         self._folder = options.folder
-        self._jobs: dict[str, Any] = {}
-        if options.cluster == "slurm" and (shutil.which("sbatch") is None or shutil.which("srun") is None):
+        self._on_slurm = options.cluster == "slurm"
+        self._jobs: dict[str, _Job] = {}
+        if self._on_slurm and (shutil.which("sbatch") is None or shutil.which("srun") is None):
             raise LaunchError(
                 "--on slurm: sbatch and srun are not on this machine; launch where jobs are submitted, on a login node"
             )
@@ -126,18 +177,19 @@ class SlurmEngine:
                     self._executor.submit(WorkerJob(*given, name, os.getcwd(), self.grace_seconds)) for name in names
                 ]
         except (FailedJobError, FailedSubmissionError) as error:
-            raise LaunchError(f"--on slurm: sbatch refuses: {error_line(str(error))}") from None
+            raise LaunchError(f"--on slurm: sbatch refuses: {_first_line(error)}") from None
         for name, job in zip(names, jobs, strict=True):
-            self._jobs[name] = job
+            self._jobs[name] = _Job(job)
 
     @property
     def job_ids(self) -> list[str]:
         """Of all jobs that have not been seen to end; those of an array without their numbers in it, once."""
-        return sorted({str(job.job_id).partition("_")[0] for job in self._jobs.values()})
+        return sorted({str(job.submitted.job_id).partition("_")[0] for job in self._jobs.values()})
 
     def look(self) -> Mapping[str, Seen]:
         """All; who has ended, once."""
-        seen = {name: _seen(job) for name, job in self._jobs.items()}
+        states = _queue() if self._on_slurm else {}
+        seen = {name: job.seen(states) for name, job in self._jobs.items()}
         for name, one in seen.items():
             if one.state == "ended":
                 del self._jobs[name]
@@ -147,7 +199,8 @@ class SlurmEngine:
         """Cancels them: SIGTERM, which the job passes on to its worker."""
         for name in names:
             if name in self._jobs:
-                self._jobs[name].cancel(check=False)
+                self._jobs[name].submitted.cancel(check=False)
+                self._jobs[name].told_to_end = True
 
     def close(self) -> None:
         """Cancels all, and waits for `grace_seconds`; Slurm kills what then still runs."""
@@ -187,27 +240,24 @@ def _resources(resources: Resources) -> dict[str, Any]:
     return found
 
 
-def _seen(job: Any) -> Seen:
-    if not job.done():
-        state = str(job.state).split()[0].upper()
-        return Seen("waiting" if state in _PENDING else "running", f"job {job.job_id}")
+def _queue() -> dict[str, str] | None:
+    """The state of each job of this user by its id, those of an array one by one; None where Slurm does not say."""
+    command = ["squeue", "--me", "--noheader", "--array", "--format=%i %T"]
     try:
-        failed = job.exception()
-    except UncompletedJobError as error:
-        failed = error
-    if failed is None:
-        return Seen("ended")
-    state = str(job.state).split()[0].upper()
-    if state in _BY_THE_SCHEDULER:
-        return Seen("ended", fault=Fault(f"Slurm ended job {job.job_id}: {state}", lost=True))
-    return Seen("ended", fault=Fault(_reason(failed)))
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=_QUEUE_SECONDS, check=True)
+    except (OSError, subprocess.SubprocessError) as error:
+        logger.warning("squeue does not answer (%s); workers stay as they were", error_line(str(error)))
+        return None
+    return dict(line.split(maxsplit=1) for line in listed.stdout.splitlines() if " " in line.strip())
+
+
+def _first_line(error: BaseException) -> str:
+    return error_line(next((line for line in str(error).splitlines() if line.strip()), "without a word"))
 
 
 def _reason(failed: BaseException) -> str:
     """The worker's own line, where the job came as far as that."""
     text = str(failed)
-    if isinstance(failed, FailedJobError) and WorkerFailed.__name__ in text:
+    if WorkerFailed.__name__ in text:
         return error_line(text.rpartition(f"{WorkerFailed.__name__}: ")[2].split("\n")[0])
-    with suppress(IndexError):
-        text = text.strip().splitlines()[0]
-    return f"its job failed: {error_line(text)}"
+    return f"its job failed: {error_line(text.partition('-----')[2] or text)}"

@@ -23,11 +23,7 @@ ENDED_BY_SIGNAL = 143
 KEPT_SECONDS = 86_400
 """A Job that has ended, with the logs of its pods."""
 
-_ENDS_WITH_143 = """\
-"$@" & worker=$!
-trap 'kill -TERM $worker; wait $worker; exit 143' TERM
-wait $worker
-"""
+_ENDS_WITH_143 = "\"$@\" & w=$!; trap 'kill -TERM $w; wait $w; exit 143' TERM; wait $w"
 """A worker that is told to end gives its trial back and exits with 0, which a Job takes for the end of the work."""
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")
 

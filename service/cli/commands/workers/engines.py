@@ -142,6 +142,7 @@ def _slurm(ctx: Any, asked: Asked, server: str, name: str, resources: "Resources
     )
     token = token_elsewhere(asked["token_file"]) if asked["token_file"] else token_in(folder)
     launch = launch_of(ctx, asked, name, resources, environment(server, token))
+    logger.info("jobs and their logs are in %s", folder)
     return SlurmEngine(launch, options, grace_seconds=grace_seconds + LEAVING_SECONDS)
 
 
