@@ -2,13 +2,14 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test frameworks docs bench serve lint format typescript go clean
+.PHONY: help demo test frameworks launchers docs bench serve lint format typescript go clean
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 FRAMEWORKS := $(VENV)/.frameworks
+LAUNCHERS := $(VENV)/.launchers
 
 # Tests run in this many processes, two more than two cores since many of them wait for programs they started. Those of one
 # file run in the same process, and share what it sets up; files in their order, in which the long ones are not the last.
@@ -41,6 +42,11 @@ test: lint ## lint, then run every test
 frameworks: $(FRAMEWORKS) ## the tests with Keras, Lightning, LightGBM, optax and others, which it installs
 	@echo "pytest, the frameworks"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/integrations tests/benchmarks/callbacks)
+
+launchers: $(LAUNCHERS) ## the tests with Ray, submitit and Kubernetes' schemas, which it installs
+	@echo "pytest, the launchers"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(or $(ARGS),tests/trainers/launchers tests/cli/commands/test_workers.py \
+		tests/docs/test_fleet_page.py)
 
 docs: $(INSTALLED) ## the pages of docs/ as a site, in build/site; fails where a link leads nowhere
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --config-file docs/site/mkdocs.yml
@@ -94,4 +100,9 @@ $(FRAMEWORKS): $(INSTALLED)
 	@echo "installing the frameworks"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[frameworks]'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt --no-deps fastai
+	@touch $@
+
+$(LAUNCHERS): $(INSTALLED)
+	@echo "installing the launchers"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[launchers]'
 	@touch $@

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError
 
 from lrtune.service.sentences.failures import error_line
 from lrtune.trainers.errors import LaunchError
@@ -23,6 +23,8 @@ from lrtune.trainers.launchers.reach import SERVER, check_reachable
 _ANSWER_SECONDS = 2.0
 """For actors to say how their workers are; who has not yet is asked no second time meanwhile."""
 _CONNECT_SECONDS = 5.0
+UNAVAILABLE_SECONDS = 120.0
+"""Of an actor, before another takes its place."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,6 +67,16 @@ class _Actor:
     asked: Any
     seen: Seen = field(default_factory=lambda: Seen("waiting"))
     node: str | None = None
+    unavailable_since: float | None = None
+
+    def ask_again(self) -> None:
+        """Of one that Ray does not reach: it has not said yet whether the actor lives, and says so in a while."""
+        now = time.monotonic()
+        self.unavailable_since = now if self.unavailable_since is None else self.unavailable_since
+        if now - self.unavailable_since >= UNAVAILABLE_SECONDS:
+            self.seen = Seen("ended", fault=Fault("its node does not answer", lost=True))
+        else:
+            self.asked = self.handle.look.remote()
 
 
 class RayEngine:
@@ -120,6 +132,9 @@ class RayEngine:
     def _take_in(self, actor: _Actor, answer: Any) -> None:
         try:
             actor.seen, actor.node = ray.get(answer)
+            actor.unavailable_since = None
+        except ActorUnavailableError:
+            actor.ask_again()
         except RayActorError as error:
             actor.seen = Seen("ended", fault=_fault_of(error, actor.node))
         except RayError as error:

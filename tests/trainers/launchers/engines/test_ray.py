@@ -8,6 +8,7 @@ import pytest
 
 from lrtune.service.wire.access.secrets import new_secret
 from lrtune.trainers.client.client import Client
+from tests.end_to_end.conftest import ROOT
 from tests.support.processes import gone, until
 from tests.trainers.launchers.conftest import Launched, leased, pid_of
 
@@ -25,12 +26,14 @@ SECONDS = 120
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A head that runs no workers, and a node with two CPUs and two GPUs, as Ray counts them."""
-    started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
-    try:
-        started.add_node(num_cpus=2, num_gpus=2, resources={"fast": 1})
-        yield started
-    finally:
-        started.shutdown()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PYTHONPATH", str(ROOT))  # As all nodes have lrtune.
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        try:
+            started.add_node(num_cpus=2, num_gpus=2, resources={"fast": 1})
+            yield started
+        finally:
+            started.shutdown()
 
 
 def test_each_worker_has_gpus_of_its_own_and_the_fleet_ends_with_the_study(
@@ -111,19 +114,17 @@ def test_a_task_that_cannot_be_loaded_ends_the_fleet_with_the_workers_line(
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("where", "told"),
     [
         ("127.0.0.1:1", r"--address: nothing answers at 127\.0\.0\.1:1 \(Connection refused\); .*`ray start --head`"),
         ("auto", r"--address: no Ray cluster at auto \(.*\); start one with `ray start --head`"),
     ],
 )
 def test_a_cluster_that_is_not_there_is_one_line(
-    client: Client, launched: Launched, tmp_path: Path, address: str, told: str
+    client: Client, launched: Launched, tmp_path: Path, where: str, told: str
 ) -> None:
-    client.create_study(f"ray-none-{address}", max_trials=4, max_steps=1)
-    fleet = launched(
-        *("--study", f"ray-none-{address}", *HELD, "--address", address, "-n", "1"), RAY_TMPDIR=str(tmp_path)
-    )
+    client.create_study(f"ray-none-{where}", max_trials=4, max_steps=1)
+    fleet = launched(*("--study", f"ray-none-{where}", *HELD, "--address", where, "-n", "1"), RAY_TMPDIR=str(tmp_path))
     assert fleet.wait(60) == 1, fleet
     assert re.search(f"^lrtune: {told}", fleet.stderr.splitlines()[-1])
 
