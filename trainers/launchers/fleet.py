@@ -62,6 +62,7 @@ class Fleet:
         self._asked_at: float | None = None
         self._heard_at = clock()
         self._waiting_since: float | None = None
+        self._said: int | None = count
 
     def run(self, stopping: threading.Event) -> None:
         """Until the study is finished and all workers have ended, or `stopping` is set; what runs then is the caller's
@@ -131,7 +132,11 @@ class Fleet:
     def _fit(self, demand: Demand, now: float, *, fresh: bool) -> None:
         """Starts workers that are missing, or tells idle ones that are too many to end."""
         goal = len(self._slots) if self._keep or demand.workers is None else demand.workers
-        lacking = min(goal, len(self._slots)) - self.running
+        goal = min(goal, len(self._slots))
+        if goal != self._said:
+            logger.info("the study has work for %d of %d workers", goal, len(self._slots))
+            self._said = goal
+        lacking = goal - self.running
         free = [slot for slot in self._slots if slot.begun is None and not slot.given_up and now >= slot.not_before]
         if lacking > 0 and free:
             starting = free[:lacking]

@@ -50,10 +50,13 @@ def test_as_many_start_as_are_asked_for() -> None:
     assert watched.engine.started == ["f-0", "f-1", "f-2"]
 
 
-def test_no_more_start_than_the_study_has_work_for() -> None:
+def test_no_more_start_than_the_study_has_work_for(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     watched = Watched(64, wants=2)
     watched.look()
+    watched.look()
     assert watched.engine.started == ["f-0", "f-1"]
+    assert caplog.text.count("the study has work for 2 of 64 workers") == 1
 
 
 def test_all_start_where_the_study_has_no_budget() -> None:

@@ -16,6 +16,7 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayError
 from lrtune.service.sentences.failures import error_line
 from lrtune.trainers.errors import LaunchError
 from lrtune.trainers.launchers.engine import Fault, Seen
+from lrtune.trainers.launchers.engines.gpus import VARIABLE
 from lrtune.trainers.launchers.launch import Launch
 from lrtune.trainers.launchers.process import WorkerProcess
 from lrtune.trainers.launchers.reach import SERVER, check_reachable
@@ -80,7 +81,7 @@ class _Actor:
 
 
 class RayEngine:
-    """Actors of a cluster that is there; they end with this process, however that ends. An `Engine`.
+    """Actors of a cluster that is there; Ray ends them with this process, however that ends. An `Engine`.
 
     Within `with` it is connected. Raises LaunchError where there is no such cluster, or where its machines cannot reach
     the service.
@@ -91,6 +92,9 @@ class RayEngine:
     def __init__(self, launch: Launch, options: RayOptions, *, grace_seconds: float) -> None:
         self.grace_seconds = grace_seconds
         self._launch = launch
+        # For none Ray leaves the variable as it is, and workers would find all GPUs of their node.
+        hidden = {VARIABLE: ""} if launch.resources.gpus == 0 else {}
+        self._environment = {**launch.environment, **hidden}
         self._folder = None if options.working_dir else os.getcwd()
         self._actors: dict[str, _Actor] = {}
         _connect(options)
@@ -113,7 +117,7 @@ class RayEngine:
         """An actor for each; Ray starts it where and when there is room."""
         for name in names:
             # As arguments, which Ray shows to nobody; of a runtime environment its dashboard shows the variables.
-            arguments = (list(self._launch.arguments), dict(self._launch.environment), name, self._folder)
+            arguments = (list(self._launch.arguments), self._environment, name, self._folder)
             handle = self._host.remote(*arguments)
             self._actors[name] = _Actor(handle, handle.look.remote())
 
@@ -162,7 +166,7 @@ class RayEngine:
         ray.shutdown()
 
     def kill(self) -> None:
-        """Kills the actors; their workers end when they notice, and give their trials back if they can."""
+        """Kills the actors, and Ray their workers with them."""
         for actor in self._actors.values():
             self._drop(actor)
         self._actors.clear()

@@ -16,7 +16,9 @@ pytest.importorskip("ray", reason="the extra lrtune[ray] is not installed")
 
 from ray.cluster_utils import Cluster
 
-from lrtune.trainers.launchers.engines.ray_actors import spans_machines
+from lrtune.trainers.errors import LaunchError
+from lrtune.trainers.launchers.engines.ray_actors import RayEngine, RayOptions, spans_machines
+from lrtune.trainers.launchers.launch import Launch, Resources
 
 HELD = ("--task", "tasks.py:held", "--on", "ray")
 SECONDS = 120
@@ -96,6 +98,17 @@ def test_a_signal_gives_the_trials_back_and_the_token_is_on_no_command_line(
     assert [(trial.state, trial.attempt) for trial in client.trials("ray-signal")] == [("waiting", 1)] * 2
 
 
+def test_workers_do_not_outlive_a_launcher_that_was_killed(cluster: Any, client: Client, launched: Launched) -> None:
+    client.create_study("ray-orphans", max_trials=4, max_steps=1, lease_ttl_seconds=2)
+    fleet = launched("--study", "ray-orphans", *HELD, "--address", cluster.address, "-n", "2", "--gpus", "0")
+    until(lambda: len(leased(client, "ray-orphans")) == 2, SECONDS)
+    pids = [pid_of(client, "ray-orphans", name) for name in leased(client, "ray-orphans")]
+    assert "CUDA_VISIBLE_DEVICES=" in Path(f"/proc/{pids[0]}/environ").read_text().split("\0")
+    os.kill(fleet.pid, 9)
+    until(lambda: all(gone(pid) for pid in pids), SECONDS)
+    until(lambda: [trial.state for trial in client.trials("ray-orphans")] == ["waiting"] * 2)
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(errors="replace")
@@ -113,20 +126,23 @@ def test_a_task_that_cannot_be_loaded_ends_the_fleet_with_the_workers_line(
     assert "each ended 3 times in a row, the last one so: there is no file nowhere.py" in fleet.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize(
-    ("where", "told"),
-    [
-        ("127.0.0.1:1", r"--address: nothing answers at 127\.0\.0\.1:1 \(Connection refused\); .*`ray start --head`"),
-        ("auto", r"--address: no Ray cluster at auto \(.*\); start one with `ray start --head`"),
-    ],
-)
-def test_a_cluster_that_is_not_there_is_one_line(
-    client: Client, launched: Launched, tmp_path: Path, where: str, told: str
-) -> None:
-    client.create_study(f"ray-none-{where}", max_trials=4, max_steps=1)
-    fleet = launched(*("--study", f"ray-none-{where}", *HELD, "--address", where, "-n", "1"), RAY_TMPDIR=str(tmp_path))
+def test_a_cluster_that_is_not_there_is_one_line(client: Client, launched: Launched) -> None:
+    client.create_study("ray-none", max_trials=4, max_steps=1)
+    fleet = launched("--study", "ray-none", *HELD, "-n", "1", RAY_ADDRESS="127.0.0.1:1")
     assert fleet.wait(60) == 1, fleet
-    assert re.search(f"^lrtune: {told}", fleet.stderr.splitlines()[-1])
+    told = r"lrtune: --address: nothing answers at 127\.0\.0\.1:1 \(Connection refused\); .*`ray start --head`"
+    assert re.match(told, fleet.stderr.splitlines()[-1])
+
+
+def test_what_ray_says_of_a_cluster_that_it_does_not_find_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def finds_none(**_: Any) -> None:
+        raise ConnectionError("Could not find any running Ray instance.\nPlease specify one.")
+
+    monkeypatch.setattr("ray.init", finds_none)  # Itself it finds whatever runs on this machine, another test's say.
+    with pytest.raises(
+        LaunchError, match=r"^--address: no Ray cluster at auto \(.*\); start one with `ray start --head`"
+    ):
+        RayEngine(Launch([], {}, Resources(), "f"), RayOptions(), grace_seconds=0)
 
 
 def test_a_cluster_of_several_machines_is_known_by_its_nodes_addresses() -> None:
