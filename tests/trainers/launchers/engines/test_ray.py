@@ -139,9 +139,7 @@ def test_what_ray_says_of_a_cluster_that_it_does_not_find_is_one_line(monkeypatc
         raise ConnectionError("Could not find any running Ray instance.\nPlease specify one.")
 
     monkeypatch.setattr("ray.init", finds_none)  # Itself it finds whatever runs on this machine, another test's say.
-    with pytest.raises(
-        LaunchError, match=r"^--address: no Ray cluster at auto \(.*\); start one with `ray start --head`"
-    ):
+    with pytest.raises(LaunchError, match=r"^--address: no Ray cluster at auto \(.*\); start one with"):
         RayEngine(Launch([], {}, Resources(), "f"), RayOptions(), grace_seconds=0)
 
 
