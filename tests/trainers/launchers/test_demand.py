@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -5,9 +6,19 @@ import pytest
 
 from lrtune import Client
 from lrtune.service.wire.studies import Study, StudyStatus
+from lrtune.trainers.client.http.retry import Retry
 from lrtune.trainers.errors import NotFound
 from lrtune.trainers.launchers.demand import StudyDemands, wanted
 from tests.fake_service import STATUS, STUDY, TRIAL, FakeService
+
+
+@pytest.fixture
+def client(service: FakeService) -> Iterator[Client]:
+    """Of a service in memory; nobody waits between retries."""
+    slept: list[float] = []
+    retry = Retry(total_seconds=10.0, clock=lambda: sum(slept), jitter=lambda: 1.0, sleep=slept.append)
+    with Client("http://service", transport=httpx2.MockTransport(service), retry=retry) as client:
+        yield client
 
 
 def study(**changes: Any) -> Study:
