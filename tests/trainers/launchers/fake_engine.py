@@ -16,6 +16,8 @@ class FakeEngine:
     workers: dict[str, Seen] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
+    slow: bool = False
+    """Whether workers that are told to end go on for now."""
 
     def start(self, names: Sequence[str]) -> None:
         for name in names:
@@ -30,7 +32,7 @@ class FakeEngine:
 
     def end(self, names: Sequence[str]) -> None:
         self.told += names
-        for name in names:
+        for name in () if self.slow else names:
             self.ends(name)
 
     def close(self) -> None:

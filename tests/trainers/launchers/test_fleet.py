@@ -103,6 +103,31 @@ def test_an_idle_worker_that_is_one_too_many_ends_and_a_busy_one_stays() -> None
     assert watched.fleet.running == 1
 
 
+def test_a_worker_that_was_told_to_end_has_no_fault_and_its_place_is_free_at_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watched = Watched(2, wants=2)
+    watched.look()
+    watched.demands.demand = Demand(1, busy=lambda: frozenset({"f-0"}))
+    watched.look()
+    watched.look(after_seconds=IDLE_AFTER_SECONDS)
+    watched.demands.demand = Demand(2)
+    watched.look()
+    assert watched.engine.started == ["f-0", "f-1", "f-1"]
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_who_is_busy_is_asked_no_more_often_than_what_the_study_wants() -> None:
+    watched = Watched(2, wants=2)
+    watched.look()
+    asked = []
+    watched.demands.demand = Demand(1, busy=lambda: frozenset(asked.append(1) or {"f-0"}))
+    watched.look()
+    for _ in range(4):
+        watched.look(after_seconds=ASK_EVERY_SECONDS / 5)
+    assert len(asked) == 1
+
+
 def test_no_more_idle_workers_end_than_are_too_many() -> None:
     watched = Watched(3, wants=3)
     watched.look()
@@ -110,6 +135,16 @@ def test_no_more_idle_workers_end_than_are_too_many() -> None:
     watched.look()
     watched.look(after_seconds=IDLE_AFTER_SECONDS)
     assert watched.engine.told == ["f-0"]
+
+
+def test_workers_that_take_their_time_to_end_are_told_once_and_no_others_in_their_place() -> None:
+    watched = Watched(4, wants=4)
+    watched.engine.slow = True
+    watched.look()
+    watched.demands.demand = Demand(2)
+    for _ in range(4):
+        watched.look(after_seconds=IDLE_AFTER_SECONDS)
+    assert watched.engine.told == ["f-0", "f-1"]
 
 
 def test_a_worker_that_waits_for_resources_is_the_first_to_go() -> None:
