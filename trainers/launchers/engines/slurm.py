@@ -4,24 +4,21 @@ import logging
 import math
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, Literal
 
 from submitit import AutoExecutor, LocalJob
 from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.helpers import Checkpointable, DelayedSubmission
 
 from lrtune.service.sentences.failures import error_line
 from lrtune.trainers.errors import LaunchError
 from lrtune.trainers.launchers.engine import Fault, Seen
+from lrtune.trainers.launchers.engines.slurm_job import WorkerFailed, WorkerJob
 from lrtune.trainers.launchers.launch import Launch, Resources, whole_gpus
-from lrtune.trainers.launchers.process import WorkerProcess
 
 CLUSTERS = ("slurm", "local")
 
@@ -52,59 +49,6 @@ class SlurmOptions:
     """`local`: submitit's own stand-in, processes of this machine."""
     most_timeouts: int = 100
     """How often a job whose time is up is requeued."""
-
-
-def _warning() -> signal.Signals:
-    """What submitit has Slurm send when a job is preempted, or its time is nearly up."""
-    return signal.Signals[f"SIG{os.environ.get('SUBMITIT_PREEMPT_SIGNAL', 'USR2')}"]
-
-
-class WorkerFailed(Exception):
-    """What Slurm has as the reason of a job that failed; the message is the worker's own last line."""
-
-
-class WorkerJob(Checkpointable):
-    """What submitit keeps and calls on a node: runs a worker, and is kept anew when the job is requeued."""
-
-    def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], name: str, folder: str, grace_seconds: float
-    ) -> None:
-        self._made = (list(arguments), dict(environment), name, folder, grace_seconds)
-        self._worker: WorkerProcess | None = None
-        self._told_to_end = False
-
-    def __reduce__(self) -> Any:
-        return WorkerJob, self._made
-
-    def __call__(self) -> None:
-        """Returns when the worker has ended in good order. Raises WorkerFailed."""
-        arguments, environment, name, folder, grace_seconds = self._made
-        if os.path.isdir(folder):
-            os.chdir(folder)
-        # Slurm sends its warning to all processes of a job, and one that does not handle it dies of it.
-        self._worker = worker = WorkerProcess(arguments, environment, name, deaf_to=[_warning()])
-        signal.signal(signal.SIGTERM, self._pass_on)  # In place of submitit's, which ignores it.
-        try:
-            while worker.poll() is None:
-                time.sleep(_POLL_SECONDS)  # Not `wait`: `checkpoint` runs within this, as a signal's handler.
-        except BaseException:
-            worker.end(grace_seconds)
-            raise
-        if self._told_to_end:
-            raise SystemExit(128 + signal.SIGTERM)  # Without a result: Slurm may start the job anew.
-        if (fault := worker.fault()) is not None:
-            raise WorkerFailed(fault.text)
-
-    def checkpoint(self) -> DelayedSubmission:
-        """Gives the trial back before the job is requeued: the job is preempted, or its time is up."""
-        if self._worker is not None:
-            self._worker.end(self._made[4])
-        return DelayedSubmission(WorkerJob(*self._made))
-
-    def _pass_on(self, _number: int, _frame: FrameType | None) -> None:
-        self._told_to_end = True
-        if self._worker is not None:
-            self._worker.terminate()
 
 
 @dataclass
