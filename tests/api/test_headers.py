@@ -50,7 +50,7 @@ def test_every_answer_has_them_whoever_gives_it(study: StudyCalls) -> None:
 
 
 def test_an_error_that_nobody_foresaw_has_them(own_client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_client.app.state.container.metrics, "writer", None)  # type: ignore[attr-defined]
+    monkeypatch.setattr(own_client.app.state.container.metrics, "engine", None)  # type: ignore[attr-defined]
     answer = own_client.get("/metrics")
     assert answer.status_code == 500
     assert ALWAYS.items() <= dict(answer.headers).items()
