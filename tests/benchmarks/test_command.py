@@ -19,6 +19,7 @@ PAGES = {
     "local": "reference/benchmarks.md",
     "callbacks": "reference/benchmarks.md",
     "newcomer": "reference/benchmarks.md",
+    "trackers": "reference/benchmarks.md",
     "faults": "explanation/faults.md",
     "processor": "explanation/performance.md",
     "reads": "explanation/performance.md",

@@ -33,7 +33,7 @@ def newcomer(
 
     Makes an environment, installs this checkout with the page's command and constraints.txt, and runs the page's
     script. Then how long `import lrtune` takes, and the names of commands after a Tab. Ends with code 1 where one takes
-    longer than it may.
+    longer than it may. docs/reference/benchmarks.md says more.
     """
     with measuring(), tempfile.TemporaryDirectory(prefix="lrtune-newcomer-") as made:
         folder = Path(made)
