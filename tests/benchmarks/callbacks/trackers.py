@@ -36,7 +36,8 @@ def trackers(
     """What does a training of 200 steps of 10 ms that reports each, and do 300 of one step, take longer where a
     tracker is told of them?
 
-    All trackers that are installed: `make frameworks` installs them. Judges nothing; docs/reference/benchmarks.md says more.
+    All trackers that are installed: `make frameworks` installs them. Judges nothing. docs/reference/benchmarks.md says
+    more.
     """
     there = [name for name, package in PACKAGES.items() if find_spec(package) is not None]
     if not there:
