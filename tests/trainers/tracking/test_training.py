@@ -56,6 +56,7 @@ def test_each_trial_is_a_run_with_its_parameters_reports_and_outcome(client: Cli
 def test_reports_that_a_thread_sends_are_told_once_the_service_has_them(
     client: Client, service: FakeService, book: Notebook
 ) -> None:
+    service.max_steps = 1000
     study = client.study("s")
     with study.tracking(book):
         with next(study.leases()) as trial:
@@ -259,8 +260,9 @@ def test_what_a_tracker_that_is_away_has_missed_is_bounded(
 ) -> None:
     ended, hangs = threading.Event(), threading.Event()
     book = Notebook(fault=lambda _: hangs.set() or ended.wait(60))
+    service.max_steps = None
     study = client.study("s")
-    with study.tracking(book, flush_seconds=30.0), next(study.leases()) as trial:
+    with study.tracking(book, flush_seconds=30.0), next(study.leases(own_length=True)) as trial:
         assert hangs.wait(20)
         for start in range(0, MOST_POINTS + 2000, 1000):
             trial.report_all([(start + step, 0.5) for step in range(1, 1001)])

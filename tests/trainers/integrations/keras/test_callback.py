@@ -31,6 +31,11 @@ def train(
     return {}
 
 
+@pytest.fixture(autouse=True)
+def _five_epochs(service: FakeService) -> None:
+    service.max_steps = 5
+
+
 def reported(service: FakeService) -> list[tuple[int, float]]:
     return [(one["step"], one["value"]) for body in service.bodies("/reports") for one in body["reports"]]
 

@@ -22,6 +22,11 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
+@pytest.fixture(autouse=True)
+def _six_steps(service: FakeService) -> None:
+    service.max_steps = 6
+
+
 def lease(client: Client) -> LeasedTrial:
     return next(client.study("s").leases(keep_checkpoints=True))
 
