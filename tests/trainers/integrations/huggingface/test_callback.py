@@ -66,8 +66,8 @@ def test_a_step_is_a_third_of_the_training_where_the_trial_has_three(
 
 
 def test_without_a_length_evaluations_are_counted(client: Client, service: FakeService, tmp_path: Path) -> None:
+    service.max_steps = None
     with lease(client) as trial:
-        trial.max_steps = None
         trainer(tmp_path, TrialCallback(trial), eval_strategy="steps", eval_steps=3).train()
     assert [step for step, _ in reported(service)] == [1, 2, 3, 4]
 
