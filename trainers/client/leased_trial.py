@@ -1,41 +1,30 @@
 """A trial on lease, as a training function sees it."""
 
-import logging
-import math
 import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from functools import partial
 from types import TracebackType
 from typing import Any, Self, SupportsFloat
 
 from lrtune.service.wire import trials as wire
 from lrtune.service.wire.studies import Direction
 from lrtune.trainers.client.curve import Curve
-from lrtune.trainers.client.endings import error_text, told_to_end
 from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.client.report_sender import ReportSender
-from lrtune.trainers.client.standing import OVER, Standing
-from lrtune.trainers.client.watching import Watching, ending_of
+from lrtune.trainers.client.standing import Standing
+from lrtune.trainers.client.trial_end import TrialEnd
+from lrtune.trainers.client.watching import Watching
 from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
-    NothingReported,
-    TokenRefused,
     TrialNotOpen,
     TrialPaused,
     TrialStopped,
-    is_of_the_service,
 )
-from lrtune.trainers.tracking.tracker import Ending
-
-_LEASE_LOST = "lease lost"
-
-logger = logging.getLogger(__name__)
 
 
 class LeasedTrial:
@@ -75,17 +64,14 @@ class LeasedTrial:
         """The step at which this training should end; None where the study does not say."""
         self.resume = leased.resume
         """Where to go on from: `.uri` and `.step`; None for a fresh start."""
-        self.outcome: str | None = None
-        """How it ended, in words; None until then."""
         self.keep_checkpoints = keep_checkpoints
         """Whether checkpoints that lrtune wrote stay when the trial is over."""
         self.standing = standing
         """What the service says of other trials of the study."""
-        self._when_over: list[Callable[[str], None]] = []
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
         self._watching = watching or Watching()
-        self._ending: Ending | None = None
+        self._end = TrialEnd(leased.number, leased.attempt, calls)
         self._keeper: Keeper | None = None
         self._sender: ReportSender | None = None
         self._open = ExitStack()
@@ -104,6 +90,11 @@ class LeasedTrial:
             f"trial {self.number} is on lease to this process and cannot be sent to another: send trial.params, "
             "and report here"
         )
+
+    @property
+    def outcome(self) -> str | None:
+        """How it ended, in words; None until then."""
+        return self._end.outcome
 
     @property
     def curve(self) -> list[tuple[int, float]]:
@@ -216,11 +207,11 @@ class LeasedTrial:
     def when_over(self, call: Callable[[str], None]) -> None:
         """Calls it with the trial's state, once the service has said that it has ended for good: complete, pruned,
         diverged or failed. Not where it is given back, paused, or someone else's by now."""
-        self._when_over.append(call)
+        self._end.when_over.append(call)
 
     def release(self) -> None:
         """Gives a trial back that was not begun."""
-        self._end("released", lambda: self._calls.release(self._checkpoint))
+        self._end.release(self._checkpoint)
 
     def __enter__(self) -> Self:
         if self.outcome is not None:
@@ -236,15 +227,15 @@ class LeasedTrial:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
         if os.getpid() != self._pid:  # A forked copy: the lease is kept, and the trial ended, where it was opened.
-            self._keeper, self.outcome = None, "left to the process that trains it"
+            self._keeper, self._end.outcome = None, "left to the process that trains it"
             return isinstance(error, LeaseLost | TrialStopped)
         with self._open:
             unsent = self._send_rest(error)
         self._keeper = self._sender = None
         try:
-            self._tell(unsent or error)
+            self._end.tell(unsent or error, self._final_value, self._standard_error, self._checkpoint)
         finally:
-            self._watching.ended(self.outcome or "given back", self._ending, lost=self.outcome == _LEASE_LOST)
+            self._watching.ended(self.outcome or "given back", self._end.ending, lost=self._end.lost)
         if unsent is None or isinstance(unsent, LeaseLost | TrialStopped):
             return isinstance(unsent or error, LeaseLost | TrialStopped)
         raise unsent
@@ -265,118 +256,12 @@ class LeasedTrial:
             self._sender.close()
         return None
 
-    def _tell(self, error: BaseException | None) -> None:
-        """Tells the service how the training ended."""
-        if error is None:
-            self._finish()
-        elif isinstance(error, LeaseLost):
-            self._lost(error)
-        elif isinstance(error, TrialPaused):
-            self._end(str(error), lambda: self._calls.release(self._checkpoint))
-        elif isinstance(error, TrialStopped):
-            self._end_with_result(str(error), _outcome(error))
-        elif isinstance(error, Exception):
-            self._fail(error)
-        elif told_to_end(error):
-            at_once = partial(self._calls.release, self._checkpoint, retry_seconds=SHUTDOWN_SECONDS)
-            self._end_beside_error("released", at_once)
-        else:
-            self._break_off(error)
-
-    def _finish(self) -> None:
-        try:
-            value = self._curve.value if self._final is None else self._final()
-        except Exception as unknown:
-            self._fail(unknown)
-            raise
-        if value is None:
-            nothing = NothingReported(self.number)
-            self._fail(nothing)
-            raise nothing
-        self._curve.warn_of_zero()
-        error = self._standard_error
-        shown = f"{value:.6g}" + ("" if error is None else f" ± {error:.2g}")
-        outcome = f"complete, {shown}" if math.isfinite(value) else f"diverged, {shown}"  # As the service has it.
-        self._end_with_result(outcome, "complete", value=value, standard_error=error)
-
-    def _fail(self, error: Exception) -> None:
-        if isinstance(error, TokenRefused):
-            self._leave(error)
-            return
-        if is_of_the_service(error):
-            self._end_beside_error("given back", lambda: self._calls.release(self._checkpoint, retry_seconds=0))
-            return
-        try:
-            self._end_with_result("failed", "failed", error=error_text(error))
-        except LrtuneError as untold:
-            self._warn(untold)
-
-    def _leave(self, refused: TokenRefused) -> None:
-        """The end of a trial whose token is refused: to give it back most likely is, too."""
-        try:
-            self._end("given back", lambda: self._calls.release(self._checkpoint, retry_seconds=0))
-        except LrtuneError:
-            self._advise(refused)
-
-    def _advise(self, refused: TokenRefused) -> None:
-        refused.advise(f"trial {self.number} goes to another worker when its lease ends")
-
-    def _break_off(self, error: BaseException) -> None:
-        text = error_text(error)
-        self._end_beside_error("attempt lost", lambda: self._calls.release(self._checkpoint, error=text))
-
-    def _end_with_result(self, outcome: str, state: wire.Outcome, **result: Any) -> None:
-        """As `_end`; a trial whose result cannot be told is given back where that can, so that its lease does not run
-        out."""
-        try:
-            self._end(outcome, lambda: self._calls.result(state, **result))
-            if self.outcome == outcome:
-                self._ending = ending_of(outcome, state, **result)
-        except LrtuneError as error:
-            if is_of_the_service(error):
-                self._give_back_instead(outcome, error)
-            raise
-
-    def _give_back_instead(self, outcome: str, error: LrtuneError) -> None:
-        try:
-            state = self._calls.release(self._checkpoint, retry_seconds=0)
-        except LrtuneError:
-            if isinstance(error, TokenRefused):
-                self._advise(error)
-            return
-        self._told_over(state)
-        self.outcome = f"given back: {outcome} could not be told to the service"
-
-    def _end(self, outcome: str, call: Callable[[], str]) -> None:
-        self.outcome = outcome
-        try:
-            state = call()
-        except LeaseLost as loss:
-            self._lost(loss)
-        except LrtuneError:
-            self.outcome = f"left behind: {outcome} could not be told to the service"
-            raise
-        else:
-            self._told_over(state)
-
-    def _told_over(self, state: str) -> None:
-        if state in OVER:
-            for told in self._when_over:
-                told(state)
-
-    def _end_beside_error(self, outcome: str, call: Callable[[], str]) -> None:
-        """As `_end`, but an error on its way out is not replaced by one of the service."""
-        try:
-            self._end(outcome, call)
-        except LrtuneError as error:
-            self._warn(error)
-
-    def _warn(self, untold: LrtuneError) -> None:
-        logger.warning("trial %d: %s: %s", self.number, self.outcome, untold)
-
-    def _lost(self, loss: LeaseLost) -> None:
-        self.outcome = _LEASE_LOST
-        logger.warning("trial %d, attempt %d: %s", self.number, self.attempt, loss)
+    def _final_value(self) -> float | None:
+        """Of a training that has come to its end; None where it told nothing. Raises what `complete_with` was given."""
+        value = self._curve.value if self._final is None else self._final()
+        if value is not None:
+            self._curve.warn_of_zero()
+        return value
 
     def _take_new_checkpoint(self) -> wire.Checkpoint | None:
         new, self._checkpoint_is_new = self._checkpoint_is_new, False
@@ -386,7 +271,3 @@ class LeasedTrial:
         if self._keeper is None:
             raise TrialNotOpen(self.number)
         return self._keeper
-
-
-def _outcome(stopped: TrialStopped) -> wire.Outcome:
-    return "diverged" if stopped.reason == "diverged" else "pruned"
