@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.client.report_checks import read_value
 from lrtune.trainers.errors import InvalidReport, LeaseLost, TrialStopped
 from lrtune.trainers.integrations.directions import warn_of_direction
 
@@ -60,10 +61,10 @@ class Reports:
 
     def report(self, step: int, value: Any, save: Callable[[], str] | None = None) -> None:
         """Reports, with the checkpoint that `save` writes, but not that of a training that has diverged."""
-        value = _plain(value)
-        where = save() if save is not None and _finite(value) else None
+        number = read_value(value)
+        where = save() if save is not None and math.isfinite(number) else None
         try:
-            self.trial.report(step, value, checkpoint=where, wait_seconds=self._patience() if where is None else None)
+            self.trial.report(step, number, checkpoint=where, wait_seconds=self._patience() if where is None else None)
         except (TrialStopped, LeaseLost) as verdict:
             self._verdict = verdict
         finally:
@@ -87,16 +88,3 @@ def read_metric(measured: Mapping[str, Any] | None, monitor: str, *, where: str,
         there = ", ".join(sorted(found)) or "nothing"
         raise InvalidReport(f"there is no {monitor!r} among what was measured {where}, only {there}: {remedy}")
     return found[monitor]
-
-
-def _plain(value: Any) -> Any:
-    """A tensor without its history, wherever it lies; torch warns where one with a gradient is read."""
-    detach = getattr(value, "detach", None)
-    return value if detach is None else detach()
-
-
-def _finite(value: Any) -> bool:
-    try:
-        return math.isfinite(value)
-    except (TypeError, ValueError, RuntimeError):
-        return False  # What it is instead, the report says.

@@ -45,7 +45,7 @@ def load(where: str | Path, device: torch.device = CPU) -> dict[str, Any]:
 
     Raises TrainingError for a file that is missing, cannot be read or is no checkpoint, and for a folder.
     """
-    path = _path(where)
+    path = path_of(where)
     if path.is_dir():
         raise TrainingError(f"{path} is a folder: give a checkpoint in it, the newest is latest({str(path)!r})")
     try:
@@ -64,7 +64,8 @@ def load(where: str | Path, device: torch.device = CPU) -> dict[str, Any]:
     return state
 
 
-def _path(where: str | Path) -> Path:
+def path_of(where: str | Path) -> Path:
+    """Of a path or a file:// URI."""
     parsed = urlparse(str(where))
     return Path(unquote(parsed.path)) if parsed.scheme == "file" else Path(where)
 

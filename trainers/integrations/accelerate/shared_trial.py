@@ -56,7 +56,7 @@ class SharedTrial:
 
     def report(self, step: StepLike, value: SupportsFloat, checkpoint: str | None = None) -> None:
         """Reports the main process's `value`, one of all processes, as `accelerator.gather(loss).mean()` is."""
-        self._by_main(lambda trial: trial.report(step, _plain(value), checkpoint))
+        self._by_main(lambda trial: trial.report(step, value, checkpoint))
 
     def check(self) -> None:
         """Raises what the next `report` would, and reports nothing: to look within a long step."""
@@ -69,7 +69,7 @@ class SharedTrial:
 
     def complete(self, value: SupportsFloat, standard_error: SupportsFloat | None = None) -> None:
         """Sets the final value; the trial is complete when its `with` block ends."""
-        self._by_main(lambda trial: trial.complete(_plain(value), standard_error))
+        self._by_main(lambda trial: trial.complete(value, standard_error))
 
     def __enter__(self) -> Self:
         self._by_main(_open)
@@ -96,9 +96,3 @@ def _open(trial: LeasedTrial) -> None:
 
 def _close(trial: LeasedTrial, error: BaseException | None) -> None:
     trial.__exit__(None if error is None else type(error), error, None if error is None else error.__traceback__)
-
-
-def _plain(value: Any) -> Any:
-    """A tensor without its history, wherever it lies."""
-    detach = getattr(value, "detach", None)
-    return value if detach is None else detach()

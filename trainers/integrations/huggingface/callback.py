@@ -12,12 +12,12 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.huggingface.framework import transformers
 from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.state.checkpoints import path_of
 
 _ROUNDING = 1e-9
 
@@ -59,7 +59,7 @@ class TrialCallback(transformers.TrainerCallback):
         resume = self.trial.resume
         if resume is None or not self._checkpoints:
             return None
-        folder = Path(unquote(urlparse(resume.uri).path))
+        folder = path_of(resume.uri)
         if not (folder / "trainer_state.json").is_file():
             logger.warning("trial %d is trained from the start: there is no checkpoint %s", self.trial.number, folder)
             return None

@@ -12,12 +12,12 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
 from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.state.checkpoints import path_of
 from lrtune.trainers.state.random_state import random_state, set_random_state
 from lrtune.trainers.state.trial_files import TrialFiles
 
@@ -69,7 +69,7 @@ class TrialCallback(lightning.pytorch.Callback):
         resume = self.trial.resume
         if resume is None or self._folder is None:
             return None
-        path = unquote(urlparse(resume.uri).path)
+        path = str(path_of(resume.uri))
         if not zipfile.is_zipfile(path):  # As torch writes them.
             logger.warning("trial %d is trained from the start: there is no checkpoint %s", self.trial.number, path)
             return None
