@@ -2,20 +2,26 @@
 
 import time
 from pathlib import Path
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lrtune.service.access.limits.allowed import LIMITS
 from lrtune.service.api.measured.engine import EngineMetrics
 from lrtune.service.api.measured.loop import LoopMetrics
 from lrtune.service.api.measured.sizes import SizeMetrics
 from lrtune.service.api.measured.worker_time import WorkerTimeMetrics
-from lrtune.service.connections.registry import Cause
+from lrtune.service.connections.registry import Cause, TimedOut
 from lrtune.service.request_context import route_of
 from lrtune.service.wire.trials import Verdict
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _COLLECTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+_STOPS = ("pruned", "diverged", "study_finished")
+_VERDICTS = (("continue", ""), ("pause", "paused"), *(("stop", reason) for reason in _STOPS))
+_RESULTS = ("complete", "pruned", "diverged", "failed")
+_REFUSED = ("missing", "malformed", "unknown", "expired", "revoked")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -65,7 +71,6 @@ class Metrics:
             buckets=_COLLECTION_SECONDS,
             registry=self.registry,
         )
-        self._collected = [self.collection_seconds.labels(str(generation)) for generation in range(3)]
         self.connections = Gauge("lrtune_connections", "HTTP connections that are open.", registry=self.registry)
         self.connections_refused = Counter(
             "lrtune_connections_refused_total",
@@ -100,6 +105,20 @@ class Metrics:
         self.sizes = SizeMetrics(self.registry, backups)
         self.worker_time = WorkerTimeMetrics(self.registry)
         self.loop = LoopMetrics(self.registry)
+        self._collected = [self.collection_seconds.labels(str(generation)) for generation in range(3)]
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Counters are there from the start: the rise to its first number is one that Prometheus does not see."""
+        for counter, labels in (
+            (self.verdicts, _VERDICTS),
+            (self.results, [(state,) for state in _RESULTS]),
+            (self.connections_timed_out, [(part,) for part in get_args(TimedOut)]),
+            (self.tokens_refused, [(reason,) for reason in _REFUSED]),
+            (self.requests_limited, [(limit,) for limit in LIMITS]),
+        ):
+            for values in labels:
+                counter.labels(*values)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count and time one request."""

@@ -11,7 +11,8 @@ from lrtune.service.connections import descriptors
 
 _log = logging.getLogger(__name__)
 
-Cause = Literal["limit", "descriptors", "head", "body", "answer", "idle"]
+TimedOut = Literal["head", "body", "answer", "idle"]
+Cause = Literal["limit", "descriptors"] | TimedOut
 """Why a connection was refused (`limit`), or given up: it kept the service waiting for the named part. `descriptors`
 counts the seconds in which the process could open no more."""
 

@@ -73,6 +73,25 @@ def test_metrics_count_requests_verdicts_and_results_by_route(own_client: TestCl
     assert "lrtune_commit_changes_sum 4.0" in lines
 
 
+@pytest.mark.parametrize(
+    "series",
+    [
+        *(f'results_total{{state="{state}"}}' for state in ("complete", "pruned", "diverged", "failed")),
+        *(f'verdicts_total{{reason="{reason}",verdict="stop"}}' for reason in ("pruned", "diverged", "study_finished")),
+        'verdicts_total{reason="paused",verdict="pause"}',
+        'verdicts_total{reason="",verdict="continue"}',
+        *(f'connections_timed_out_total{{part="{part}"}}' for part in ("head", "body", "answer", "idle")),
+        *(
+            f'tokens_refused_total{{reason="{reason}"}}'
+            for reason in ("missing", "malformed", "unknown", "expired", "revoked")
+        ),
+        'requests_limited_total{limit="asks_per_second"}',
+    ],
+)
+def test_a_counter_is_zero_from_the_start_so_that_its_first_rise_is_seen(own_client: TestClient, series: str) -> None:
+    assert f"lrtune_{series} 0.0" in own_client.get("/metrics").text.splitlines()
+
+
 def test_heartbeats_count_as_verdicts(own_client: TestClient) -> None:
     study = create(own_client)
     study.heartbeat(study.lease())

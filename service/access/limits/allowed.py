@@ -22,6 +22,8 @@ _WORDS = {
     "address_streams": "{} long polls, event streams and exports open at a time",
     "stranger_requests_per_second": "{} requests a second without a token",
 }
+LIMITS = tuple(_WORDS)
+"""Their names."""
 
 
 @dataclass(frozen=True, slots=True)
