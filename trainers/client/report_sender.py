@@ -6,8 +6,8 @@
     sender.close()
 
 Reports go in their order, those that came meanwhile in one request. The thread leaves the processor to the training: it
-rests a hundred times as long as it was at work itself, a second at the most, so that a report every few milliseconds
-costs the training a hundredth.
+rests two hundred times as long as it was at work itself, a second at the most, so that a report every few milliseconds
+costs the training a two-hundredth.
 """
 
 import threading
@@ -22,7 +22,7 @@ REQUEST_REPORTS = 1000
 """The most that the service takes in one request."""
 WAITING_REPORTS = 100_000
 """So many may wait to be sent, some 10 MB; then `put` waits, too."""
-SHARE = 0.01
+SHARE = 0.005
 """Of a processor's time, which the thread's own work may take."""
 FIRST_REST_SECONDS = 0.1
 """From the beginning of the trial: of what a request takes nothing is known yet."""

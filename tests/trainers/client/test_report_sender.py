@@ -15,6 +15,8 @@ from lrtune.trainers.errors import InvalidReport, LrtuneError
 
 SOON_SECONDS = 10.0
 """For what a thread does at once; nothing waits so long where it does."""
+LOOK_SECONDS = 0.2
+"""For what a thread is not to do."""
 
 
 @dataclass
@@ -108,6 +110,40 @@ def test_the_thread_rests_after_its_work_unless_somebody_waits(monkeypatch: pyte
     assert requests.sent == [[1]]
     sender.flush()
     assert requests.sent == [[1], [2, 3]]
+    sender.close()
+
+
+def rests(requests: Requests) -> bool:
+    """Whether nothing is sent, though something waits: looked at for as long as a thread takes to begin."""
+    return not requests.begun.wait(LOOK_SECONDS)
+
+
+def test_the_first_report_rests_until_the_first_rest_is_over_or_somebody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_sender, "FIRST_REST_SECONDS", 3600.0)
+    requests = Requests()
+    requests.gate.set()
+    sender = ReportSender(requests)
+    sender.put(points(1), None, 0.0)
+    assert rests(requests)
+    sender.flush()
+    assert requests.sent == [[1]]
+    sender.close()
+
+
+def test_once_nobody_waits_any_more_the_thread_rests_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report_sender, "SHARE", 1e-9)
+    monkeypatch.setattr(report_sender, "LONGEST_REST_SECONDS", 3600.0)
+    requests = Requests()
+    sender = ReportSender(requests)
+    sender.put(points(1), None, 0.0)
+    assert requests.begun.wait(SOON_SECONDS)
+    sender.flush(0.0)  # Waits, and gives up.
+    sender.put(points(2), None, 0.0)
+    requests.begun.clear()
+    requests.gate.set()
+    assert rests(requests)
+    sender.flush()
+    assert requests.sent == [[1], [2]]
     sender.close()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
+from lrtune.trainers.integrations.lightning.hooks import leave_out_unused_hooks
 from lrtune.trainers.integrations.reports import Reports, read_metric
 from lrtune.trainers.state.checkpoints import path_of
 from lrtune.trainers.state.random_state import random_state, set_random_state
@@ -78,6 +79,7 @@ class TrialCallback(lightning.pytorch.Callback):
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if stage != "fit":
             return
+        leave_out_unused_hooks(self)
         if trainer.world_size > 1:
             raise TrainingError(
                 f"the training runs in {trainer.world_size} processes, each of which would lease trials of its own: "

@@ -54,6 +54,29 @@ def test_validations_within_an_epoch_are_steps_too(client: Client, service: Fake
     assert [step for step, _ in reported(service)] == [1, 2, 3, 4]
 
 
+class Counting(TrialCallback):
+    """Counts the calls of one hook that TrialCallback has no use for."""
+
+    batches = 0
+
+    def on_train_batch_start(self, *args: Any) -> None:
+        super().on_train_batch_start(*args)
+        self.batches += 1
+
+
+def test_lightning_calls_the_hooks_that_are_used_and_no_others(client: Client, service: FakeService) -> None:
+    profiler = lightning.pytorch.profilers.SimpleProfiler()
+    with lease(client) as trial:
+        callback = Counting(trial)
+        fit(callback, profiler=profiler)
+    assert callback.batches == 3 * 8
+    called = [action.rpartition(".")[2] for action in profiler.recorded_durations if "Counting." in action]
+    assert {hook for hook in called if "batch" in hook or "backward" in hook or "optimizer" in hook} == {
+        "on_train_batch_start",
+        "on_train_batch_end",
+    }
+
+
 class Ended(lightning.pytorch.Callback):
     """Notes that Lightning told it of the end."""
 
