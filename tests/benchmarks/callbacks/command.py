@@ -11,12 +11,13 @@ from tests.benchmarks.command_line import Quick, fail, markdown, measuring, say
 if TYPE_CHECKING:
     from tests.benchmarks.storage.figures import Figure
 
-_COLUMNS = ("framework", "with", "without", "found", "must be", "")
+_COLUMNS = ("framework", "with", "without", "found", "must be", "", "processor")
 
 
 def callbacks(
     only: Annotated[
-        str | None, typer.Option(help="Of keras, lightning, huggingface, trl, fastai: these, by commas.")
+        str | None,
+        typer.Option(help="Of keras, lightning, huggingface, trl, fastai, lightgbm, xgboost: these, by commas."),
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, max=1000, help="Trainings with and without, in turns.")] = 15,
     quick: Quick = False,
@@ -27,8 +28,8 @@ def callbacks(
     All frameworks that are installed, where none is named: `make frameworks` installs them. Ends with code 1 where one
     costs more than it may. docs/reference/benchmarks.md says more.
     """
+    from tests.benchmarks.callbacks.named import TRAININGS, installed
     from tests.benchmarks.callbacks.run import run
-    from tests.benchmarks.callbacks.trainings import TRAININGS, installed
 
     there = installed()
     chosen = there if only is None else only.split(",")
@@ -50,6 +51,6 @@ def callbacks(
 
 
 def _line(figure: "Figure") -> tuple[str, ...]:
-    (check,) = figure.checks
-    with_it, without = (f"{1000 * side.median:.0f} ms" for side in figure.sides)
-    return (figure.title, with_it, without, check.text, check.must_text, check.verdict)
+    wall, processor = figure.checks
+    with_it, without = (f"{1000 * side.median:.0f} ms" for side in (wall.of, wall.against) if side is not None)
+    return (figure.title, with_it, without, wall.text, wall.must_text, wall.verdict, processor.text)

@@ -1,17 +1,16 @@
-"""The small trainings: of 1,000 samples of 20 numbers, a hidden layer of 64, with and without a trial."""
+"""The small trainings of networks: of 1,000 samples of 20 numbers, a hidden layer of 64, with and without a trial."""
 
 import logging
 import os
 import tempfile
-from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
 from lrtune import LeasedTrial
+from tests.benchmarks.callbacks.training import REPORTS, Fit
 
-EPOCHS = 20
+EPOCHS = REPORTS
 BATCH_SIZE = 25
 SAMPLES, FEATURES, HIDDEN = 1000, 20, 64
 VALIDATION = 200
@@ -19,10 +18,6 @@ VALIDATION = 200
 _random = np.random.default_rng(0)
 _X = _random.random((SAMPLES, FEATURES), dtype=np.float32)
 _Y = (_X[:, :1] + _X[:, 1:2] > 1).astype(np.float32)
-
-Fit = Callable[[], Any]
-Make = Callable[[LeasedTrial | None], Fit]
-"""Makes a training, of a trial or of none; what it returns trains."""
 
 
 def keras(trial: LeasedTrial | None) -> Fit:
@@ -167,18 +162,3 @@ def fastai(trial: LeasedTrial | None) -> Fit:
     learn.logger = lambda *_: None
     learn.remove_cbs([one for one in learn.cbs if one.name == "progress"])
     return lambda: learn.fit_one_cycle(EPOCHS, 1e-3, cbs=[] if trial is None else [TrialCallback(trial)])
-
-
-TRAININGS: dict[str, tuple[str, Make]] = {
-    "keras": ("keras", keras),
-    "lightning": ("lightning", lightning),
-    "huggingface": ("transformers", huggingface),
-    "trl": ("trl", trl),
-    "fastai": ("fastai", fastai),
-}
-"""By extra: the package, and what makes a training of it."""
-
-
-def installed() -> list[str]:
-    """The extras whose frameworks are there."""
-    return [extra for extra, (package, _) in TRAININGS.items() if find_spec(package) is not None]
