@@ -13,7 +13,7 @@ _BASES = {
     "range_test": ("range test", "A range test of the model says so; no trial is complete yet."),
     "unfinished": ("unfinished trainings", "It rests on curves that have not ended, and may change."),
     "best_trial": ("best trial", "Too few trials for a fit: it follows the best one."),
-    "posterior": ("fit of all trials", "A model of loss over learning rate, fitted to all trials, says so."),
+    "posterior": ("fit of all trials", "A model of what came of each learning rate, fitted to all trials, says so."),
 }
 _GUESSES = {
     "usual": (*_BASES["prior"], "usual range"),

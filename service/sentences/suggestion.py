@@ -134,10 +134,11 @@ def widen(name: str, *, upper: bool, bound: float) -> str:
     return f"The best {name} is at its {side} bound, {bound:g}: search {way} ones, too, in a new study."
 
 
-def try_on(*, upper: bool, last: float) -> str:
-    """The loss is still falling at the last rate that trained."""
+def try_on(*, upper: bool, last: float, maximized: str | None = None) -> str:
+    """The loss is still falling, or what is `maximized` rising, at the last rate that trained."""
     end, way = ("largest", "higher") if upper else ("smallest", "lower")
-    return f"The loss is still falling at the {end} rate that trained, {rate(last)}: try {way} ones."
+    how = "loss is still falling" if maximized is None else f"{maximized} is still rising"
+    return f"The {how} at the {end} rate that trained, {rate(last)}: try {way} ones."
 
 
 def vague(name: str) -> str:

@@ -40,6 +40,15 @@ def loss(value: float) -> str:
     return f"{value:.4g}"
 
 
+def measured(metric: str, direction: str) -> str:
+    """What a study's values are called. Of a study that maximizes and names no metric they are no losses.
+
+    >>> measured("loss", "minimize"), measured("loss", "maximize"), measured("accuracy", "maximize")
+    ('loss', 'value', 'accuracy')
+    """
+    return "value" if (metric, direction) == ("loss", "maximize") else metric
+
+
 def span(seconds: float) -> str:
     """A length of time, roughly: `0.8 s`, `45 s`, `12 min`, `3.5 h`, `4 days`.
 

@@ -58,7 +58,7 @@ async def trial_page(
         spec, count = found.spec, len(found.trials)
         told: Told = {"params": _parameters(seen.head, latest(found).params)}
     shown = await parts.slices.in_thread(partial(seen.work_out, FEWEST_POINTS))
-    told |= _told(shown, spec.sampler.name) | {"metric": spec.metric, "last": count - 1}
+    told |= _told(shown, spec.sampler.name) | {"metric": spec.measured, "last": count - 1}
     told["rate"] = main_learning_rate(spec.search_space)
     address = f"/v1/studies/{quote(study, safe='')}/trials/{number}"
     curl = _curl(str(request.base_url).rstrip("/") + address, secured=parts.access.registry.secured)

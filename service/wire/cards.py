@@ -110,7 +110,7 @@ def study_card(study: Any, server: str) -> str:
     space = [f"{name}: {_range(one.model_dump(exclude_none=True))}" for name, one in study.search_space.items()]
     rows = [
         ("state", study.state),
-        ("metric", f"{study.metric}, {study.direction}"),
+        ("metric", f"{study.measured}, {study.direction}"),
         ("searches", "; ".join(space)),
         ("budget", ", ".join(limit for limit in limits if limit) or "no limit"),
         ("full training", "" if study.max_steps is None else f"{study.max_steps} steps"),

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from lrtune.service.sentences.words import measured
 from lrtune.service.wire.as_text import suggestion_text
 from lrtune.service.wire.base import (
     FIXED_FIELD,
@@ -67,6 +68,11 @@ class StudySpec(Body):
     failed_counts: bool = False
     """Whether a trial that failed has spent its place of `max_trials`; else another takes it. Its steps are spent."""
     description: Text = ""
+
+    @property
+    def measured(self) -> str:
+        """What its values are called in sentences, tables and pictures: the metric, as a rule."""
+        return measured(self.metric, self.direction)
 
     @model_validator(mode="after")
     def _budgets(self) -> Self:
@@ -157,6 +163,11 @@ class Study(Reply):
     of a study that an older version made, or that was adopted or restored, until it is first used."""
     warnings: list[str] = Field(default_factory=list)
     """What is said against the search space, with the remedy: a learning rate on a linear scale, say."""
+
+    @property
+    def measured(self) -> str:
+        """As of its specification."""
+        return measured(self.metric, self.direction)
 
 
 class UnreadableStudy(Reply):

@@ -32,6 +32,7 @@ SAID = [
     suggestion.not_clear(["max_features"]),
     suggestion.widen("lr", upper=True, bound=1.0),
     suggestion.try_on(upper=True, last=0.03),
+    suggestion.try_on(upper=False, last=0.03, maximized="accuracy"),
     suggestion.vague("lr"),
     suggestion.lower_bound("lr", 1e-5, 1e-6),
     suggestion.no_difference("lr", 12, 5.0),

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from lrtune.service.sentences.words import between, loss, rate
 from tests.api.calls import SPACE, StudyCalls
 from tests.api.conftest import create
+from tests.web.conftest import PAGE
 from tests.web.parsed import Page, failed, opened, record, trained
 
 _ODD = '<b id="odd">\u202e"\'&\U0001f600</b>'
@@ -29,6 +30,29 @@ def test_the_answer_is_what_the_api_suggests(service: TestClient, study: StudyCa
     assert f"Expected val_loss {loss(suggestion['expected_value'])}" in answer
     assert f"diverges above {rate(suggestion['max_stable_learning_rate'])}" in answer
     assert suggestion["explanation"].partition(". ")[0] in answer
+
+
+@pytest.mark.parametrize(("metric", "called"), [({}, "value"), ({"metric": "accuracy"}, "accuracy")])
+def test_what_is_maximized_is_called_a_loss_nowhere(service: TestClient, metric: dict[str, str], called: str) -> None:
+    study = create(service, name="larger", direction="maximize", max_steps=3, **metric)
+    trained(study)
+    study.ask()
+    assert f"best {called}" in study.get("/suggestion")["explanation"]
+    answer = service.get("/studies/larger", headers=PAGE).text
+    assert f"{called} over learning_rate" in answer
+    assert "loss" not in Page(answer).text("answer") + study.get("/suggestion")["explanation"] + _shown(service)
+    again = service.post(
+        "/v1/studies",
+        json={"name": "larger", "direction": "maximize", "max_steps": 3, "if_exists": "load", **metric},
+    )
+    assert again.status_code == 200, "its specification is the same"
+
+
+def _shown(service: TestClient) -> str:
+    """The lists of studies, of workers and of trials."""
+    lists = [service.get("/studies", headers=PAGE).text]
+    lists += [service.get(f"/studies/larger/parts/{part}", headers=PAGE).text for part in ("trials", "workers")]
+    return "".join(lists)
 
 
 @pytest.mark.parametrize("trials", [0, 1, 12])

@@ -169,7 +169,7 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
     def _progress(self, wanted: bool | TrialProgress) -> AbstractContextManager[TrialProgress | None]:
         if isinstance(wanted, TrialProgress):
             return wanted
-        return on_stderr(self.spec.metric, main_learning_rate(self.spec.search_space)) if wanted else nullcontext()
+        return on_stderr(self.spec.measured, main_learning_rate(self.spec.search_space)) if wanted else nullcontext()
 
     def _why_nothing(self) -> str:
         """Why there is no trial at the moment. It is for people to read: where it cannot be told, that is no error."""

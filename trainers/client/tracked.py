@@ -13,7 +13,7 @@ from lrtune.trainers.tracking.tracking import FLUSH_SECONDS, Tracking
 
 def tracked_study(spec: Study) -> TrackedStudy:
     """A study as trackers are told of it."""
-    return TrackedStudy(spec.name, spec.created_at, spec.metric, dict(spec.tags))
+    return TrackedStudy(spec.name, spec.created_at, spec.metric, dict(spec.tags), spec.id)
 
 
 class StudyTracking:

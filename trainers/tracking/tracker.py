@@ -17,10 +17,12 @@ class TrackedStudy:
 
     name: str
     created_at: datetime
-    """With the name, which study it is: one of the same name may have been deleted before."""
+    """With the name, which study it is where there is no `id`: one of the same name may have been deleted before."""
     metric: str = "loss"
     """The name of the value that trials report."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    id: str | None = None
+    """Which study it is, and no copy of it; None of a service that tells none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class TrackedTrial:
     @property
     def key(self) -> str:
         """40 hexadecimal digits, the same for this trial wherever and however often it is trained."""
-        whole = f"{self.study.name}\n{self.study.created_at.timestamp():.6f}\n{self.number}"
+        study = self.study.id or f"{self.study.name}\n{self.study.created_at.timestamp():.6f}"
+        whole = f"{study}\n{self.number}"
         return hashlib.sha1(whole.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
 
 

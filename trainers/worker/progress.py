@@ -19,7 +19,7 @@ def worker_progress(spec: Study, *, on_terminal: bool, clock: Callable[[], float
     """The progress of a worker: the end of a trial is the worker's own line in the log; a wait is one, too, where no
     line at the foot of a terminal shows it."""
     return TrialProgress(
-        metric=spec.metric,
+        metric=spec.measured,
         learning_rate=main_learning_rate(spec.search_space),
         foot=_foot() if on_terminal else None,
         say=logger.info,

@@ -127,7 +127,9 @@ def tune(
                 own_length=True if max_steps is None else None,
                 keep_checkpoints=keep_checkpoints,
                 timeout_seconds=timeout_seconds,
-                progress=on_stderr(metric, main_learning_rate(study.spec.search_space)) if progress else False,
+                progress=on_stderr(study.spec.measured, main_learning_rate(study.spec.search_space))
+                if progress
+                else False,
             )
         # Into no variable: what a training raised, and the garbage that it may be part of, refers to this frame.
         return _found(Client(where, token=token), study.name, progress)

@@ -108,7 +108,7 @@ def _row(
         progress=progress,
         trials=study.trial_count,
         workers=workers,
-        metric=spec.metric,
+        metric=spec.measured,
         best=best,
         best_so_far=line,
         rate=rate,

@@ -46,7 +46,7 @@ def _answer(seen: Seen, indifferent: Indifferent | None) -> Suggestion:
         return without_rate(seen, same=_all_the_same(seen))
     if _all_the_same(seen):
         value = seen.value(seen.finalists[0].loss)
-        return suggest_beforehand(seen, sentences.all_the_same(seen.all_complete, seen.spec.metric, value))
+        return suggest_beforehand(seen, sentences.all_the_same(seen.all_complete, seen.spec.measured, value))
     best = trustworthy(seen)
     rate = best.params.get(seen.name)
     if rate is None:

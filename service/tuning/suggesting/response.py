@@ -82,7 +82,7 @@ def _look(study: StudyMirror, suggestion: Suggestion) -> _Seen:
     reply = LearningRateResponse(
         study=study.name,
         parameter=parameter,
-        metric=spec.metric,
+        metric=spec.measured,
         direction=spec.direction,
         categories=categories,
         fit=None,

@@ -43,7 +43,7 @@ def column_of(study: Study, status: StudyStatus, counted: int) -> Column:
         interval="" if suggestion.interval is None else " to ".join(between(*suggestion.interval)),
         expected="" if suggestion.expected_value is None else loss(float(suggestion.expected_value)),
         best="" if best is None else loss(float(best.value)),
-        metric=study.metric,
+        metric=study.measured,
         best_trial=None if best is None else best.trial,
         trials=progress(counted if study.max_trials else study.trials, study.max_trials, "trial"),
         outcomes=", ".join(f"{count:,} {name}" for name, count in outcomes.items()),

@@ -34,7 +34,7 @@ async def curves_of(parts: Container, study: StudyMirror, _request: Request) -> 
         lambda: curves_picture(
             trials,
             title=f"study {spec.name}",
-            metric=spec.metric,
+            metric=spec.measured,
             direction=spec.direction,
             parameter=main_learning_rate(spec.search_space),
             best=None if best is None else best.number,

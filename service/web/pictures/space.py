@@ -30,7 +30,7 @@ async def parameters_of(parts: Container, study: StudyMirror, _request: Request)
             tried,
             spec.search_space,
             title=f"study {spec.name}",
-            metric=spec.metric,
+            metric=spec.measured,
             direction=spec.direction,
             counts=counts,
         )

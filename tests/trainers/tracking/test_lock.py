@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lrtune.trainers.private_folder import private_folder
 from lrtune.trainers.tracking.lock import Lock, WrittenElsewhere
 from lrtune.trainers.tracking.runs import Runs
+from lrtune.trainers.tracking.tracker import TrackedStudy
 from tests.docs.pages import ROOT
 from tests.support.tracking import Notebook, trial_of
 
@@ -104,3 +106,12 @@ def test_a_run_is_locked_while_it_is_open_and_free_when_it_could_not_be_opened()
 def test_trials_of_a_study_that_was_made_again_under_the_same_name_are_others() -> None:
     assert trial_of(3).key == trial_of(3, attempt=2, learning_rate=0.5).key
     assert len({trial_of(3).key, trial_of(4).key, trial_of(3, study="t").key}) == 3
+
+
+def test_a_trial_is_of_the_study_with_its_id_whatever_that_is_called() -> None:
+    began = trial_of(3).study.created_at
+    one, copy, renamed = (
+        replace(trial_of(3), study=TrackedStudy(name, began, id=identity)).key
+        for name, identity in (("s", "a"), ("s", "b"), ("t", "a"))
+    )
+    assert one == renamed != copy

@@ -97,4 +97,4 @@ def best_so_far(study: Study, trials: Sequence[Trial]) -> BestSoFar:
             improvements.append(reached)
     now = Spent(spent.ended, sum(trial.step or 0 for trial in trials), spent.seconds)
     sample = complete[:: max(1, -(-len(complete) // _SAMPLE))]
-    return BestSoFar(study.name, study.metric, maximizes, improvements, sample, len(complete), now)
+    return BestSoFar(study.name, study.measured, maximizes, improvements, sample, len(complete), now)

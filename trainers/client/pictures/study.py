@@ -101,7 +101,7 @@ def _curves(reading: Reading) -> "Picture":
     return curves_picture(
         [reading.trial(number, MOST_POINTS) for number in chosen],
         title=f"study {found.name}",
-        metric=found.metric,
+        metric=found.measured,
         direction=found.direction,
         parameter=main_learning_rate(found.search_space),
         best=None if best is None else best.trial,
@@ -140,7 +140,7 @@ def _parameters(reading: Reading) -> "Picture":
     counts = Counter({name: count for name, count in reading.status().trials.model_dump().items() if count})
     title = f"study {found.name}"
     return parameters_picture(
-        tried[::-1], found.search_space, title=title, metric=found.metric, direction=found.direction, counts=counts
+        tried[::-1], found.search_space, title=title, metric=found.measured, direction=found.direction, counts=counts
     )
 
 

@@ -89,7 +89,7 @@ def _plot_parameters(client: "Client", name: str, to: Path, *, as_json: bool) ->
             value = curve[-1].value if curve else None
         trials.append(Tried(trial.number, trial.state, trial.params, value))
     counts = Counter[str](trial.state for trial in begun)
-    title, metric = f"study {name}", spec.metric
+    title, metric = f"study {name}", spec.measured
     picture = parameters_picture(
         trials, spec.search_space, title=title, metric=metric, direction=spec.direction, counts=counts
     )

@@ -72,7 +72,7 @@ def facts(study: "Study", status: "StudyStatus") -> list[tuple[str, str]]:
         ("budget", budget_text(study)),
         ("workers", str(status.workers)),
         ("steps", f"{status.steps.trained} trained, {status.steps.saved_by_pruning} saved by pruning"),
-        (f"best {study.metric}", f"{_value(best)} (trial {best.trial})" if best else "–"),
+        (f"best {study.measured}", f"{_value(best)} (trial {best.trial})" if best else "–"),
         ("with", params_text(best.params) if best else "–"),
         ("why", status.suggestion.explanation),
     ]

@@ -94,7 +94,17 @@ def _print_json(found: "Iterable[Trial]") -> None:
 def table(study: "Study", found: "Iterable[Trial]", *, failed: bool = False) -> Iterator[str]:
     """Lines of a table, a header first; no more than a page of it is kept. The last column is as long as it is."""
     rate = rate_name(study)
-    header = ("trial", "outcome", rate, "with", "step", study.metric, "seconds", "worker", "error" if failed else "why")
+    header = (
+        "trial",
+        "outcome",
+        rate,
+        "with",
+        "step",
+        study.measured,
+        "seconds",
+        "worker",
+        "error" if failed else "why",
+    )
     rows = (cells(trial, rate) for trial in found)
     first = [header, *islice(rows, _MEASURED)]
     if len(first) == 1:

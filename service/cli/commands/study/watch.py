@@ -144,7 +144,7 @@ def line(study: "Study", trial: "Trial") -> str:
     return ended_trial(
         trial.number,
         trial.state,
-        "" if trial.value is None else f"{study.metric} {number(trial.value, 4)}",
+        "" if trial.value is None else f"{study.measured} {number(trial.value, 4)}",
         params_text(trial.params),
         trial.step,
         trial.max_steps,

@@ -69,5 +69,6 @@ def warnings_of(seen: Seen, found: Posterior) -> list[str]:
         return [sentences.widen(seen.name, upper=upper, bound=high if upper else low)]
     if found.beyond is not None and found.last_tried is not None:
         upper = found.beyond == "high"
-        return [sentences.try_on(upper=upper, last=found.last_tried[upper])]
+        maximized = seen.spec.measured if seen.spec.direction == "maximize" else None
+        return [sentences.try_on(upper=upper, last=found.last_tried[upper], maximized=maximized)]
     return [sentences.vague(seen.name)] if found.share > _VAGUE else []

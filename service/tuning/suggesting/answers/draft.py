@@ -39,7 +39,7 @@ def trustworthy(seen: Seen) -> Finalist:
 
 def best_told(seen: Seen, best: Finalist) -> str:
     """Which trial is meant, and why."""
-    first, metric = seen.finalists[0], seen.spec.metric
+    first, metric = seen.finalists[0], seen.spec.measured
     if best is not first:
         return sentences.safest(
             best.number, metric, seen.value(best.loss), better=first.number, better_value=seen.value(first.loss)

@@ -55,7 +55,7 @@ def from_unfinished(seen: Seen) -> Suggestion | None:
     categories = seen.categories_of(leader.trial.params)
     told = [
         sentences.unfinished(partial, seen.all_complete),
-        sentences.leads(leader.trial.number, seen.spec.metric, seen.value(leader.loss), leader.step, leader.rate),
+        sentences.leads(leader.trial.number, seen.spec.measured, seen.value(leader.loss), leader.step, leader.rate),
         sentences.setting(categories),
     ]
     if seen.finalists:

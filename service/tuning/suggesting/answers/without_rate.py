@@ -50,7 +50,7 @@ def without_rate(seen: Seen, *, same: bool) -> Suggestion:
     few, value = seen.all_complete < ENOUGH, seen.value(best.loss)
     told = [
         sentences.too_few(seen.all_complete, ENOUGH) if few else "",
-        sentences.all_the_same(seen.all_complete, seen.spec.metric, value) if same else "",
+        sentences.all_the_same(seen.all_complete, seen.spec.measured, value) if same else "",
         sentences.no_rate(),
         "" if same else draft.best_told(seen, best),
         sentences.near_values(clear),

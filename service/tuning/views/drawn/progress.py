@@ -24,7 +24,7 @@ def best_of(study: StudyMirror) -> BestSoFar:
     numbers = [study.completed[at * complete // drawn] for at in range(drawn)]
     return BestSoFar(
         study=study.name,
-        metric=study.spec.metric,
+        metric=study.spec.measured,
         maximizes=study.maximizes,
         improvements=[Reached(one.number, one.value, _spent(one.mark, begun)) for one in progress.improvements],
         others=_reached(study, numbers, begun),

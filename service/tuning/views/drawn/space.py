@@ -33,7 +33,7 @@ def space_of(study: StudyMirror, important: Sequence[str]) -> SpaceSeen:
     trials = [study.trials[number] for number in sample(study, best=_BEST, most=_MOST)]
     return SpaceSeen(
         study=study.name,
-        metric=spec.metric,
+        metric=spec.measured,
         maximizes=study.maximizes,
         space=spec.search_space,
         names=[name for name in spec.search_space if name in chosen],
@@ -61,7 +61,7 @@ def over_parameter(study: StudyMirror, name: str | None) -> OverParameter:
         placed.append(Placed(trial.number, state, trial.params.get(chosen), value))
     return OverParameter(
         study=study.name,
-        metric=spec.metric,
+        metric=spec.measured,
         maximizes=study.maximizes,
         name=chosen,
         parameter=spec.search_space[chosen],

@@ -81,7 +81,7 @@ def story_of(study: StudyMirror, number: int) -> StorySeen:
     full = study.spec.max_steps or trial.last_step or 0
     return StorySeen(
         study=study.name,
-        metric=study.spec.metric,
+        metric=study.spec.measured,
         maximizes=study.maximizes,
         trial_id=trial.trial_id,
         leases=0 if work is None else work.leases,

@@ -43,6 +43,13 @@ def leased(worker: AgentWorker, study: str) -> LeasedTrial:
     return trial
 
 
+def test_a_trial_that_a_call_took_up_while_it_was_to_be_given_back_stays(worker: AgentWorker, long_study: str) -> None:
+    trial = leased(worker, long_study)
+    looks = iter([True, False])  # Idle; and then, once the call that it waited for has ended, not any more.
+    worker._give_back(lambda _: next(looks))
+    assert (trial.outcome, worker.numbers(long_study)) == (None, [trial.number])
+
+
 def test_a_lease_outlives_its_term_while_an_agent_thinks(worker: AgentWorker, study: str) -> None:
     async def think(agent: Agent) -> dict[str, Any]:
         await agent.call("ask", study=study)

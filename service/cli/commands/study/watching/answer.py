@@ -35,7 +35,7 @@ def _first(seen: Seen) -> Text:
             low, high = between(*found.interval)
             text.append(f" ({low} {words.to()} {high})")
     if found.expected_value is not None:
-        text.append(f"  {plain(seen.study.metric)} {loss(found.expected_value)} expected")
+        text.append(f"  {plain(seen.study.measured)} {loss(found.expected_value)} expected")
     text.append(f"  {words.basis(found.basis)}", QUIET)
     return text
 

@@ -95,7 +95,7 @@ def _counts(seen: Seen, width: int, letters: Letters) -> list[Text]:
     rows = [line("trials", outcomes, width=width, letters=letters), *_budgets(seen, width, letters)]
     if status.best is not None:
         curve = sparkline(seen.best, _BAR, letters) if len(seen.best) > 1 else ""
-        best = Text(f"{plain(study.metric)} {number(status.best.value, 4)} ", "bold")
+        best = Text(f"{plain(study.measured)} {number(status.best.value, 4)} ", "bold")
         with_ = f"trial {status.best.trial}  {params_text(status.best.params)}"
         rows.append(line("best", Text(f"{curve} " if curve else "", CALM), best, with_, width=width, letters=letters))
     if seen.failed:
@@ -126,7 +126,7 @@ def _running(seen: Seen, most: int, width: int, letters: Letters, age: Age) -> R
     table.add_column(rate[:14], justify="right", no_wrap=True)
     table.add_column("curve", no_wrap=True, width=spark)
     table.add_column("step", justify="right", no_wrap=True)
-    table.add_column(seen.study.metric[:10], justify="right", no_wrap=True)
+    table.add_column(seen.study.measured[:10], justify="right", no_wrap=True)
     table.add_column("report", justify="right", no_wrap=True)
     table.add_column("worker", no_wrap=True, overflow="crop", max_width=max(10, width - spark - 56))
     for one in seen.running[-most:]:
