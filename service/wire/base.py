@@ -169,6 +169,8 @@ def unaddressable(name: object) -> bool:
 
 
 ParameterName = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z_][A-Za-z0-9._\-]*$")]
+PARAMETER_RULE = "must be 1 to 128 of the letters A-Z a-z, digits and . _ -, beginning with a letter or _"
+"""What names of parameters are, for people."""
 
 LARGEST_INT = 2**63 - 1
 LONGEST_CHOICE = 4000

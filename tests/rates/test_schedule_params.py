@@ -37,7 +37,7 @@ def test_without_a_schedule_there_is_none(params: dict[str, Any]) -> None:
         ({"schedule": "cosine", "schedule.gamma": 0.9}, "schedule.gamma: cosine has no parameter"),
         ({"schedule": "step", "schedule.stp.gamma": 0.9}, "there is no schedule 'stp'"),
         ({"schedule": "step", "schedule.gamma": 0.9, "schedule.step.gamma": 0.9}, "is given twice"),
-        ({"schedule": "step", "schedule.gamma": -1.0}, "schedule.gamma: Input should be greater than 0"),
+        ({"schedule": "step", "schedule.gamma": -1.0}, "schedule.gamma: must be greater than 0"),
     ],
 )
 def test_parameters_that_cannot_be_right_are_named(params: dict[str, Any], words: str) -> None:

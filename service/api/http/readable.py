@@ -3,29 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD, NAME_RULE, NO_SURROGATES
+from lrtune.service.wire.base import CHOICE_TAG, FIXED_FIELD
 from lrtune.service.wire.bounded import MORE_ERRORS, MOST_ERRORS
 from lrtune.service.wire.fields import HINT
+from lrtune.service.wire.messages import place, said
 
 LONGEST_MESSAGE = 1_000
 _LONGEST_PLACE = 200
 
-_MESSAGES = {
-    "extra_forbidden": "there is no such field; check its spelling",
-    "missing": "is missing",
-    "finite_number": "must be a finite number",
-    "string_unicode": NO_SURROGATES,
-    "int_type": "must be a whole number (an integer)",
-    "int_from_float": "must be a whole number (an integer)",
-    "dict_type": "must be an object",
-    "model_type": "must be an object",
-    "model_attributes_type": "must be an object",
-    "list_type": "must be a list",
-    "string_type": "must be a text",
-    "bool_type": "must be true or false",
-    "float_type": "must be a number",
-}
-"""By the kind of the error."""
 _OBJECTS = ("model_attributes_type", "model_type", "dict_type")
 
 
@@ -54,7 +39,8 @@ def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
 
 def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
     kind, context = error["type"], error.get("ctx", {})
-    message, hint = str(error["msg"]).removeprefix("Value error, "), error.get(HINT, "")
+    message, hint = said(error), error.get(HINT, "")
+    loc = place(loc)
     if loc[:1] == ["search_space"] and len(loc) == 1 and ": " in message:
         name, _, message = message.partition(": ")
         loc = [*loc, name]
@@ -77,14 +63,10 @@ def _readable(loc: list[Any], error: Any) -> dict[str, Any]:
         loc = [*loc, str(context.get("discriminator", "name")).strip("'")]
     elif kind in _OBJECTS and not loc:
         message = "the body must be a JSON object, sent with Content-Type: application/json"
-    elif kind == "too_long" and "actual_length" in context:
-        message = f"may have {context['max_length']} items at most, not {context['actual_length']}"
     elif kind == "extra_forbidden" and hint:
         message = f"there is no such field; {hint.strip()}"
-    elif kind == "literal_error":
-        message = f"must be {context['expected']}" + (f"; {hint.strip()}" if hint else "")
-    elif kind in _MESSAGES:
-        message = _MESSAGES[kind]
-    elif loc[-1:] == ["name"] and kind == "string_pattern_mismatch":
-        message = NAME_RULE
+    elif kind == "extra_forbidden":
+        message = "there is no such field; check its spelling"
+    elif kind == "literal_error" and hint:
+        message = f"{message}; {hint.strip()}"
     return {"loc": loc, "msg": message}

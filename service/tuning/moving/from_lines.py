@@ -14,6 +14,7 @@ from lrtune.service.storage.schema.codecs import read_distribution
 from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.tuning.moving.to_lines import is_moved
 from lrtune.service.tuning.state.space.distributions import study_distributions
+from lrtune.service.wire import messages
 from lrtune.service.wire.base import check_study_name
 from lrtune.service.wire.range_tests import KeptRangeTest, RangeTestCurve
 from lrtune.service.wire.search_space import STORED, check_size
@@ -99,7 +100,7 @@ def _invalid(place: Place, error: ValidationError) -> InvalidField:
     unknown = (
         "there is no such field; the file is newer than this service" if first["type"] == "extra_forbidden" else ""
     )
-    return InvalidField((*place, *first["loc"]), unknown or first["msg"].removeprefix("Value error, "))
+    return InvalidField((*place, *messages.place(first["loc"])), unknown or messages.said(first))
 
 
 def _distributions(study: StudyMirror, line: TrialLine, place: Place) -> dict[str, BaseDistribution]:

@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter, ValidationError, ValidatorFunctionWrapH
 
 from lrtune.service.sentences.nearest import did_you_mean
 from lrtune.service.wire.bounded import Bounded
+from lrtune.service.wire.messages import said
 from lrtune.service.wire.schedules import models
 from lrtune.service.wire.schedules.base import (
     LONGEST_NAME,
@@ -126,14 +127,6 @@ Join.model_rebuild()
 schedule_adapter: TypeAdapter[Schedule] = TypeAdapter(Schedule)
 
 
-_WORDS = {
-    "finite_number": "must be a finite number",
-    "missing": "is missing",
-    **dict.fromkeys(("int_type", "int_from_float"), "must be a whole number (an integer)"),
-}
-"""By the kind of the error."""
-
-
 def read_schedule(value: Any) -> Schedule:
     """The schedule that a name, a mapping in the JSON form, or a schedule is.
 
@@ -143,8 +136,7 @@ def read_schedule(value: Any) -> Schedule:
         return schedule_adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        message = _WORDS.get(first["type"], str(first["msg"]).removeprefix("Value error, "))
-        raise ScheduleError(("schedule", *first["loc"]), message) from None
+        raise ScheduleError(("schedule", *first["loc"]), said(first)) from None
 
 
 def _raw_depth(value: Any) -> int:

@@ -204,19 +204,22 @@ def test_what_is_done_in_the_database_itself_is_in_the_audit_with_who_typed_it(
 
 
 MISTAKES = [
-    (["--role", "boss"], "--role: Input should be 'viewer', 'worker' or 'admin'"),
-    (["--role", "amdin"], "--role: Input should be 'viewer', 'worker' or 'admin'; did you mean 'admin'?"),
-    (["--role", "viewer", "--scope", ""], "--scope: String should have at least 1 character"),
+    (["--role", "boss"], "--role: must be 'viewer', 'worker' or 'admin'"),
+    (["--role", "amdin"], "--role: must be 'viewer', 'worker' or 'admin'; did you mean 'admin'?"),
+    (["--role", "viewer", "--scope", ""], "--scope: must not be empty"),
     (["--role", "viewer", "--scope", "a**"], "--scope: write * once"),
-    (["--role", "viewer", "--scope", "a b"], "--scope: String should match pattern"),
+    (
+        ["--role", "viewer", "--scope", "a b"],
+        "--scope: may have the letters A-Z a-z, digits and . _ - : @ +, and * and ? for any of them",
+    ),
     (["--role", "viewer", "--expires", "tomorrow"], "--expires: 'tomorrow' is no duration: write a number and s, m, h"),
     (["--role", "viewer", "--expires", "-1d"], "--expires: '-1d' is no duration"),
-    (["--role", "viewer", "--expires", "0s"], "--expires: Input should be greater than 0"),
-    (["--role", "viewer", "--expires", "99999w"], "--expires: Input should be less than or equal to"),
+    (["--role", "viewer", "--expires", "0s"], "--expires: must be greater than 0"),
+    (["--role", "viewer", "--expires", "99999w"], "--expires: must be at most"),
     (["--role", "viewer", "--limit", "fun=3"], "--limit: 'fun' is none of requests_per_second, asks_per_second"),
     (["--role", "viewer", "--limit", "studies"], "--limit: 'studies' has no number: write NAME=NUMBER"),
-    (["--role", "viewer", "--limit", "studies=1.5"], "--limit studies: Input should be a valid integer"),
-    (["--role", "viewer", "--limit", "asks_per_second=nan"], "--limit asks_per_second: Input should be"),
+    (["--role", "viewer", "--limit", "studies=1.5"], "--limit studies: must be a whole number (an integer)"),
+    (["--role", "viewer", "--limit", "asks_per_second=nan"], "--limit asks_per_second: must be"),
     (["--role", "viewer", "--limit", "studies=1", "--limit", "studies=2"], "--limit: studies is given twice"),
 ]
 

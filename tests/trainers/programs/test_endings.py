@@ -195,7 +195,7 @@ def test_a_call_says_what_is_wrong_with_it(train: Train, service: FakeService, t
         *("lrtune: the step '1.5' is no whole number ≥ 0: lrtune report STEP LOSS", "2"),
         *("lrtune: the loss 'three' is no number: lrtune report STEP LOSS", "2"),
         *("lrtune: the step '-1' is no whole number ≥ 0: lrtune report STEP LOSS", "2"),
-        *("lrtune: uri: String should have at most 2000 characters", "1"),
+        *("lrtune: uri: may have 2000 characters at most", "1"),
         *("continue", "0"),
     ]
     assert reported(service) == [(1, "nan")]

@@ -283,7 +283,7 @@ def test_ctrl_c_gives_the_trial_back_and_ends_the_engine(file: Path, train: Call
             r"lr.type: there is no type 'flaot'; did you mean 'float'\?",
         ),
         ({"search_space": {"lr": {"type": "float", "low": 1, "high": 0}}}, "search_space.lr"),
-        ({"max_trials": 0}, "max_trials: Input should be greater than or equal to 1"),
+        ({"max_trials": 0}, "max_trials: must be at least 1"),
         ({"max_trials": "many"}, "max_trials: must be a whole number"),
         ({"trials": 3}, "trials: there is no such field; did you mean 'max_trials'?"),
         ({"timeout_seconds": 0}, "timeout_seconds must be a number of seconds > 0, or None, not 0"),

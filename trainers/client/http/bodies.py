@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
+from lrtune.service.wire.messages import place, said
 from lrtune.trainers.errors import InvalidRequest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -17,8 +18,8 @@ def valid(model: type[Model], **fields: Any) -> Model:
         return model(**fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or model.__name__
-        raise InvalidRequest(where, first["msg"].removeprefix("Value error, ")) from None
+        where = ".".join(str(part) for part in place(first["loc"])) or model.__name__
+        raise InvalidRequest(where, said(first)) from None
 
 
 def as_json(body: object) -> bytes:

@@ -10,6 +10,7 @@ from lrtune.service.wire.study_lines import FORMAT, MEDIA_TYPE, ImportProgress
 from lrtune.trainers.client.http.answers import cause, lines
 from lrtune.trainers.client.http.connection import Connection, study_path
 from lrtune.trainers.client.moving.batches import batches
+from lrtune.trainers.client.moving.changed import where_changed
 from lrtune.trainers.client.moving.file import StudyFile, WholeCheck, checked_file, parsed_line
 from lrtune.trainers.errors import ServiceError, StudyFileInvalid
 
@@ -48,7 +49,7 @@ class MovingCalls:
         Raises StudyFileInvalid for a file that is no whole export, before anything is made; ServiceError where the
         study exists, for one; ServiceUnreachable, OSError.
         """
-        file = checked_file(path)
+        file = checked_file(path, where_changed)
         to = file.name if name is None else name
         progress = self._send(file, to, 0, count)
         while not progress.done:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,13 +28,14 @@ class StudyFile:
         yield from _parsed(self.path, self.path.name)
 
 
-def checked_file(path: str | Path) -> StudyFile:
-    """The file, looked through. Raises StudyFileInvalid, which names the line, and OSError."""
+def checked_file(path: str | Path, where_changed: Callable[[Path], str] | None = None) -> StudyFile:
+    """The file, looked through. Raises StudyFileInvalid, which names the line, where `where_changed` finds it for a
+    file that was changed; and OSError."""
     path = Path(path)
     whole = WholeCheck(path.name)
     for line in _parsed(path, path.name):
         whole.take(line)
-    first, last = whole.ends()
+    first, last = whole.ends(None if where_changed is None else lambda: where_changed(path))
     return StudyFile(
         path, str(first.get("name")), str(first.get("format")), str(first.get("lrtune")), last["sha256"], whole.lines
     )
@@ -70,12 +71,13 @@ class WholeCheck:
         else:
             self._digest.update(as_line(line))
 
-    def ends(self) -> tuple[dict[str, Any], dict[str, Any]]:
+    def ends(self, where_changed: Callable[[], str] | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
         """The first and the last line. Raises StudyFileInvalid where they are not all of an export."""
         if not self._last:
             raise StudyFileInvalid(f"{self.what} {self._cut()}: it was cut off; export the study anew")
         if self._last.get("sha256") != self._digest.hexdigest():
-            raise StudyFileInvalid(f"{self.what} was changed since it was exported: export the study anew")
+            where = "" if where_changed is None else f", {where_changed()}"
+            raise StudyFileInvalid(f"{self.what} was changed since it was exported{where}; export the study anew")
         return self._first, self._last
 
     def _cut(self) -> str:

@@ -78,6 +78,7 @@ def _body(role: str, scopes: list[str] | None, name: str, expires: str | None, l
 
     from lrtune.service.wire.access.bodies import NewToken
     from lrtune.service.wire.fields import hint_of
+    from lrtune.service.wire.messages import said
 
     fields: dict[str, Any] = {"role": role, "name": name, "limits": _limits(limits)}
     if scopes is not None:
@@ -92,8 +93,7 @@ def _body(role: str, scopes: list[str] | None, name: str, expires: str | None, l
         option = _OPTIONS.get(str(field), f"--{field}")
         inner = "".join(f" {part}" for part in where if isinstance(part, str))
         hint = hint_of(NewToken, first).strip()
-        reason = first["msg"].removeprefix("Value error, ")
-        fail(f"{option}{inner}: {reason}{hint and f'; {hint}'}", 2)
+        fail(f"{option}{inner}: {said(first)}{hint and f'; {hint}'}", 2)
 
 
 def _seconds(text: str, option: str) -> float:

@@ -104,13 +104,27 @@ def test_a_file_that_was_cut_off_is_noticed_before_anything_is_made(
     assert study.client.get("/v1/studies/cut").status_code == 404
 
 
-def test_a_file_that_was_changed_is_noticed(study: StudyCalls, lrtune: Lrtune, file: Path) -> None:
-    file.write_bytes(file.read_bytes().replace(b"0.5", b"0.4", 1))
+_STILL = "in a line that reads as one still: in the first, only the name may be"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        (b"0.5", b"0.4", _STILL),
+        (b'"max_attempts":3', b'"max_attempts": 4', "line 1: is written in another way than it was"),
+        (b'"max_attempts":3', b'"max_attempts":0', "line 1: spec.max_attempts: must be at least 1"),
+        (b'"paused":false', b'"paused":"no"', "line 1: paused: must be true or false"),
+        (b'"number":0', b'"number":0,"odd":1', "line 2: odd: there is no such field"),
+    ],
+)
+def test_a_file_that_was_changed_is_noticed_with_the_line_where_that_shows(
+    study: StudyCalls, lrtune: Lrtune, file: Path, before: bytes, after: bytes, where: str
+) -> None:
+    assert before in file.read_bytes()
+    file.write_bytes(file.read_bytes().replace(before, after, 1))
     ran = lrtune("study", "import", str(file), "--name", "changed")
-    assert (ran.code, ran.err) == (
-        1,
-        "lrtune: moved.jsonl was changed since it was exported: export the study anew\n",
-    )
+    said = f"lrtune: moved.jsonl was changed since it was exported, {where}; export the study anew\n"
+    assert (ran.code, ran.err) == (1, said)
 
 
 def test_the_name_in_a_file_may_be_changed(study: StudyCalls, lrtune: Lrtune, file: Path) -> None:

@@ -21,7 +21,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
     "an unknown tool": ("statu", {}, "there is no tool 'statu': did you mean status?"),
     "an unknown argument": ("ask", {"study": "s", "lr": 1}, "lr: is unknown; ask takes study, anneals, resumable"),
     "a missing argument": ("status", {}, "study: is missing; status takes study"),
-    "an argument of another type": ("status", {"study": 3}, "study: Input should be a valid string"),
+    "an argument of another type": ("status", {"study": 3}, "study: must be a text"),
     "an unknown study": ("status", {"study": "none"}, r"there is no study 'none'; create it .* \(404\)"),
     "an unknown study to train": ("ask", {"study": "none"}, r"there is no study 'none'"),
     "no budget": ("create_study", {"study": "x"}, "max_trials: is missing; create_study takes study, max_trials"),
@@ -60,7 +60,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str]] = {
         {"study": "s", "optimizer": "sgd"},
         "arguments: study says what is trained: leave optimizer out, or the study",
     ),
-    "a picture that is none": ("picture", {"study": "s", "picture": "curve"}, "picture: Input should be 'response', "),
+    "a picture that is none": ("picture", {"study": "s", "picture": "curve"}, "picture: must be 'response', "),
     "an argument of another picture": (
         "picture",
         {"study": "s", "number": 0},

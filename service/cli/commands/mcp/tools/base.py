@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from lrtune.service.cli.commands.mcp.worker import AgentWorker
 from lrtune.service.wire.base import Body
+from lrtune.service.wire.messages import place, said
 from lrtune.trainers.errors import InvalidRequest
 
 READS = ToolAnnotations(read_only_hint=True, destructive_hint=False, idempotent_hint=True, open_world_hint=False)
@@ -61,8 +62,8 @@ class Tool(Generic[Given]):
             return self.takes.model_validate(arguments)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "arguments"
-        reason = str(first["msg"]).removeprefix("Value error, ")
+        where = ".".join(str(part) for part in place(first["loc"])) or "arguments"
+        reason = said(first)
         if first["type"] in ("missing", "extra_forbidden") and len(first["loc"]) == 1:
             state = "is missing" if first["type"] == "missing" else "is unknown"
             reason = f"{state}; {self.name} takes {', '.join(self.takes.model_fields) or 'nothing'}"
