@@ -16,7 +16,7 @@ from rich.table import Table
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.sentences.words import plain
 
-_NARROWEST = 6
+_NARROWEST = 7
 _BORDERS = 3
 """Characters of a column that folds, at the least, and those around each."""
 _UNBOUNDED = 100_000
@@ -68,7 +68,9 @@ def print_table(
                     cell_len(word) for cell in map(str, (column.header, *column.cells)) for word in cell.split()
                 )
         width = max(width, sum((column.width or _NARROWEST) + _BORDERS for column in table.columns) + 1)
-    console.print(table, width=width, crop=False)
+    if width > console.width:  # Which else bounds whatever it prints.
+        console = Console(width=width)
+    console.print(table, crop=False)
 
 
 def make_table(

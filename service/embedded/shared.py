@@ -9,7 +9,7 @@ from pathlib import Path
 from lrtune.service.embedded.errors import CannotEmbed, ServiceEnded
 from lrtune.service.embedded.service import EmbeddedService
 from lrtune.service.settings import PREFIX, Settings
-from lrtune.service.storage.database.connections import parse_url, real_path
+from lrtune.service.storage.database.connections import MEMORY, MUST_OUTLAST, parse_url, real_path
 from lrtune.service.storage.errors import StorageUrlInvalid
 
 __all__ = ["CannotEmbed", "ServiceEnded", "Share", "file_of", "open_shared"]
@@ -89,6 +89,8 @@ def file_of(storage: str | None) -> Path:
         named, url = _STORAGE, os.environ.get(_STORAGE) or str(Settings.model_fields["storage"].default)
     elif "://" in storage:
         named, url = "the storage URL", storage
+    elif storage == MEMORY:
+        raise CannotEmbed(MUST_OUTLAST)
     else:
         return Path(os.path.realpath(Path(storage).expanduser()))
     try:

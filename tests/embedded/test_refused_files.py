@@ -50,6 +50,7 @@ def test_a_database_of_a_newer_version(file: Path) -> None:
         ("local:", '"local:" names no file: write "local", for lrtune.db in this folder, or "local:FILE.db"'),
         ("local:postgresql://x/y", "names no SQLite file, and only that can be used without a service"),
         ("sqlite://", "the storage must outlast the service: name a file"),
+        ("local::memory:", "the storage must outlast the service: name a file"),
     ],
 )
 def test_what_names_no_file(server: str, told: str) -> None:

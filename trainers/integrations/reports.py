@@ -22,6 +22,15 @@ WAITED_SHARE = 0.005
 """Of a training's time, for verdicts."""
 
 
+def checked_trial(trial: Any) -> Any:
+    """The trial that a callback was given. Raises TypeError for what is none."""
+    if not all(hasattr(trial, name) for name in ("report", "should_stop", "last_step")):
+        raise TypeError(
+            f"TrialCallback takes a trial on lease, as in `for trial in study.leases(): …`, not {trial!r:.60}"
+        )
+    return trial
+
+
 class Reports:
     """The reports of one training of `trial`, of the metric `monitor`."""
 

@@ -6,7 +6,7 @@ from lrtune.trainers.checks import at_least
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import InvalidReport
 from lrtune.trainers.integrations.directions import require_direction, warn_of_direction
-from lrtune.trainers.integrations.reports import Reports
+from lrtune.trainers.integrations.reports import Reports, checked_trial
 
 REPORTS = 20
 """Of a training, unless told otherwise: a round of a small model takes less time than a report, some milliseconds."""
@@ -25,7 +25,7 @@ class Rounds:
     def __init__(
         self, trial: LeasedTrial, metric: str | None, data: str | None, every: int | None, *, remedy: str
     ) -> None:
-        self.trial = trial
+        self.trial = checked_trial(trial)
         self._metric = metric
         self._data = data
         self._remedy = remedy

@@ -23,6 +23,9 @@ PASSWORD_FILE = "password_file"
 _CONNECT_TIMEOUT_SECONDS = 5
 _EXAMPLES = "a file, lrtune.db say, sqlite:///lrtune.db or postgresql://user:password@host/database"
 _LOCAL = "local"
+MEMORY = ":memory:"
+"""What SQLite calls a database that is no file."""
+MUST_OUTLAST = "the storage must outlast the service: name a file, as in sqlite:///lrtune.db"
 _SUFFIXES = (".db", ".sqlite", ".sqlite3", ".backup")
 
 
@@ -35,6 +38,8 @@ def parse_url(text: str) -> URL:
     Raises StorageUrlInvalid.
     """
     file = _file_of(text)
+    if file == MEMORY:
+        raise StorageUrlInvalid(MUST_OUTLAST)
     if file is not None:
         return URL.create("sqlite", database=str(Path(file).expanduser()))
     try:
@@ -48,8 +53,8 @@ def parse_url(text: str) -> URL:
         return _with_password(url.set(drivername="postgresql+psycopg"))
     if backend != "sqlite":
         raise StorageUrlInvalid(f"lrtune stores in SQLite or PostgreSQL, not in {backend}; use {_EXAMPLES}")
-    if not url.database or url.database == ":memory:":
-        raise StorageUrlInvalid("the storage must outlast the service: name a file, as in sqlite:///lrtune.db")
+    if not url.database or url.database == MEMORY:
+        raise StorageUrlInvalid(MUST_OUTLAST)
     if url.database.startswith("file:") or "uri" in url.query:
         raise StorageUrlInvalid("name the file by its path, as in sqlite:///lrtune.db, not by a URI of its own")
     return url.set(drivername="sqlite")

@@ -1,6 +1,7 @@
 """A study that looks for the worse values of its metric says so."""
 
 import warnings
+from typing import Any
 
 import pytest
 
@@ -67,3 +68,9 @@ def test_boosting_is_refused_in_its_first_round(
             rounds.measured(1, {("valid", "auc"): 0.7}, last=False, larger_is_better={"auc": True})
         trial.complete(1.0)
     assert service.bodies("/reports") == []
+
+
+@pytest.mark.parametrize("given", [3, None, "trial", {"learning_rate": 0.1}])
+def test_a_callback_that_is_given_no_trial_says_what_it_takes(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"^TrialCallback takes a trial on lease, as in `for trial in study.leases\(\)"):
+        Rounds(given, None, None, None, remedy="")

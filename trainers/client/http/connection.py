@@ -46,11 +46,9 @@ def server_address(server: str | None) -> str:
     except httpx2.InvalidURL as error:
         raise LrtuneError(f"{address!r} is not a URL ({error}): write http://HOST:PORT") from None
     if url.scheme not in ("http", "https") or not url.host:
-        remedy = (
-            f"write http://HOST:PORT, or local:{address} for a file"
-            if "://" not in address
-            else "write http://HOST:PORT"
-        )
+        remedy = "write http://HOST:PORT"
+        if "://" not in address:  # What is kept in memory alone is nowhere once the script has ended.
+            remedy += f", or local:{'lrtune.db' if address == ':memory:' else address} for a file"
         raise LrtuneError(f"{address!r} is not the address of a service: {remedy}")
     return address
 

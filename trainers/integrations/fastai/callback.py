@@ -19,7 +19,7 @@ from lrtune.trainers.errors import InvalidReport, TrainingError
 from lrtune.trainers.integrations.epoch_files import EpochFiles
 from lrtune.trainers.integrations.fastai.framework import Callback, CancelFitException, num_distrib
 from lrtune.trainers.integrations.fastai.state import set_state, state_of
-from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 
 
 class TrialCallback(Callback):
@@ -53,7 +53,7 @@ class TrialCallback(Callback):
         keep_checkpoints: bool = False,
     ) -> None:
         super().__init__()
-        self.trial = trial
+        self.trial = checked_trial(trial)
         self.monitor = monitor
         self._files = None if checkpoints is None else EpochFiles(trial, checkpoints, keep=keep_checkpoints)
         self._reports = Reports(trial, monitor)

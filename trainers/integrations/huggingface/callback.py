@@ -16,7 +16,7 @@ from typing import Any
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.huggingface.framework import transformers
-from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 from lrtune.trainers.state.checkpoints import path_of
 
 _ROUNDING = 1e-9
@@ -43,7 +43,7 @@ class TrialCallback(transformers.TrainerCallback):
     """
 
     def __init__(self, trial: LeasedTrial, monitor: str = "eval_loss", *, checkpoints: bool = False) -> None:
-        self.trial = trial
+        self.trial = checked_trial(trial)
         self.monitor = monitor
         self._checkpoints = checkpoints
         self._reports = Reports(trial, monitor)

@@ -18,7 +18,7 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.epoch_files import EpochFiles
 from lrtune.trainers.integrations.keras.framework import keras, require_torch
 from lrtune.trainers.integrations.keras.variables import set_state, state_of
-from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 
 
 class TrialCallback(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ class TrialCallback(keras.callbacks.Callback):
         super().__init__()
         if checkpoints is not None:
             require_torch("a checkpoint")
-        self.trial = trial
+        self.trial = checked_trial(trial)
         self.monitor = monitor
         self._every = at_least("every", every, 1)
         self._files = None if checkpoints is None else EpochFiles(trial, checkpoints, keep=keep_checkpoints)

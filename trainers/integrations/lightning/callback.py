@@ -17,7 +17,7 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
 from lrtune.trainers.integrations.lightning.hooks import leave_out_unused_hooks
-from lrtune.trainers.integrations.reports import Reports, read_metric
+from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 from lrtune.trainers.state.checkpoints import path_of
 from lrtune.trainers.state.random_state import random_state, set_random_state
 from lrtune.trainers.state.trial_files import TrialFiles
@@ -53,7 +53,7 @@ class TrialCallback(lightning.pytorch.Callback):
         keep_checkpoints: bool = False,
     ) -> None:
         super().__init__()
-        self.trial = trial
+        self.trial = checked_trial(trial)
         self.monitor = monitor
         self._folder = None if checkpoints is None else Path(checkpoints)
         files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)

@@ -46,7 +46,7 @@ def create_study(
     """
     space = search_space_of(search_space)
     wants = {
-        "direction": _direction(direction),
+        "direction": _only(spec.pop("directions", None), direction),
         "sampler": _method("sampler", sampler),
         "pruner": _method("pruner", pruner),
         "if_exists": "load" if load_if_exists else "fail",
@@ -83,7 +83,17 @@ def _opened(storage: Any, handle: Callable[[Client], StudyHandle]) -> Study:
         raise
 
 
-def _direction(given: Any) -> Any:
+def _only(several: Any, direction: Any) -> Any:
+    """The direction, as a text. Raises InvalidRequest for `directions` of several."""
+    given = direction if several is None else list(several)
+    if isinstance(given, list):
+        if len(given) != 1:
+            raise InvalidRequest(
+                "directions",
+                f"a study of lrtune has one value, not {len(given)}: return one from the objective, a weighted sum, "
+                'and give direction="minimize" or "maximize"',
+            )
+        (given,) = given
     return given.name.lower() if isinstance(given, Direction) else given
 
 

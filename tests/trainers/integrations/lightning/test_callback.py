@@ -54,6 +54,11 @@ def test_validations_within_an_epoch_are_steps_too(client: Client, service: Fake
     assert [step for step, _ in reported(service)] == [1, 2, 3, 4]
 
 
+def test_what_is_no_trial_is_refused() -> None:
+    with pytest.raises(TypeError, match="takes a trial on lease"):
+        TrialCallback(3)  # type: ignore[arg-type]
+
+
 class Counting(TrialCallback):
     """Counts the calls of one hook that TrialCallback has no use for."""
 

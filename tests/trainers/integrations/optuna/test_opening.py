@@ -47,6 +47,11 @@ def test_a_study_without_a_name_gets_one_and_the_best_is_by_its_direction(addres
         assert study.best_value == max(trial.value or 0 for trial in study.trials)
 
 
+def test_a_list_of_one_direction_is_that_direction(address: str) -> None:
+    with create_study(search_space=SPACE, storage=address, directions=["maximize"]) as study:
+        assert study.direction is optuna.study.StudyDirection.MAXIMIZE
+
+
 def test_a_client_that_was_given_is_left_open(address: str) -> None:
     with Client(address) as client:
         create_study(search_space=SPACE, study_name="given", storage=client).close()
@@ -60,6 +65,7 @@ def test_a_client_that_was_given_is_left_open(address: str) -> None:
         ("sampler", AutoSampler(seed=0)),
         ("pruner", optuna.pruners.NopPruner()),
         ("search_space", {}),
+        ("directions", ["minimize", "maximize"]),
     ],
 )
 def test_what_belongs_to_optuna_is_refused_with_what_to_write(address: str, field: str, value: Any) -> None:
