@@ -37,7 +37,8 @@ def range_test(
     step was taken.
 
     Raises TrainingError before the first step for a model that is not compiled or whose optimizer follows a schedule,
-    rates that are not finite, > 0 and rising, fewer than 10 steps, and data of one batch only.
+    rates that are not finite, > 0 and rising, fewer than 10 steps, and data of one batch only; later for data that is
+    not finite.
     """
     require_torch("a range test")
     seeds = range(at_least("seeds", seeds, 1)) if isinstance(seeds, int) else seeds
@@ -132,16 +133,35 @@ def _sweep(model: Any, batches: _Batches, rates: Sequence[float], seed: int) -> 
 
 
 def _loss(model: Any, batch: Any) -> float:
-    """The loss of a step on `batch`."""
+    """The loss of a step on `batch`. Raises TrainingError where it is not finite since the data is not."""
+    loss = _measured(model, batch)
+    if not math.isfinite(loss):
+        _check_finite(batch)
+    return loss
+
+
+def _measured(model: Any, batch: Any) -> float:
     try:
         logs = model.train_on_batch(*batch, return_dict=True)
     except RuntimeError:
+        _check_finite(batch)
         if _is_finite(model, batch[0]):
             raise
         return math.nan  # Some losses of torch refuse what is not finite: binary cross-entropy does.
     if "loss" not in logs:
         raise TrainingError(f"train_step must return a 'loss', not only {', '.join(sorted(logs)) or 'nothing'}")
     return float(logs["loss"])
+
+
+def _check_finite(batch: Any) -> None:
+    for name, part in zip(("x", "y", "sample_weight"), batch, strict=False):
+        for array in keras.tree.flatten(part):
+            numbers = keras.ops.convert_to_numpy(array)
+            if numbers.dtype.kind == "f" and not np.isfinite(numbers).all():
+                raise TrainingError(
+                    f"{name} holds numbers that are not finite, NaN say, and with these the loss is none at any "
+                    "rate: leave such samples out, or fill them in"
+                )
 
 
 def _is_finite(model: Any, inputs: Any) -> bool:

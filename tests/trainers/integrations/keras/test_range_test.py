@@ -19,6 +19,14 @@ def test_it_answers_as_the_range_test_of_torch_does() -> None:
     assert 1e-4 < tested.analysis.recommended < 0.3
 
 
+@pytest.mark.parametrize("broken", ["x", "y"])
+def test_data_that_is_not_finite_is_blamed_and_no_rate(broken: str) -> None:
+    x, y = X.copy(), Y.copy()
+    (x if broken == "x" else y)[::7] = np.nan
+    with pytest.raises(TrainingError, match=rf"^{broken} holds numbers that are not finite"):
+        range_test(network(), x, y, steps=20, seeds=1)
+
+
 def state(model: Any) -> dict[str, np.ndarray]:
     variables = [*model.variables, *model.metrics_variables, *model.optimizer.variables]
     return {one.path: keras.ops.convert_to_numpy(one).copy() for one in variables}
