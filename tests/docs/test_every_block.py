@@ -87,7 +87,8 @@ def commands(page: str) -> Iterator[list[str]]:
     for language, text in blocks(page):
         for line in text.replace("\\\n", " ").splitlines() if language in prompts else ():
             typed = line.strip().removeprefix(prompts[language])
-            if typed.startswith("lrtune ") and line.strip() == prompts[language] + typed:
+            whole = "$(" not in typed  # Else it is a script's, whose shell makes words of it.
+            if typed.startswith("lrtune ") and line.strip() == prompts[language] + typed and whole:
                 words = shlex.split(typed, comments=True)
                 ends = [at for at, word in enumerate(words) if re.match(r"[|&<>;]|\d>", word)]
                 yield words[1 : min(ends, default=len(words))]
