@@ -21,7 +21,7 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from lrtune.service.storage.commit.changes import Change
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
+from lrtune.service.storage.memory.study import TrialMirror, Work
 from lrtune.service.storage.memory.trial import PAUSED
 from lrtune.service.storage.schema.attributes import (
     DIVERGED_ATTR,
