@@ -36,11 +36,12 @@ class LeasedTrial:
     - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
       checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
     - The process was told to end (Ctrl-C, a signal, a cancelled task): the trial is given back with its last
-      checkpoint, unharmed; where the service is away, its lease runs out, since nobody waits for that then.
+      checkpoint, unharmed; where the service is away, the next worker of the machine tells it so.
     - The training leaves by itself without a word (`sys.exit`, a closed generator): this attempt is lost, and the trial
       is trained again from its last checkpoint, up to the study's `max_attempts` times.
-    - The service cannot be reached, or is broken, for longer than the client tries again: the trial is given back
-      where that can still be told, and never fails for it. The exception goes on.
+    - The service cannot be reached, or is broken, while it trains: the training goes on. At its end it is waited for as
+      long as the client tries again; then what was reported, and the result, are left on disk to the next worker of the
+      study on this machine. The trial never fails for it. The exception goes on.
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 

@@ -9,8 +9,8 @@ Reports go in their order, those that came meanwhile in one request. The thread 
 rests a hundred times as long as it was at work itself, a second at the most, so that a report every few milliseconds
 costs the training a hundredth.
 
-While the service is away nobody waits: reports go into the backlog, and the thread asks again and again, until all of it
-is sent.
+While the service is away nobody waits: reports go into the backlog, and the thread asks again and again, until all of
+it is sent.
 """
 
 import random
@@ -176,8 +176,8 @@ class ReportSender:
             self._rests_until = time.monotonic() + min(at_work / share, LONGEST_REST_SECONDS)
 
     def _due(self) -> Literal["reports", "sync", "nothing"]:
-        """Waits until there is something to do; nothing is, once it is closed. Nothing wakes a thread that rests but who
-        waits for it."""
+        """Waits until there is something to do; nothing is, once it is closed. Nothing wakes a thread that rests but
+        who waits for it."""
         with self._changed:
             if self._away:
                 return self._due_while_away()

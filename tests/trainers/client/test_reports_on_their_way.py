@@ -115,9 +115,14 @@ def test_a_service_that_is_gone_for_longer_than_is_tried_raises_at_the_end_and_a
         return problem(503, "unavailable") if request.url.path.endswith("/reports") else None
 
     trial = lease(client)
-    with pytest.raises(ServiceError), trial:
-        service.fault = away
-        trial.report(1, 3.0, wait_seconds=0)
+
+    def train() -> None:
+        with trial:
+            service.fault = away
+            trial.report(1, 3.0, wait_seconds=0)
+
+    with pytest.raises(ServiceError):
+        train()
     assert trial.outcome == "kept: complete, 3"
     assert service.bodies("/result") == service.bodies("/release") == []
 

@@ -391,7 +391,7 @@ class LeaseMachine(RuleBasedStateMachine):
         self.tuning.clock.now += seconds
         self.leases_of_a_study_read_anew_are_renewed()
         self.tuning.trials.expire()
-        for number, model in enumerate(self.models):
+        for model in self.models:
             if model.state != "running" or model.expires_at >= self.tuning.clock.now:
                 continue
             if model.told_to_stop is not None:

@@ -135,7 +135,7 @@ class Retry:
 
     Where the service says that its caller has reached a limit (429), it is asked again for `limited_seconds`, and that
     time is not counted; it is as long as `total_seconds` unless given. `stopping`, once set, ends a wait at once and
-    leaves `SHUTDOWN_SECONDS` for retries. `awaits_token`: a token that is refused is no reason to end; another may come.
+    leaves `SHUTDOWN_SECONDS` for retries. `awaits_token`: one that is refused is no reason to end; another may come.
     """
 
     total_seconds: float = 300.0

@@ -100,8 +100,8 @@ class Backlog:
         self._refused = True
         if self._spooling.most_bytes:
             logger.warning(
-                "trial %d: what it reports is not kept on disk from now on, and lost where this process ends before the "
-                "service is back: %s",
+                "trial %d: what it reports is not kept on disk from now on, and is lost if this process ends before "
+                "the service is back: %s",
                 *(self._owner.number, error),
             )
 

@@ -2,8 +2,8 @@
 
     3610a686 5 hello
 
-CRC-32 of the body in hexadecimal, its length in bytes, the body, a line's end. Of a file that was cut in half, or in which
-a byte was flipped, what comes before the first line that is not whole is good.
+CRC-32 of the body in hexadecimal, its length in bytes, the body, a line's end. Of a file that was cut in half, or in
+which a byte was flipped, what comes before the first line that is not whole is good.
 """
 
 from collections.abc import Iterator

@@ -161,16 +161,16 @@ def test_a_token_that_ends_mid_training_is_said_and_a_new_one_in_its_file_goes_o
         return None if shown in good else problem(401, "token-refused", detail="the token was revoked")
 
     service.fault = check
-    with Client("http://localhost", transport=httpx2.MockTransport(service)) as client:
-        with lease(client, service) as trial:
-            good[:] = []
-            trial.report(1, 0.5)
-            trial.report(2, 0.5)
-            assert f"the token was revoked (401); the token shown was that of {file}" in lines(caplog)[0]
-            good[:] = [new]
-            file.write_text(new)
-            until(lambda: not files())
-            trial.report(3, 0.5)
+    transport = httpx2.MockTransport(service)
+    with Client("http://localhost", transport=transport) as client, lease(client, service) as trial:
+        good[:] = []
+        trial.report(1, 0.5)
+        trial.report(2, 0.5)
+        assert f"the token was revoked (401); the token shown was that of {file}" in lines(caplog)[0]
+        good[:] = [new]
+        file.write_text(new)
+        until(lambda: not files())
+        trial.report(3, 0.5)
     assert service.bodies("/result")[0]["state"] == "complete"
 
 
@@ -215,10 +215,16 @@ def test_of_more_than_there_is_room_for_the_first_and_the_newest_are_kept(
 def test_who_is_told_to_end_while_the_service_is_away_leaves_all_to_the_next_worker(
     client: Client, service: FakeService
 ) -> None:
-    with pytest.raises(Shutdown), lease(client, service) as trial:
-        service.fault = gone
-        trial.report(1, 0.5, checkpoint="s3://one")
-        raise Shutdown(15)
+    trial = lease(client, service)
+
+    def train() -> None:
+        with trial:
+            service.fault = gone
+            trial.report(1, 0.5, checkpoint="s3://one")
+            raise Shutdown(15)
+
+    with pytest.raises(Shutdown):
+        train()
     assert trial.outcome == "kept: released"
     service.calls.clear()
     service.fault = back
