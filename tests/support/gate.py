@@ -64,7 +64,8 @@ class Gate:
         both = {writer, there_writer}
         self._writers |= both
         try:
-            await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
+            with suppress(asyncio.CancelledError):  # The block has ended.
+                await asyncio.gather(_copy(reader, there_writer), _copy(there_reader, writer))
         finally:
             self._writers -= both
 

@@ -10,7 +10,7 @@ from lrtune.service.wire import trials as wire
 from lrtune.service.wire.studies import Direction
 from lrtune.trainers.client.curve import Curve
 from lrtune.trainers.client.http.bodies import as_json, valid
-from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
+from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS, may_pass
 from lrtune.trainers.client.lease_calls import LeaseCalls, Tries
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
@@ -254,8 +254,8 @@ class LeasedTrial:
         with self._open:
             unsent = self._send_rest(error)
         self._keeper = self._sender = None
-        waits = self._backlog is not None and self._backlog.holds_reports  # Then so does the end: it comes after them.
-        try:
+        waits = self._backlog is not None and self._backlog.holds_reports and (unsent is None or may_pass(unsent))
+        try:  # Where reports wait for the service, so does the end, which comes after them.
             self._end.tell(
                 error if waits else unsent or error, self._final_value, self._standard_error, self._checkpoint
             )
@@ -279,7 +279,7 @@ class LeasedTrial:
         except LrtuneError as raised:
             return raised if error is None else None
         finally:
-            self._sender.close()
+            self._sender.close(keeps=not isinstance(error, LeaseLost))
         return None
 
     def _final_value(self) -> float | None:

@@ -111,8 +111,8 @@ class ReportSender:
             if self._untold is not None:
                 raise self._untold
 
-    def close(self) -> None:
-        """Ends the thread, after the request that is on its way; what waits is not sent.
+    def close(self, *, keeps: bool = False) -> None:
+        """Ends the thread, after the request that is on its way; what waits is not sent, but kept where it `keeps` it.
 
         Where that request is tried again and again, it is not waited for longer than the end of a process takes.
         """
@@ -121,6 +121,8 @@ class ReportSender:
             self._changed.notify_all()
         if self._thread is not None:
             self._thread.join(SHUTDOWN_SECONDS)
+        if keeps and self._waiting and self.error is None and self._backlog is not None:
+            self._backlog.add(self._waiting, self._checkpoint)
 
     def _begin(self) -> None:
         if self._thread is None:

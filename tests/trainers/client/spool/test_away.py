@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from lrtune import Client, LeasedTrial
 from lrtune.service.wire.access.secrets import new_secret
+from lrtune.trainers.client import leased_trial, report_sender
 from lrtune.trainers.client.spool import backlog
 from lrtune.trainers.client.spool.folder import spooling
 from lrtune.trainers.errors import Shutdown
@@ -260,3 +262,55 @@ def test_a_lease_that_cannot_be_renewed_is_said_once(
         time.sleep(0.5)
         service.fault = back
     assert sum("could not be renewed" in one.getMessage() for one in caplog.records) == 1
+
+
+def test_two_workers_of_one_name_keep_their_trials_apart(client: Client, service: FakeService) -> None:
+    service.max_steps = 10_000
+    one, other = (client.study("s").ask("the same") for _ in range(2))
+    assert isinstance(one, LeasedTrial)
+    assert isinstance(other, LeasedTrial)
+    with one, other:
+        service.fault = gone
+        for trial in (one, other):
+            trial.report(1 + trial.number, 0.5)
+        assert len(files()) == 2
+        service.fault = back
+    sent = {(body["lease"], body["reports"][0]["step"]) for body in service.bodies("/reports")}
+    assert sent == {("lease-0", 1), ("lease-1", 2)}
+
+
+def test_who_is_told_to_end_as_the_service_goes_keeps_what_was_on_its_way(
+    client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leased_trial, "SHUTDOWN_SECONDS", 0.1)
+    monkeypatch.setattr(report_sender, "SHUTDOWN_SECONDS", 0.1)
+    trial, answers = lease(client, service), threading.Event()
+
+    def hangs(_: httpx2.Request) -> httpx2.Response:
+        answers.wait(SOON_SECONDS)
+        return problem(503)
+
+    def train() -> None:
+        with trial:
+            service.fault = hangs
+            trial.report(1, 0.5, wait_seconds=0)
+            until(lambda: len(service.bodies("/reports")) == 1)
+            trial.report(2, 0.4, wait_seconds=0)
+            raise Shutdown(15)
+
+    with pytest.raises(Shutdown):
+        train()
+    assert trial.outcome == "kept: released"
+    answers.set()
+    assert files()
+
+
+def test_a_lease_that_is_lost_with_the_last_of_what_was_kept_ends_the_trial_quietly(
+    client: Client, service: FakeService
+) -> None:
+    with lease(client, service) as trial:
+        service.fault = gone
+        trial.report(1, 0.5)
+        service.fault = lambda _: lease_lost()
+    assert trial.outcome == "lease lost"
+    assert files() == []
