@@ -49,7 +49,8 @@ class Client(AccessCalls, MovingCalls):
     What fails for a passing reason is tried again for `retry_seconds`; trials in training do not wait as long. Every
     method raises ServiceError where the service refuses, TokenRefused where it does for the token, ServiceUnreachable
     where none answers. `stopping` set: waits end, retries are cut short. It may be used in forked children, which open
-    connections of their own, and be pickled for spawned ones, with the token in it, unless it is local or has a `transport` of yours.
+    connections of their own, and be pickled for spawned ones, with the token in it, unless it is local or has a
+    `transport` of yours.
     """
 
     def __init__(
