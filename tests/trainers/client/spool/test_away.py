@@ -2,9 +2,7 @@
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
@@ -12,48 +10,11 @@ import pytest
 
 from lrtune import Client, LeasedTrial
 from lrtune.service.wire.access.secrets import new_secret
-from lrtune.trainers.client import leased_trial, report_sender
 from lrtune.trainers.client.spool import backlog
 from lrtune.trainers.client.spool.folder import spooling
-from lrtune.trainers.errors import Shutdown
 from lrtune.trainers.integrations.reports import Reports
 from tests.fake_service import FakeService, lease_lost, problem
-
-SOON_SECONDS = 20.0
-
-
-def until(holds: Callable[[], object]) -> None:
-    ends = time.monotonic() + SOON_SECONDS
-    while not holds():
-        assert time.monotonic() < ends, "it did not come to that"
-        time.sleep(0.005)
-
-
-def gone(_: httpx2.Request) -> httpx2.Response:
-    raise httpx2.ConnectError("[Errno 111] Connection refused")
-
-
-def back(_: httpx2.Request) -> None:
-    return None
-
-
-def lease(client: Client, service: FakeService) -> LeasedTrial:
-    service.max_steps = 10_000
-    return next(client.study("s").leases())
-
-
-def files() -> list[Path]:
-    folder = spooling().folder
-    return sorted(folder.iterdir()) if folder.exists() else []
-
-
-def told(service: FakeService) -> list[list[int]]:
-    """The steps in each request that the service took."""
-    return [[report["step"] for report in body["reports"]] for body in service.bodies("/reports")]
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.name == backlog.__name__]
+from tests.trainers.client.spool.outages import back, files, gone, lease, lines, told, until
 
 
 def test_nothing_is_written_while_the_service_answers(client: Client, service: FakeService) -> None:
@@ -214,30 +175,6 @@ def test_of_more_than_there_is_room_for_the_first_and_the_newest_are_kept(
     assert f"has its {len(steps)} reports; {1000 - len(steps)} more were left out" in lines(caplog)[-1]
 
 
-def test_who_is_told_to_end_while_the_service_is_away_leaves_all_to_the_next_worker(
-    client: Client, service: FakeService
-) -> None:
-    trial = lease(client, service)
-
-    def train() -> None:
-        with trial:
-            service.fault = gone
-            trial.report(1, 0.5, checkpoint="s3://one")
-            raise Shutdown(15)
-
-    with pytest.raises(Shutdown):
-        train()
-    assert trial.outcome == "kept: released"
-    service.calls.clear()
-    service.fault = back
-    client.study("s").ask()
-    paths = [path.rsplit("/", 1)[1] for _, path, _ in service.calls]
-    assert paths == ["s", "reports", "release", "trials"]
-    assert service.bodies("/release")[0]["checkpoint"] == {"uri": "s3://one", "step": 1}
-    assert service.bodies("/release")[0].get("error") is None
-    assert files() == []
-
-
 def test_without_a_folder_that_can_be_written_reports_wait_in_memory(
     client: Client, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -277,40 +214,3 @@ def test_two_workers_of_one_name_keep_their_trials_apart(client: Client, service
         service.fault = back
     sent = {(body["lease"], body["reports"][0]["step"]) for body in service.bodies("/reports")}
     assert sent == {("lease-0", 1), ("lease-1", 2)}
-
-
-def test_who_is_told_to_end_as_the_service_goes_keeps_what_was_on_its_way(
-    client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leased_trial, "SHUTDOWN_SECONDS", 0.1)
-    monkeypatch.setattr(report_sender, "SHUTDOWN_SECONDS", 0.1)
-    trial, answers = lease(client, service), threading.Event()
-
-    def hangs(_: httpx2.Request) -> httpx2.Response:
-        answers.wait(SOON_SECONDS)
-        return problem(503)
-
-    def train() -> None:
-        with trial:
-            service.fault = hangs
-            trial.report(1, 0.5, wait_seconds=0)
-            until(lambda: len(service.bodies("/reports")) == 1)
-            trial.report(2, 0.4, wait_seconds=0)
-            raise Shutdown(15)
-
-    with pytest.raises(Shutdown):
-        train()
-    assert trial.outcome == "kept: released"
-    answers.set()
-    assert files()
-
-
-def test_a_lease_that_is_lost_with_the_last_of_what_was_kept_ends_the_trial_quietly(
-    client: Client, service: FakeService
-) -> None:
-    with lease(client, service) as trial:
-        service.fault = gone
-        trial.report(1, 0.5)
-        service.fault = lambda _: lease_lost()
-    assert trial.outcome == "lease lost"
-    assert files() == []
