@@ -23,6 +23,8 @@ OTHERS = frozenset(
         "RETRY_SECONDS",
         "SERVER",
         "SHOWN_BY_OWNER",
+        "SPOOL",
+        "SPOOL_BYTES",
         "STUDY",
         "SUBNET",
         "TASK",

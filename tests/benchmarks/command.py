@@ -13,6 +13,7 @@ COMMANDS = {
     "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
     "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "access": ("tests.benchmarks.access.command", "access", "What tokens cost, and a flood of wrong ones."),
+    "away": ("tests.benchmarks.away.command", "away", "What reports cost while the service is there, and away."),
     "pages": ("tests.benchmarks.pages.command", "pages", "Pages of long histories, updates, many viewers."),
     "callbacks": ("tests.benchmarks.callbacks.command", "callbacks", "What the callbacks of frameworks cost."),
     "trackers": (

@@ -15,6 +15,7 @@ PAGES = {
     "storage": "reference/benchmarks.md",
     "abuse": "reference/benchmarks.md",
     "access": "reference/benchmarks.md",
+    "away": "reference/benchmarks.md",
     "pages": "reference/benchmarks.md",
     "local": "reference/benchmarks.md",
     "callbacks": "reference/benchmarks.md",

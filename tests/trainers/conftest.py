@@ -35,3 +35,9 @@ def client(service: FakeService, slept: list[float]) -> Iterator[Client]:
     retry = Retry(total_seconds=60.0, clock=lambda: sum(slept), jitter=lambda: 1.0, sleep=slept.append)
     with Client("http://service", transport=httpx2.MockTransport(service), retry=retry) as client:
         yield client
+
+
+@pytest.fixture
+def no_spool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept on disk of what cannot be told."""
+    monkeypatch.setenv("LRTUNE_SPOOL_BYTES", "0")

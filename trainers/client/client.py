@@ -46,10 +46,11 @@ class Client(AccessCalls, MovingCalls):
     names, else in ~/.config/lrtune/token, if there is one. A file is read anew when the service refuses what was in it.
     A token that cannot be one raises LrtuneError.
 
-    What fails for a passing reason is tried again for `retry_seconds`. Every method raises ServiceError where the
-    service refuses, TokenRefused where it does for the token, ServiceUnreachable where none answers. `stopping` set:
-    waits end, retries are cut short. It may be used in forked children, which open connections of their own, and be
-    pickled for spawned ones, with the token in it, unless it is local or has a `transport` of yours.
+    What fails for a passing reason is tried again for `retry_seconds`; trials in training do not wait as long. Every
+    method raises ServiceError where the service refuses, TokenRefused where it does for the token, ServiceUnreachable
+    where none answers. `stopping` set: waits end, retries are cut short. It may be used in forked children, which open
+    connections of their own, and be pickled for spawned ones, with the token in it, unless it is local or has a
+    `transport` of yours.
     """
 
     def __init__(

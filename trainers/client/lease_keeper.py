@@ -68,7 +68,7 @@ def keep(
 
 
 def _renew(keeper: Keeper, heartbeat: Callable[[], Verdict], ttl_seconds: float, wait: Callable[[float], bool]) -> None:
-    pause_seconds = ttl_seconds / BEATS_PER_LEASE
+    pause_seconds, failed = ttl_seconds / BEATS_PER_LEASE, False
     while not wait(pause_seconds):
         try:
             verdict = heartbeat()
@@ -77,12 +77,14 @@ def _renew(keeper: Keeper, heartbeat: Callable[[], Verdict], ttl_seconds: float,
             keeper.lost.set()
             return
         except LrtuneError as error:
-            logger.warning("the lease could not be renewed: %s", error)
-            pause_seconds = ttl_seconds / HURRIED_BEATS_PER_LEASE
+            level = logging.DEBUG if failed else logging.WARNING  # Once for all the time that the service is away.
+            logger.log(level, "the lease could not be renewed: %s", error)
+            pause_seconds, failed = ttl_seconds / HURRIED_BEATS_PER_LEASE, True
         except Exception:
             logger.exception("the lease could not be renewed")
             pause_seconds = ttl_seconds / HURRIED_BEATS_PER_LEASE
         else:
             keeper.hear(verdict)
+            failed = False
             ttl_seconds = verdict.lease_ttl_seconds
             pause_seconds = ttl_seconds / BEATS_PER_LEASE

@@ -10,11 +10,12 @@ from lrtune.service.wire import trials as wire
 from lrtune.service.wire.studies import Direction
 from lrtune.trainers.client.curve import Curve
 from lrtune.trainers.client.http.bodies import as_json, valid
-from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS
-from lrtune.trainers.client.lease_calls import LeaseCalls
+from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS, may_pass
+from lrtune.trainers.client.lease_calls import LeaseCalls, Tries
 from lrtune.trainers.client.lease_keeper import Keeper, keep
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.client.report_sender import ReportSender
+from lrtune.trainers.client.spool.backlog import Backlog
 from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.client.trial_end import TrialEnd
 from lrtune.trainers.client.watching import Watching
@@ -35,11 +36,12 @@ class LeasedTrial:
     - The service pauses it (TrialPaused, only where the trainer is resumable): it is given back with its last
       checkpoint, and the block ends quietly. It may be leased again, to any worker, with `resume`.
     - The process was told to end (Ctrl-C, a signal, a cancelled task): the trial is given back with its last
-      checkpoint, unharmed; where the service is away, its lease runs out, since nobody waits for that then.
+      checkpoint, unharmed; where the service is away, the next worker of the machine tells it so.
     - The training leaves by itself without a word (`sys.exit`, a closed generator): this attempt is lost, and the trial
       is trained again from its last checkpoint, up to the study's `max_attempts` times.
-    - The service cannot be reached, or is broken, for longer than the client tries again: the trial is given back
-      where that can still be told, and never fails for it. The exception goes on.
+    - The service cannot be reached, or is broken, while it trains: the training goes on. At its end it is waited for as
+      long as the client tries again; then what was reported, and the result, are left on disk to the next worker of the
+      study on this machine. The trial never fails for it. The exception goes on.
     - Anything else: the trial has failed, with the traceback as its error. The exception goes on.
     """
 
@@ -52,6 +54,7 @@ class LeasedTrial:
         *,
         direction: Direction = "minimize",
         keep_checkpoints: bool = False,
+        backlog: Backlog | None = None,
     ) -> None:
         self.number = leased.number
         """Counts the study's trials from 0."""
@@ -71,7 +74,8 @@ class LeasedTrial:
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
         self._watching = watching or Watching()
-        self._end = TrialEnd(leased.number, leased.attempt, calls)
+        self._backlog = backlog
+        self._end = TrialEnd(leased, calls, backlog)
         self._keeper: Keeper | None = None
         self._sender: ReportSender | None = None
         self._open = ExitStack()
@@ -123,7 +127,10 @@ class LeasedTrial:
         *,
         wait_seconds: float | None = None,
     ) -> None:
-        """Tells the service the metric after `step` steps (1 after the first). Returns once it is on disk.
+        """Tells the service the metric after `step` steps (1 after the first). Returns once it is on its disk.
+
+        A service that is away is waited for some seconds, once: from then on reports are kept here, and sent when it is
+        back.
 
         With `wait_seconds` it returns after so long at the latest, and a thread sends the report, with others that come
         meanwhile: 0 for a training whose steps take milliseconds. What the service says of it is then raised by a later
@@ -152,16 +159,28 @@ class LeasedTrial:
 
     def _send(self, reports: list[wire.Report], wait_seconds: float | None = None) -> None:
         self._curve.add(reports)
-        in_child = os.getpid() != self._pid  # Forked: the thread stayed behind.
-        if in_child or self._sender is None or (wait_seconds is None and not self._sender.begun):
-            self._tell_reports(reports, self._take_new_checkpoint())
+        checkpoint = self._take_new_checkpoint()
+        if os.getpid() != self._pid or self._sender is None:  # Forked: the thread stayed behind.
+            self._tell_reports(reports, checkpoint)
+        elif wait_seconds is None and not self._sender.begun:
+            self._tell_at_once(self._sender, reports, checkpoint)
         else:
-            self._sender.put(reports, self._take_new_checkpoint(), wait_seconds)
+            self._sender.put(reports, checkpoint, wait_seconds)
         self._watching.reported(reports)
         self.check()
 
-    def _tell_reports(self, reports: list[wire.Report], checkpoint: wire.Checkpoint | None) -> None:
-        self._require_open().hear(self._calls.report(reports, checkpoint))
+    def _tell_at_once(
+        self, sender: ReportSender, reports: list[wire.Report], checkpoint: wire.Checkpoint | None
+    ) -> None:
+        try:
+            self._tell_reports(reports, checkpoint, "all" if self._backlog is None else "few")
+        except LrtuneError as error:
+            sender.keep(reports, checkpoint, error)
+
+    def _tell_reports(
+        self, reports: list[wire.Report], checkpoint: wire.Checkpoint | None, tries: Tries = "all"
+    ) -> None:
+        self._require_open().hear(self._calls.report(reports, checkpoint, tries))
         self._watching.taken(reports)
 
     def check(self) -> None:
@@ -211,14 +230,17 @@ class LeasedTrial:
 
     def release(self) -> None:
         """Gives a trial back that was not begun."""
-        self._end.release(self._checkpoint)
+        try:
+            self._end.release(self._checkpoint)
+        finally:
+            self._end.leave()
 
     def __enter__(self) -> Self:
         if self.outcome is not None:
             raise TrialNotOpen(self.number)
         self._pid = os.getpid()
         self._keeper = self._open.enter_context(keep(self._calls.heartbeat, ttl_seconds=self._ttl_seconds))
-        self._sender = ReportSender(self._tell_reports)
+        self._sender = ReportSender(self._tell_reports, self._backlog)
         first_step = self.resume.step if self.resume else 0
         self._watching.begun(self.number, self.attempt, self.params, self.max_steps, first_step)
         return self
@@ -232,9 +254,13 @@ class LeasedTrial:
         with self._open:
             unsent = self._send_rest(error)
         self._keeper = self._sender = None
-        try:
-            self._end.tell(unsent or error, self._final_value, self._standard_error, self._checkpoint)
+        waits = self._backlog is not None and self._backlog.holds_reports and (unsent is None or may_pass(unsent))
+        try:  # Where reports wait for the service, so does the end, which comes after them.
+            self._end.tell(
+                error if waits else unsent or error, self._final_value, self._standard_error, self._checkpoint
+            )
         finally:
+            self._end.leave()
             self._watching.ended(self.outcome or "given back", self._end.ending, lost=self._end.lost)
         if unsent is None or isinstance(unsent, LeaseLost | TrialStopped):
             return isinstance(unsent or error, LeaseLost | TrialStopped)
@@ -253,7 +279,7 @@ class LeasedTrial:
         except LrtuneError as raised:
             return raised if error is None else None
         finally:
-            self._sender.close()
+            self._sender.close(keeps=not isinstance(error, LeaseLost))
         return None
 
     def _final_value(self) -> float | None:

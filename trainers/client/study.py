@@ -28,6 +28,7 @@ from lrtune.trainers.client.http.retry import FIRST_WAIT_SECONDS, Retry, is_limi
 from lrtune.trainers.client.lease_calls import LeaseCalls
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.pictures.study import StudyPictures
+from lrtune.trainers.client.spool.of_study import StudySpool
 from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.client.tables.study import StudyTables
 from lrtune.trainers.client.tracked import StudyTracking
@@ -65,6 +66,7 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         self.ended: wire.NoTrial | None = None
         """What the service said when `leases` ended because there is nothing left to train; None before."""
         self._standing = Standing(connection, spec)
+        self._spool = StudySpool(connection, spec.name, self._standing.key)
 
     def __repr__(self) -> str:
         return f"StudyHandle({self.name!r} at {self._connection.server})"
@@ -149,12 +151,13 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         *,
         keep_checkpoints: bool,
     ) -> LeasedTrial:
-        calls = LeaseCalls(self._connection, self.name, answer)
+        calls = LeaseCalls(self._connection, self.name, answer.number, answer.lease)
         watching = Watching(shown, self._tracking, worker=worker)
         return LeasedTrial(
             *(answer, calls, watching, self._standing),
             direction=self.spec.direction,
             keep_checkpoints=keep_checkpoints,
+            backlog=self._spool.backlog_of(answer),
         )
 
     def _wait_for_limit(self, error: LrtuneError, stop: threading.Event, shown: TrialProgress | None) -> None:
@@ -231,6 +234,7 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         return updates(self._connection, f"{study_path(self.name)}/events", self.name, stop)
 
     def _ask(self, worker: str, *, anneals: bool, resumable: bool) -> wire.LeasedTrial | wire.NoTrial:
+        self._spool.send_leftovers()
         name = storable_part(worker)
         ask = valid(wire.Ask, worker=name, request_id=str(uuid4()), anneals=anneals, resumable=resumable)
         path = f"{study_path(self.name)}/trials"

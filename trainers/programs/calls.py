@@ -20,7 +20,8 @@ LONGEST_CALL = 16_384
 LONGEST_PATH_BYTES = 100
 """A socket's address takes 104 bytes on some systems."""
 ANSWER_SECONDS = 3600.0
-"""A worker waits for a service that has gone away; it ends the program where it gives up."""
+"""More than a report ever takes: a worker waits for seconds for a service that has gone away, and goes on; where its
+token has reached a limit, longer."""
 SENDING_SECONDS = 5.0
 
 

@@ -80,7 +80,11 @@ def worker(
     ] = 1,
     retry_seconds: Annotated[
         float,
-        typer.Option(envvar="LRTUNE_RETRY_SECONDS", min=0, help="How long a service that has gone away is waited for."),
+        typer.Option(
+            envvar="LRTUNE_RETRY_SECONDS",
+            min=0,
+            help="How long a service that has gone away is waited for, between trials and at a trial's end.",
+        ),
     ] = 300.0,
     wait_seconds: Annotated[
         float,

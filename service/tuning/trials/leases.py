@@ -6,7 +6,8 @@
                           └────────promote────────────────┘
 
     requeue: expired or broken off, the next attempt; released unharmed, the same one. A paused trial waits, too, but is
-    leased again only once it has earned more steps; it ends where no step is left for it.
+    leased again only once it has earned more steps; it ends where no step is left for it. One whose lease expired goes
+    on in the same lease where its worker comes back before anybody else had it (`fence`).
 
 Every function here alters one trial within a change, under the engine's lock.
 """
@@ -20,7 +21,7 @@ from dataclasses import replace
 from optuna.trial import TrialState
 
 from lrtune.service.storage.commit.changes import Change
-from lrtune.service.storage.memory.study import StudyMirror, TrialMirror, Work
+from lrtune.service.storage.memory.study import TrialMirror, Work
 from lrtune.service.storage.memory.trial import PAUSED
 from lrtune.service.storage.schema.attributes import (
     DIVERGED_ATTR,
@@ -29,7 +30,6 @@ from lrtune.service.storage.schema.attributes import (
     PAUSE_AT_ATTR,
     whole_number,
 )
-from lrtune.service.tuning.errors import LeaseLost, TrialNotFound
 from lrtune.service.tuning.fidelity.short_trainings import is_short
 from lrtune.service.tuning.history import recording
 from lrtune.service.tuning.state.failing import note_failure
@@ -45,36 +45,6 @@ _STATES = {
     "diverged": TrialState.PRUNED,
     "failed": TrialState.FAIL,
 }
-
-
-def find_trial(study: StudyMirror, number: int) -> TrialMirror:
-    """The trial of that number. Raises TrialNotFound."""
-    if not 0 <= number < len(study.trials):
-        raise TrialNotFound(study.name, number, len(study.trials))
-    return study.trials[number]
-
-
-def held_trial(study: StudyMirror, number: int, lease: str) -> TrialMirror:
-    """The trial that `lease` is the current lease of. Raises TrialNotFound, LeaseLost.
-
-    A lease past its time is good for as long as nobody took the trial back.
-    """
-    trial = find_trial(study, number)
-    work = trial.work
-    if work is None or work.lease != lease or not work.leased:
-        raise LeaseLost(_why_lost(trial))
-    return trial
-
-
-def _why_lost(trial: TrialMirror) -> str:
-    work = trial.work
-    remedy = "stop training it"
-    if trial.state.is_finished():
-        return f"trial {trial.number} is {trial.outcome} already; {remedy}"
-    if trial.state is TrialState.WAITING:
-        return f"the lease on trial {trial.number} has expired or was given back; {remedy}"
-    holder = f" and is held by {work.worker} now" if work is not None and work.worker else ""
-    return f"the lease on trial {trial.number} is not the current one: it was handed out again{holder}; {remedy}"
 
 
 def new_work(ask: Ask, max_steps: int | None, now: float, ttl_seconds: float, old: Work | None = None) -> Work:
@@ -201,8 +171,24 @@ def expire(change: Change, trial: TrialMirror, max_attempts: int) -> None:
 
 
 def ran_out(trial: TrialMirror) -> bool:
-    """Whether the trial's latest lease ended since it was not renewed."""
+    """Whether the trial's latest lease ended since it was not renewed, and was not taken up again."""
     return trial.work is not None and whole_number(trial.system_attrs, LAPSED_ATTR) == trial.work.leases
+
+
+def take_up_again(change: Change, trial: TrialMirror) -> None:
+    """Go on with the lease that `ran_out`: the same attempt, with the curve as it is."""
+    work = trial.work
+    assert work is not None
+    change.set_trial_attr(trial, LAPSED_ATTR, None, system=True)  # Once given back, its token opens nothing any more.
+    note(change, trial, "leased")
+    now, asked = change.elapsed, work.request_id
+    known = asked is not None and change.study.requests.get(asked) == trial.number
+    renewed = replace(
+        work, leased=True, error=None, request_id=asked if known else None, reported_at=now, leased_at=now
+    )
+    change.set_state(trial, TrialState.RUNNING, work=renewed)
+    seen = {"study": change.study.name, "trial": trial.number, "attempt": work.attempt, "worker": work.worker}
+    _log.info("lapsed lease taken up again", extra=seen)
 
 
 def lose(change: Change, trial: TrialMirror, max_attempts: int, lost: str, *, line: str = "attempt lost") -> None:

@@ -19,7 +19,7 @@ from lrtune.service.tuning.state.budget import ask_later, fits
 from lrtune.service.tuning.state.failing import note_failure
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies, of_a_study
-from lrtune.service.tuning.trials import leases, outside
+from lrtune.service.tuning.trials import fence, leases, outside
 from lrtune.service.tuning.trials.ask.begin import begin
 from lrtune.service.tuning.trials.ask.take import take
 from lrtune.service.tuning.trials.ask.to_draw import ToDraw
@@ -120,10 +120,10 @@ class Trials:
         """Take in reports and judge the trial. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
-            trial = leases.held_trial(study, number, body.lease)
+            trial = fence.held_trial(study, number, body.lease)
             assert trial.work is not None
             check_steps(trial.work.max_steps, "the lease's", body.reports, body.checkpoint)
-            self._renew(change, trial)
+            fence.renew(change, trial)
             overdrawn = leases.begin_anew(change, trial, body.reports) and not fits(study, 0)
             fresh, before = [], trial.last_step or 0
             for report in body.reports:
@@ -143,8 +143,8 @@ class Trials:
         """Renew a lease. Raises LeaseLost."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
-            trial = leases.held_trial(study, number, body.lease)
-            self._renew(change, trial)
+            trial = fence.held_trial(study, number, body.lease)
+            fence.renew(change, trial)
             verdict = judge(change, trial)
         await change.on_disk()
         return verdict
@@ -154,10 +154,11 @@ class Trials:
         """End a trial. A replay of the same result changes nothing. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
-            trial = leases.find_trial(study, number)
+            trial = fence.find_trial(study, number)
             if not ended_by(trial, body):
-                trial = leases.held_trial(study, number, body.lease)
+                trial = fence.held_trial(study, number, body.lease)
                 outcome, value = outcome_of(trial, body.state, body.value)
+                fence.renew(change, trial)
                 with self.worker_time.ending(trial, change.elapsed):
                     leases.finish(change, trial, outcome, value, body.error)
                 keep_standard_error(change, trial, body.standard_error)
@@ -172,9 +173,10 @@ class Trials:
         With an `error` the attempt is lost, and counts. Raises LeaseLost, InvalidField."""
         study = await self._studies.get(name)
         with self._engine.change(study) as change:
-            trial = leases.held_trial(study, number, body.lease)
+            trial = fence.held_trial(study, number, body.lease)
             assert trial.work is not None
             check_steps(trial.work.max_steps, "the lease's", (), body.checkpoint)
+            fence.renew(change, trial)
             if body.checkpoint is not None:
                 _keep_checkpoint(change, trial, body.checkpoint)
             with self.worker_time.ending(trial, change.elapsed):
@@ -186,11 +188,6 @@ class Trials:
                     leases.lose(change, trial, study.spec.max_attempts, lost)
         await change.on_disk()
         return study, trial
-
-    def _renew(self, change: Change, trial: TrialMirror) -> None:
-        assert trial.work is not None
-        assert change.study.spec is not None
-        trial.work.expires_at = change.elapsed + change.study.spec.lease_ttl_seconds
 
     # From outside
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from lrtune.service.rates.thinning import thin
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.suggesting.diagnosis import Circumstances, circumstances_of, diagnose_curve
-from lrtune.service.tuning.trials.leases import find_trial
+from lrtune.service.tuning.trials.fence import find_trial
 from lrtune.service.tuning.views.trials import trial_view
 from lrtune.service.wire.base import show_loss
 from lrtune.service.wire.trials import Diagnosis, Trial

@@ -15,7 +15,7 @@ from lrtune.service.tuning.errors import InvalidField
 from lrtune.service.tuning.fidelity.short_trainings import ladder_steps, tells_of_full
 from lrtune.service.tuning.state.folds import steps_are_folds
 from lrtune.service.tuning.state.snapshot import snapshot_of_finished
-from lrtune.service.tuning.trials.leases import find_trial
+from lrtune.service.tuning.trials.fence import find_trial
 from lrtune.service.wire.replays import Replay
 
 _BEST, _LATEST = 100, 150

@@ -29,7 +29,7 @@ class Requests:
     begun: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
 
-    def __call__(self, reports: list[Report], checkpoint: Checkpoint | None) -> None:
+    def __call__(self, reports: list[Report], checkpoint: Checkpoint | None, _tries: str) -> None:
         self.begun.set()
         assert self.gate.wait(SOON_SECONDS)
         if self.error is not None:

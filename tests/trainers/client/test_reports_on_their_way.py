@@ -108,21 +108,23 @@ def test_a_lease_that_is_lost_with_the_last_report_ends_it_quietly_too(client: C
     assert service.bodies("/result") == []
 
 
-def test_a_service_that_is_gone_for_longer_than_is_tried_raises_at_the_end_and_the_trial_is_given_back(
+def test_a_service_that_is_gone_for_longer_than_is_tried_raises_at_the_end_and_all_is_kept(
     client: Client, service: FakeService
 ) -> None:
     def away(request: httpx2.Request) -> httpx2.Response | None:
         return problem(503, "unavailable") if request.url.path.endswith("/reports") else None
 
+    trial = lease(client)
+
     def train() -> None:
-        with lease(client) as trial:
+        with trial:
             service.fault = away
             trial.report(1, 3.0, wait_seconds=0)
 
     with pytest.raises(ServiceError):
         train()
-    assert service.bodies("/result") == []
-    assert [body["lease"] for body in service.bodies("/release")] == ["lease-0"]
+    assert trial.outcome == "kept: complete, 3"
+    assert service.bodies("/result") == service.bodies("/release") == []
 
 
 def test_an_error_of_the_training_comes_after_its_reports_and_goes_on_its_way(

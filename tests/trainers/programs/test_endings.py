@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from lrtune import Client
+from lrtune.trainers.client.spool.folder import spooling
 from lrtune.trainers.errors import ProgramFailed, Shutdown
 from lrtune.trainers.programs.group import is_group_gone
 from lrtune.trainers.programs.process import Guard, Process
@@ -214,15 +215,16 @@ def test_a_call_from_outside_says_where_it_belongs() -> None:
     assert ran.stderr == "lrtune: no worker answers at /gone: it has ended, and so should this training\n"
 
 
-def test_a_service_that_has_gone_ends_the_program_and_the_worker(train: Train, service: FakeService) -> None:
+def test_a_service_that_has_gone_ends_no_program_and_its_result_is_kept(train: Train, service: FakeService) -> None:
     def refuse(request: httpx2.Request) -> None:
         if request.url.path.endswith("/reports"):
             raise httpx2.ConnectError("refused")
 
     service.fault = refuse
     with pytest.raises(Exception, match="no lrtune service answers"):
-        train(*shell(f"{REPORT} 1 0.5; sleep 60"))
-    assert len(service.bodies("/release")) == 1
+        train(*shell(f"{REPORT} 1 0.5; {REPORT} 2 0.25"))
+    assert service.bodies("/release") == service.bodies("/result") == []
+    assert len(list(spooling().folder.iterdir())) == 1
 
 
 # The watch over a program whose worker is killed

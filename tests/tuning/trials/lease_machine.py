@@ -59,6 +59,8 @@ class Model:
     budgeted: bool = True
     attempt: int = 0
     lost: bool = False
+    lapsed: bool = False
+    """Waits, or is paused, since its lease ran out, and its worker may come back."""
     lease: str | None = None
     request: str | None = None
     expires_at: float = math.inf
@@ -102,9 +104,11 @@ class LeaseMachine(RuleBasedStateMachine):
         )
         self.mirror = self.tuning.run(self.tuning.studies.get(NAME))
         self.models: list[Model] = []
-        self.stale: list[tuple[int, str]] = []
+        self.given_up: list[tuple[int, str]] = []
         self.requests = 0
         self.answered: set[str] = set()
+        self.asked_since: dict[str, int] = {}
+        """The trial that a request was given last."""
         self.overdrawn = False
         """Whether a trainer began anew though it was given a checkpoint, and the steps for that were not left: it has
         trained what it reports by the time it is stopped, and no promise of the budget's can hold any more."""
@@ -184,8 +188,12 @@ class LeaseMachine(RuleBasedStateMachine):
         model.lost_steps += max(0, model.reached - max(kept, 0))
         model.curve = {s: v for s, v in model.curve.items() if s <= kept}
         assert reply.lease != model.lease, "a lease is handed out once"
+        if model.lapsed:
+            self.given_up.append((reply.number, str(model.lease)))
+            model.lapsed = False
         model.state, model.lost, model.lease, model.request = "running", False, reply.lease, request
         self.answered.add(request)
+        self.asked_since[request] = reply.number
         model.told_to_stop, model.resumed, model.resumable = None, model.checkpoint, resumable
         model.target = (
             self.tuning.run(self.tuning.studies.get(NAME)).trials[reply.number].system_attrs.get(PAUSE_AT_ATTR)
@@ -283,7 +291,9 @@ class LeaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(m.state == "running" for m in self.models))
     @rule(data=st.data())
     def heartbeat(self, data: st.DataObject) -> None:
-        number, model = self.pick(data, "running")
+        self.beat(*self.pick(data, "running"))
+
+    def beat(self, number: int, model: Model) -> None:
         body = Heartbeat(lease=str(model.lease))
         verdict = self.tuning.run(self.tuning.trials.heartbeat(NAME, number, body))
         if model.told_to_stop is None and max(model.curve, default=0) < model.max_steps and self.used_up:
@@ -294,7 +304,9 @@ class LeaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(m.state == "running" for m in self.models))
     @rule(data=st.data(), state=st.sampled_from(FINISHED), value=st.sampled_from([0.125, math.nan]))
     def finish(self, data: st.DataObject, state: str, value: float) -> None:
-        number, model = self.pick(data, "running")
+        self.end(*self.pick(data, "running"), state, value)
+
+    def end(self, number: int, model: Model, state: str, value: float) -> None:
         body = Result.model_validate({"lease": model.lease, "state": state, "value": value})
         for _ in range(2):  # The second is a replay, and changes nothing.
             _, trial = self.tuning.run(self.tuning.trials.result(NAME, number, body))
@@ -304,7 +316,7 @@ class LeaseMachine(RuleBasedStateMachine):
         other = Result(lease=str(model.lease), state="complete", value=77.0)
         with pytest.raises(LeaseLost):
             self.tuning.run(self.tuning.trials.result(NAME, number, other))
-        self.stale.append((number, str(model.lease)))
+        self.given_up.append((number, str(model.lease)))
 
     @precondition(lambda self: any(m.state == "running" for m in self.models))
     @rule(data=st.data(), step=st.none() | st.integers(0, MAX_STEPS))
@@ -319,11 +331,43 @@ class LeaseMachine(RuleBasedStateMachine):
         self.tuning.run(self.tuning.trials.release(NAME, number, body))
         if step is not None:
             model.checkpoint = step
-        self.stale.append((number, str(model.lease)))
+        self.given_up.append((number, str(model.lease)))
         model.state, model.request = self.state_after(model), None
 
     def state_after(self, model: Model) -> str:
         return "pruned" if model.told_to_stop == "study_finished" else model.told_to_stop or "waiting"
+
+    @property
+    def comers_back(self) -> list[int]:
+        """Trials whose lease ran out, that nobody had since, and whose steps to the end are left."""
+        lapsed = [n for n, m in enumerate(self.models) if m.lapsed and m.state in ("waiting", "paused")]
+        return [n for n in lapsed if self.fits(self.models[n].max_steps - self.models[n].reached)]
+
+    @precondition(lambda self: self.comers_back)
+    @rule(data=st.data(), call=st.sampled_from(["heartbeat", "report", "finish", "release"]))
+    def a_worker_whose_lease_ran_out_comes_back(self, data: st.DataObject, call: str) -> None:
+        """As if it had never been away."""
+        number = data.draw(st.sampled_from(self.comers_back))
+        model = self.models[number]
+        model.state, model.lost, model.lapsed = "running", False, False
+        if self.asked_since.get(str(model.request)) != number:
+            model.request = None
+        match call:
+            case "heartbeat":
+                self.beat(number, model)
+            case "report":
+                self.report_steps(number, model, [min(model.reached + 1, model.max_steps)], 0.5, False)
+            case "finish":
+                self.end(number, model, "complete", 0.125)
+            case _:
+                self.give_back(number, model, None)
+
+    @property
+    def stale(self) -> list[tuple[int, str]]:
+        """Leases that open nothing any more."""
+        back = self.comers_back
+        lapsed = [(n, str(m.lease)) for n, m in enumerate(self.models) if m.lapsed and n not in back]
+        return self.given_up + lapsed
 
     @precondition(lambda self: self.stale)
     @rule(data=st.data())
@@ -347,17 +391,16 @@ class LeaseMachine(RuleBasedStateMachine):
         self.tuning.clock.now += seconds
         self.leases_of_a_study_read_anew_are_renewed()
         self.tuning.trials.expire()
-        for number, model in enumerate(self.models):
+        for model in self.models:
             if model.state != "running" or model.expires_at >= self.tuning.clock.now:
                 continue
-            self.stale.append((number, str(model.lease)))
-            model.request = None
             if model.told_to_stop is not None:
                 model.state = self.state_after(model)
             elif model.attempt >= MAX_ATTEMPTS:
                 model.state = "failed"
             else:
                 model.state, model.lost = "waiting", True
+            model.lapsed = True
 
     def leases_of_a_study_read_anew_are_renewed(self) -> None:
         """The engine may read a study anew at any time, as it does when the database was slow to answer."""

@@ -118,6 +118,7 @@ def test_a_step_of_the_wall_clock_neither_ends_a_lease_nor_keeps_it(service: Ser
         service.renew(healthy)
     assert service.state(healthy) == "running"
     assert service.state(dead) == "waiting"
+    service.lease()
     with pytest.raises(LeaseLost):
         service.renew(dead)
 

@@ -1,5 +1,6 @@
 """The token that a connection shows, and where it may be sent."""
 
+import os
 import warnings
 from contextlib import suppress
 
@@ -41,6 +42,11 @@ class Authorization:
         """What is shown now; None where there is no token."""
         return self._credential
 
+    @property
+    def may_change(self) -> bool:
+        """Whether the token lies in a file, where there may be another one later."""
+        return self._given is None and not os.environ.get(TOKEN)
+
     def renewed_since(self, shown: Credential | None) -> bool:
         """Whether there is another token than the one that was `shown`, and refused: a file may hold a new one."""
         if _secret(self._credential) == _secret(shown):
@@ -71,6 +77,11 @@ class NoToken(Authorization):
 
     def __init__(self) -> None:
         self._given = self._credential = None
+
+    @property
+    def may_change(self) -> bool:
+        """There never is one."""
+        return False
 
     def renewed_since(self, shown: Credential | None) -> bool:
         """There never is another."""

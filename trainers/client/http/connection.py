@@ -60,6 +60,9 @@ class Connection:
     for retries, and no transport of the caller's. `known`: a token that was found before.
     """
 
+    spools = True
+    """Whether what cannot be told is kept until it can."""
+
     def __init__(
         self,
         server: str | None = None,
@@ -112,6 +115,11 @@ class Connection:
         """Where the token was found that is shown now; None where none is."""
         credential = self._authorization.credential
         return None if credential is None else credential.source
+
+    @property
+    def awaits_token(self) -> bool:
+        """Whether a token that is refused may have a successor soon: it lies in a file."""
+        return self._authorization.may_change
 
     def close(self) -> None:
         """Closes the sockets."""

@@ -21,7 +21,7 @@ from typing import Self, TypeVar
 import httpx2
 import tenacity
 
-from lrtune.trainers.errors import ForeignAnswer, ServiceError, ServiceUnreachable
+from lrtune.trainers.errors import ForeignAnswer, ServiceError, ServiceUnreachable, TokenRefused
 
 Answer = TypeVar("Answer")
 
@@ -62,6 +62,18 @@ def may_retry(error: BaseException, *, repeatable: bool = True) -> bool:
     if isinstance(error, ServiceError):
         return error.problem.status in (_PASSING_STATUSES if repeatable else _NOT_PROCESSED_STATUSES)
     return isinstance(error, _BROKEN if repeatable else _NOT_SENT)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether a call that failed so, for as long as it was tried, may succeed later: the service is away, or refuses a
+    token in whose place there may be another one then."""
+    if isinstance(error, ServiceUnreachable):
+        return True
+    return may_retry(error) or _lacks_token(error)
+
+
+def _lacks_token(error: BaseException) -> bool:
+    return isinstance(error, TokenRefused) and error.problem.status == 401
 
 
 def is_limited(error: BaseException | None) -> bool:
@@ -123,7 +135,7 @@ class Retry:
 
     Where the service says that its caller has reached a limit (429), it is asked again for `limited_seconds`, and that
     time is not counted; it is as long as `total_seconds` unless given. `stopping`, once set, ends a wait at once and
-    leaves `SHUTDOWN_SECONDS` for retries.
+    leaves `SHUTDOWN_SECONDS` for retries. `awaits_token`: one that is refused is no reason to end; another may come.
     """
 
     total_seconds: float = 300.0
@@ -132,6 +144,7 @@ class Retry:
     jitter: Callable[[], float] = random.random
     sleep: Callable[[float], None] | None = None
     limited_seconds: float | None = None
+    awaits_token: bool = False
 
     def limited_for(self, seconds: float) -> Self:
         """The same with other patience with limits: a training in hand waits for longer than a caller."""
@@ -141,7 +154,7 @@ class Retry:
         """What `send` returns. Its last error passes through. `server` is named where somebody waits for it."""
         run = _Run(self, server, self.clock())
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: may_retry(error, repeatable=repeatable)),
+            retry=tenacity.retry_if_exception(lambda error: self._is_worth_it(error, repeatable)),
             stop=run.enough,
             wait=lambda state: wait_seconds(state.attempt_number, _error(state), jitter=self.jitter()),
             sleep=self.sleep or self._sleep,
@@ -149,6 +162,9 @@ class Retry:
             reraise=True,
         )
         return retrying(send)
+
+    def _is_worth_it(self, error: BaseException, repeatable: bool) -> bool:
+        return may_retry(error, repeatable=repeatable) or (self.awaits_token and _lacks_token(error))
 
     def budget_seconds(self, error: BaseException | None) -> float:
         """How long such a failure is tried against."""

@@ -42,6 +42,9 @@ class LocalConnection(Connection):
     can neither be pickled nor be used in a forked child.
     """
 
+    spools = False
+    """An engine inside this process is never away for long, and what it has is gone with it."""
+
     def __init__(self, server: str | None, *, retry: Retry | None = None) -> None:
         self._share, broken, ended = _opened(_storage(server))
         self.server = f"{_PREFIX}{self._share.file}"

@@ -5,7 +5,7 @@ from typing import Literal
 from lrtune.service.pictures.trial.life import Life, Stretch
 from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.suggesting.shown_trials import outcome_of
-from lrtune.service.tuning.trials.leases import find_trial
+from lrtune.service.tuning.trials.fence import find_trial
 from lrtune.service.tuning.trials.life import events_of
 
 

@@ -74,42 +74,48 @@ def test_a_training_goes_on_once_the_service_itself_answers(
     assert [(body["state"], body["value"]) for body in service.bodies("/result")][-1] == ("complete", 0.25)
 
 
+@pytest.mark.parametrize("ending", ["/reports", "/result"])
 @pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
-def test_a_training_whose_service_stays_away_is_given_back_and_never_failed(
-    client: Client, service: FakeService, answer: Callable[[], httpx2.Response]
+def test_a_training_whose_service_stays_away_is_kept_for_the_next_worker_and_never_failed(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response], ending: str
 ) -> None:
     trial = next(client.study("s").leases())
-    service.fault = first(10_000, answer, ending="/reports")
+    service.fault = first(10_000, answer, ending=ending)
     with pytest.raises(ServiceUnreachable):
         train(trial)
-    assert trial.outcome == "given back"
-    assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///w", "step": 1}}]
-    assert service.bodies("/result") == []
+    assert trial.outcome == "kept: complete, 0.25"
+    service.fault = lambda _: None
+    service.calls.clear()
+    client.study("s").ask()
+    sent = [report["step"] for body in service.bodies("/reports") for report in body["reports"]]
+    assert sent == ([1, 2] if ending == "/reports" else [])
+    assert [(body["state"], body["value"]) for body in service.bodies("/result")] == [("complete", 0.25)]
+    assert service.bodies("/release") == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "error"),
-    [
-        (lambda: problem(500, "internal-error"), ServiceError),
-        (lambda: problem(503, "standby"), ServiceError),
-        (lambda: problem(429, "too-many-requests"), ServiceError),
-        (lambda: problem(404, "study-not-found"), ServiceError),
-        (lambda: problem(403, "forbidden"), ServiceError),
-    ],
-)
+@pytest.mark.parametrize("status", [500, 503, 429])
 def test_a_trouble_of_the_service_is_no_failure_of_the_training(
-    client: Client, service: FakeService, answer: Callable[[], httpx2.Response], error: type[Exception]
+    client: Client, service: FakeService, status: int
 ) -> None:
     trial = next(client.study("s").leases())
-    service.fault = first(10_000, answer, ending="/reports")
-    with pytest.raises(error):
+    service.fault = first(10_000, lambda: problem(status), ending="/reports")
+    with pytest.raises(ServiceError):
+        train(trial)
+    assert (trial.outcome, service.bodies("/result")) == ("kept: complete, 0.25", [])
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_what_the_service_will_never_take_is_not_kept(client: Client, service: FakeService, status: int) -> None:
+    trial = next(client.study("s").leases())
+    service.fault = first(10_000, lambda: problem(status), ending="/reports")
+    with pytest.raises(ServiceError):
         train(trial)
     assert (trial.outcome, service.bodies("/result")) == ("given back", [])
 
 
 @pytest.mark.parametrize("answer", FOREIGN.values(), ids=FOREIGN)
-def test_a_trial_whose_result_cannot_be_told_is_given_back_and_called_so(
-    client: Client, service: FakeService, answer: Callable[[], httpx2.Response]
+def test_a_trial_whose_result_can_neither_be_told_nor_kept_is_given_back_and_called_so(
+    client: Client, service: FakeService, answer: Callable[[], httpx2.Response], no_spool: None
 ) -> None:
     trial = next(client.study("s").leases())
     service.fault = first(10_000, answer, ending="/result")
@@ -119,8 +125,8 @@ def test_a_trial_whose_result_cannot_be_told_is_given_back_and_called_so(
     assert service.bodies("/release") == [{"lease": "lease-0", "checkpoint": {"uri": "file:///w", "step": 1}}]
 
 
-def test_a_failed_training_that_cannot_be_told_is_given_back_beside_its_own_error(
-    client: Client, service: FakeService
+def test_a_failed_training_that_can_neither_be_told_nor_kept_is_given_back_beside_its_own_error(
+    client: Client, service: FakeService, no_spool: None
 ) -> None:
     trial = next(client.study("s").leases())
     service.fault = first(10_000, FOREIGN["a page at 200"], ending="/result")
@@ -129,7 +135,9 @@ def test_a_failed_training_that_cannot_be_told_is_given_back_beside_its_own_erro
     assert trial.outcome == "given back: failed could not be told to the service"
 
 
-def test_a_result_that_could_not_be_told_is_not_called_told(client: Client, service: FakeService) -> None:
+def test_a_result_that_could_not_be_told_is_not_called_told(
+    client: Client, service: FakeService, no_spool: None
+) -> None:
     trial = next(client.study("s").leases())
     service.fault = lambda request: (
         FOREIGN["a page at 200"]() if request.url.path.endswith(("/result", "/release")) else None
