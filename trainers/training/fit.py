@@ -128,7 +128,7 @@ class _Training:
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
         self.settings = settings_of(how, self.stream)
-        self.taken = self.position = 0
+        self.taken = self.position = self.kept = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
         self.seconds_before, self.began = 0.0, time.perf_counter()
@@ -140,9 +140,16 @@ class _Training:
 
     def run(self) -> FitResult:
         self._begin()
+        if self.trial is None or self.writer is None:
+            return self._train()
+        with self.trial.notice.heeded():
+            return self._train()
+
+    def _train(self) -> FitResult:
         self.learner.mode(training=True)
         skipped, groups = 0, self.stream.groups(self.position)
         while self.taken < self.total_steps:
+            self._leave_where_told()
             loss, taken = self.learner.step(next(groups))
             self.position += 1
             skipped = 0 if taken else skipped + 1
@@ -186,9 +193,18 @@ class _Training:
         where = None
         if self.writer is not None and math.isfinite(value):
             where = self.writer.save(self.taken, self.state())
+            self.kept = self.position
         if self.trial is not None:
             self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
         return value
+
+    def _leave_where_told(self) -> None:
+        """Where the process is to end: with a checkpoint of this very step, since the latest evaluation."""
+        if self.trial is None or self.writer is None or not self.trial.notice.given:
+            return
+        if self.position > self.kept and (where := self.writer.save(self.taken, self.state())) is not None:
+            self.trial.checkpoint(where, self.taken // self.every)
+        self.trial.notice.leave()
 
     def _metric(self, training_loss: float) -> float:
         if self.how["evaluate"] is not None:
@@ -237,6 +253,7 @@ class _Training:
         check_settings(state.get("settings"), self.settings)
         self.learner.load_state_dict(state)
         self.taken, self.position = state["taken"], state["position"]
+        self.kept = self.position
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
         self.seconds_before = state["seconds"]
         set_random_state(state["random"])
