@@ -41,7 +41,9 @@ class TrialFiles:
     if `of_best`, until another is better; all others lose theirs with their end.
     """
 
-    def __init__(self, trial: LeasedTrial, folder: str | Path, *, keep: bool = False, of_best: bool = True) -> None:
+    def __init__(
+        self, trial: LeasedTrial, folder: str | Path | Place, *, keep: bool = False, of_best: bool = True
+    ) -> None:
         self.place = place = place_of(folder)
         standing = trial.standing
         key = "0" * 16 if standing is None else standing.key
