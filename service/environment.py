@@ -13,6 +13,7 @@ OTHERS = frozenset(
         "CHECKPOINTS",
         "CONCURRENCY",
         "FOLDS",
+        "GRACE_SECONDS",
         "KEEP_CHECKPOINTS",
         "MAX_STEPS",
         "OWNED",

@@ -25,6 +25,7 @@ COMMANDS = {
     "processor": ("tests.benchmarks.storage.processor_time", "processor", "What a report costs in processor time."),
     "reads": ("tests.benchmarks.reads.command", "reads", "What others wait while a long history is read."),
     "asks": ("tests.benchmarks.tables.asks", "asks", "What the draw of a trial costs in processor time."),
+    "recovery": ("tests.benchmarks.tables.recovery", "recovery", "Steps trained twice when workers are ended."),
     "local": ("tests.benchmarks.tables.local", "local", "Reports without a service, beside one over loopback."),
     "search": ("tests.benchmarks.search.command", "search", "Search methods on learning curves, bowls or trainings."),
     "finder": ("tests.benchmarks.finder.command", "finder", "Range tests beside whole trainings."),

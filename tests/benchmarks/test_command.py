@@ -18,6 +18,7 @@ PAGES = {
     "away": "reference/benchmarks.md",
     "pages": "reference/benchmarks.md",
     "local": "reference/benchmarks.md",
+    "recovery": "reference/benchmarks.md",
     "callbacks": "reference/benchmarks.md",
     "newcomer": "reference/benchmarks.md",
     "trackers": "reference/benchmarks.md",

@@ -59,12 +59,12 @@ def test_checkpoints_of_the_built_in_tasks_go_into_no_folder_of_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("torch")
-    from lrtune.trainers.tasks.loop import FOLDER_VARIABLE, checkpoint_folder
+    from lrtune.trainers.tasks.loop import FOLDER_VARIABLE, checkpoint_place
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delenv(FOLDER_VARIABLE, raising=False)
     folder = tmp_path / f"lrtune-checkpoints-{os.getuid()}"
-    assert checkpoint_folder() == folder
+    assert str(checkpoint_place()) == str(folder)
     folder.chmod(0o777)
     with pytest.raises(TrainingError, match=r"remove it, or set TMPDIR .*, or LRTUNE_CHECKPOINTS to one"):
-        checkpoint_folder()
+        checkpoint_place()

@@ -13,6 +13,7 @@ from lrtune.trainers.client.http.bodies import as_json, valid
 from lrtune.trainers.client.http.retry import SHUTDOWN_SECONDS, may_pass
 from lrtune.trainers.client.lease_calls import LeaseCalls, Tries
 from lrtune.trainers.client.lease_keeper import Keeper, keep
+from lrtune.trainers.client.notice import Notice
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.client.report_sender import ReportSender
 from lrtune.trainers.client.spool.backlog import Backlog
@@ -71,6 +72,8 @@ class LeasedTrial:
         """Whether checkpoints that lrtune wrote stay when the trial is over."""
         self.standing = standing
         """What the service says of other trials of the study."""
+        self.notice = Notice()
+        """Word that this process is to end: for a training that writes a checkpoint first."""
         self._ttl_seconds = leased.lease_ttl_seconds
         self._calls = calls
         self._watching = watching or Watching()

@@ -68,7 +68,7 @@ class Reports:
             self._interrupted = True
         return self._interrupted
 
-    def report(self, step: int, value: Any, save: Callable[[], str] | None = None) -> None:
+    def report(self, step: int, value: Any, save: Callable[[], str | None] | None = None) -> None:
         """Reports, with the checkpoint that `save` writes, but not that of a training that has diverged."""
         number = read_value(value)
         where = save() if save is not None and math.isfinite(number) else None

@@ -61,10 +61,17 @@ def preserved(
 
 
 def reseed(batches: object, seed: int) -> None:
-    """Seeds the torch generators that an iterable of batches holds, in its samplers and data set, too."""
+    """Seeds the generators that an iterable of batches holds, in its samplers and data set, too: torch's, NumPy's and
+    Python's."""
     for one in _reachable(batches):
         if isinstance(one, torch.Generator):
             one.manual_seed(seed)
+        elif isinstance(one, np.random.Generator):
+            one.bit_generator.state = type(one.bit_generator)(seed).state
+        elif isinstance(one, np.random.RandomState):
+            one.seed(seed % 2**32)
+        elif isinstance(one, random.Random):
+            one.seed(seed)
 
 
 def _keep_model(model: nn.Module) -> Any:

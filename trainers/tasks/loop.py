@@ -1,32 +1,33 @@
 """The training loop of the built-in gradient tasks: reported by epoch, resumed bit for bit."""
 
-import logging
 import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from lrtune.service.rates.schedules import schedule_from_params
-from lrtune.service.wire.trials import Checkpoint
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import build_optimizer, options_of
 from lrtune.trainers.private_folder import private_folder
 from lrtune.trainers.state import checkpoints
+from lrtune.trainers.state.places.local import LocalFolder
+from lrtune.trainers.state.places.opened import place_of
+from lrtune.trainers.state.places.place import Place
+from lrtune.trainers.state.resumed import begins_anew, resumed_state
 from lrtune.trainers.state.trial_files import TrialFiles
 from lrtune.trainers.tasks.decorator import task as mark
 from lrtune.trainers.tasks.protocols import GradientTask, Params
 from lrtune.trainers.training.learner import Learner
 
 FOLDER_VARIABLE = "LRTUNE_CHECKPOINTS"
-"""A folder that all workers of a study share, where a training is to go on on another worker."""
+"""A folder or a URI that all workers of a study share, where a training is to go on on another worker."""
 
-logger = logging.getLogger(__name__)
+_REMEDY = f"; let the workers share a folder or a bucket, and set {FOLDER_VARIABLE} to it"
 
 
 class Training:
@@ -138,53 +139,43 @@ def train_on_lease(task: GradientTask, trial: LeasedTrial) -> float:
     The seed is the trial's number. Where the checkpoint cannot be read here, the training begins anew, and comes to
     the same. Checkpoints are removed once the service has said that the trial is over; none is of the last epoch.
     """
-    training = _begin(task, trial)
-    folder = checkpoint_folder()
-    name = TrialFiles(trial, folder, of_best=False).prefix
+    place = checkpoint_place()
+    training = _begin(task, trial, place)
+    writer = checkpoints.Writer(place, TrialFiles(trial, place, of_best=False).prefix)
     while not training.over:
         training.train_epoch()
-        kept = None
-        if not training.over:
-            kept = checkpoints.save(folder, name, training.epoch, training.state_dict()).as_uri()
+        kept = None if training.over else writer.save(training.epoch, training.state_dict())
         trial.report(training.epoch, training.value, checkpoint=kept)
     return training.value
 
 
-def checkpoint_folder() -> Path:
-    """`LRTUNE_CHECKPOINTS`, else a folder of this user's among the temporary files. Raises TrainingError where that is
-    not this user's alone."""
+def checkpoint_place() -> Place:
+    """What `LRTUNE_CHECKPOINTS` names, else a folder of this user's among the temporary files. Raises TrainingError
+    where that is not this user's alone, and for a place that cannot be used."""
     given = os.environ.get(FOLDER_VARIABLE)
     if given:
-        return Path(given).resolve()
+        place = place_of(given)
+        return LocalFolder(place.path.resolve()) if isinstance(place, LocalFolder) else place
     try:
-        return private_folder("lrtune-checkpoints")
+        return LocalFolder(private_folder("lrtune-checkpoints"))
     except PermissionError as error:
         raise TrainingError(f"{error}, or {FOLDER_VARIABLE} to one for checkpoints") from None
 
 
-def _begin(task: GradientTask, trial: LeasedTrial) -> Training:
+def _begin(task: GradientTask, trial: LeasedTrial, place: Place) -> Training:
     def new() -> Training:
         return Training(task, trial.params, trial.max_steps or task.default_epochs, trial.number)
 
     training = new()
-    if trial.resume is None:
+    state = resumed_state(trial, place, count="epoch", remedy=_REMEDY)
+    if state is None:
         return training
     try:
-        _resume(training, trial.resume)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        logger.warning(
-            "trial %d is trained from the start, since %s cannot be gone on from (%s); let the workers share a "
-            "folder, and set %s to it",
-            *(trial.number, trial.resume.uri, " ".join(str(error).split()), FOLDER_VARIABLE),
-        )
+        training.load_state_dict(state)
+    except (TrainingError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        begins_anew(trial, error, _REMEDY)
         return new()
     return training
-
-
-def _resume(training: Training, checkpoint: Checkpoint) -> None:
-    training.load_state_dict(checkpoints.load(checkpoint.uri))
-    if training.epoch != checkpoint.step:
-        raise TrainingError(f"it is of step {training.epoch}, not {checkpoint.step}")
 
 
 def optimizer_of(model: nn.Module, params: Params) -> torch.optim.Optimizer:

@@ -5,7 +5,6 @@ result = fit(build_model, (inputs, labels), loss_function=loss, validation=(more
 result.final, result.diagnosis.verdict
 """
 
-import logging
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -20,7 +19,9 @@ from lrtune.trainers.checks import at_least
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
+from lrtune.trainers.state.places.opened import place_of
 from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
+from lrtune.trainers.state.resumed import begins_anew, resumed_state
 from lrtune.trainers.state.trial_files import TrialFiles
 from lrtune.trainers.training.data import Stream, as_batches
 from lrtune.trainers.training.learner import Learner
@@ -31,8 +32,6 @@ from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropo
 
 if TYPE_CHECKING:
     from lrtune.trainers.client.leased_trial import LeasedTrial
-
-logger = logging.getLogger(__name__)
 
 MOST_SKIPPED = 40
 """Steps in a row that AMP may skip before the training counts as diverged."""
@@ -77,9 +76,9 @@ def fit(
       `lrtune.parameter_groups`. `schedule`: a name or its JSON form, applied per optimizer step.
     - `accumulate` micro-batches of `batch_size` make one optimizer step. `dropout` sets every dropout in the model.
     - `device`: auto, cpu, cuda, cuda:1, mps. `precision`: fp32, bf16, fp16 (autocast; fp16 with a loss scale).
-    - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to the
-      folder `checkpoints`. `resume`: a checkpoint, to go on from bit for bit, with the same settings; the length and
-      the device may be others.
+    - `evaluate_every` optimizer steps the metric is taken (None: after every epoch), and a checkpoint written to
+      `checkpoints`, a folder or a URI. `resume`: a checkpoint, to go on from bit for bit, with the same settings; the
+      length and the device may be others.
     - `trial`: a leased trial, open. Evaluation n is reported as step n; `trial.max_steps` evaluations are the length of
       the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through. Its
       checkpoints are removed when it is over, the last one of the study's best trial aside, unless `keep_checkpoints`.
@@ -102,10 +101,11 @@ class _Training:
         how["seed"] = at_least("seed", how["seed"], 0)
         self.how = how
         self.trial: LeasedTrial | None = how["trial"]
-        self.checkpoints = how["checkpoints"] and Path(how["checkpoints"])
-        self.prefix = "fit"
-        if self.trial is not None and self.checkpoints is not None:
-            self.prefix = TrialFiles(self.trial, self.checkpoints, keep=how["keep_checkpoints"]).prefix
+        self.place = None if how["checkpoints"] is None else place_of(how["checkpoints"])
+        prefix = "fit"
+        if self.trial is not None and self.place is not None:
+            prefix = TrialFiles(self.trial, self.place, keep=how["keep_checkpoints"]).prefix
+        self.writer = None if self.place is None else files.Writer(self.place, prefix)
         self.device = pick_device(how["device"])
         batches = as_batches(data, how["batch_size"], shuffle=True)
         self.stream = Stream(batches, accumulate=how["accumulate"], seed=how["seed"])
@@ -128,7 +128,7 @@ class _Training:
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
         self.settings = settings_of(how, self.stream)
-        self.taken = self.position = 0
+        self.taken = self.position = self.kept = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
         self.seconds_before, self.began = 0.0, time.perf_counter()
@@ -140,9 +140,16 @@ class _Training:
 
     def run(self) -> FitResult:
         self._begin()
+        if self.trial is None or self.writer is None:
+            return self._train()
+        with self.trial.notice.heeded():
+            return self._train()
+
+    def _train(self) -> FitResult:
         self.learner.mode(training=True)
         skipped, groups = 0, self.stream.groups(self.position)
         while self.taken < self.total_steps:
+            self._leave_where_told()
             loss, taken = self.learner.step(next(groups))
             self.position += 1
             skipped = 0 if taken else skipped + 1
@@ -164,12 +171,11 @@ class _Training:
         trial = self.trial
         if self.how["resume"] is not None:
             self.load(files.load(self.how["resume"]))
-        elif trial is not None and trial.resume is not None:
+        elif trial is not None and (state := resumed_state(trial, self.place)) is not None:
             try:
-                state = files.load(trial.resume.uri)
                 check_settings(state.get("settings"), self.settings)
             except TrainingError as error:
-                logger.warning("trial %d is trained from the start: %s", trial.number, error)
+                begins_anew(trial, error)
                 return
             self.load(state)
             if self.taken >= self.total_steps:
@@ -185,11 +191,20 @@ class _Training:
         self.curve.append(Evaluation(self.taken, value, training_loss))
         self.learner.scheduler.step(value)
         where = None
-        if self.checkpoints is not None and math.isfinite(value):
-            where = files.save(self.checkpoints, self.prefix, self.taken, self.state()).resolve().as_uri()
+        if self.writer is not None and math.isfinite(value):
+            where = self.writer.save(self.taken, self.state())
+            self.kept = self.position
         if self.trial is not None:
             self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
         return value
+
+    def _leave_where_told(self) -> None:
+        """Where the process is to end: with a checkpoint of this very step, since the latest evaluation."""
+        if self.trial is None or self.writer is None or not self.trial.notice.given:
+            return
+        if self.position > self.kept and (where := self.writer.save(self.taken, self.state())) is not None:
+            self.trial.checkpoint(where, self.taken // self.every)
+        self.trial.notice.leave()
 
     def _metric(self, training_loss: float) -> float:
         if self.how["evaluate"] is not None:
@@ -238,6 +253,7 @@ class _Training:
         check_settings(state.get("settings"), self.settings)
         self.learner.load_state_dict(state)
         self.taken, self.position = state["taken"], state["position"]
+        self.kept = self.position
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
         self.seconds_before = state["seconds"]
         set_random_state(state["random"])

@@ -48,6 +48,7 @@ class Learner:
         """Everything that decides how its training goes on, but for data and random state."""
         return {
             "model": self.model.state_dict(),
+            "buffers": self._buffers_beside(),
             "optimizer": self.optimizer.state_dict(),
             "optimizer_class": type(self.optimizer).__name__,
             "scheduler": self.scheduler.state_dict(),
@@ -66,6 +67,7 @@ class Learner:
             self._check_optimizer(state)
             reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
             self.model.load_state_dict(state["model"])
+            self._load_buffers(state.get("buffers", {}))
             self.optimizer.load_state_dict(state["optimizer"])
             self.scheduler.load_state_dict(schedule | reached)
             if self.step.scaler is not None and state["scaler"]:
@@ -73,6 +75,17 @@ class Learner:
             self.step.clipper.load_state_dict(state["clipper"])
         except (KeyError, RuntimeError, TypeError, ValueError) as error:
             raise TrainingError(f"the checkpoint is of another model, optimizer or schedule: {error}") from error
+
+    def _buffers_beside(self) -> dict[str, torch.Tensor]:
+        """Those that the model leaves out of its state dict: a training may move them all the same."""
+        kept = self.model.state_dict().keys()
+        return {name: buffer for name, buffer in self.model.named_buffers() if name not in kept}
+
+    @torch.no_grad()
+    def _load_buffers(self, kept: dict[str, torch.Tensor]) -> None:
+        now = self._buffers_beside()
+        for name, buffer in kept.items():
+            now[name].copy_(buffer)
 
     def _check_optimizer(self, state: dict[str, Any]) -> None:
         now = type(self.optimizer).__name__

@@ -99,6 +99,7 @@ def _concerns_all_trials(error: BaseException) -> bool:
 
 
 def _train_one(trial: LeasedTrial, train: Train, signals: Signals) -> None:
+    trial.notice = signals.notice
     with trial:
         with signals.interrupting():
             value = train(trial)

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
+from lrtune.trainers.worker.grace import GRACE_SECONDS, LEAVING_SECONDS
 from lrtune.trainers.worker.parent_watch import owned_environment
 
-GRACE_SECONDS = 20.0
-"""For a worker to give its trial back after SIGTERM."""
 MOST_RESTARTS = 3
 """Of each worker."""
 LOOK_EVERY_SECONDS = 0.2
@@ -33,7 +32,7 @@ class Supervisor:
         command: Sequence[str],
         count: int,
         *,
-        grace_seconds: float = GRACE_SECONDS,
+        grace_seconds: float = GRACE_SECONDS + LEAVING_SECONDS,
         start: Callable[[Sequence[str]], "subprocess.Popen[bytes]"] | None = None,
     ) -> None:
         self._command = command

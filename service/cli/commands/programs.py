@@ -36,7 +36,7 @@ def check_without_program(options: "Options") -> None:
     from lrtune.trainers.programs.program import Options
 
     usual = Options(quiet=options.quiet)
-    for name in ("pattern", "first_step", "resumable", "anneals", "grace_seconds", "trial_timeout_seconds"):
+    for name in ("pattern", "first_step", "resumable", "anneals", "trial_timeout_seconds"):
         if getattr(options, name) != getattr(usual, name):
             flag = f"--{name.replace('_', '-')}"
             raise TaskError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lrtune.service.cli.commands.checkpoints import Checkpoints, use_checkpoints
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
 from lrtune.service.cli.completion import among, study_names
@@ -17,7 +18,7 @@ from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import fail
 from lrtune.service.cli.progress import end_fallback
 from lrtune.trainers.tasks.catalogue import CATALOGUE
-from lrtune.trainers.worker.supervisor import GRACE_SECONDS
+from lrtune.trainers.worker.grace import GRACE_SECONDS, LEAVING_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,8 +115,15 @@ def worker(
     ] = False,
     anneals: Annotated[bool, typer.Option("--anneals", help="Of a program: its schedule ends at {max_steps}.")] = False,
     grace_seconds: Annotated[
-        float, typer.Option(min=0, max=3600, help="Of a program: its time to end, after SIGTERM, before SIGKILL.")
-    ] = 10.0,
+        float,
+        typer.Option(
+            envvar="LRTUNE_GRACE_SECONDS",
+            min=0,
+            max=3600,
+            help="After SIGTERM: time for a program to end, before SIGKILL, and for a task that heeds it to write a "
+            "checkpoint; then the trial is given back.",
+        ),
+    ] = GRACE_SECONDS,
     trial_timeout_seconds: Annotated[
         float | None,
         typer.Option(min=0.1, help="Of a program: its time for a trial, which fails then.", show_default="no limit"),
@@ -137,6 +145,7 @@ def worker(
             help="Leave the checkpoints of trials that are over; else only the best trial's last one stays.",
         ),
     ] = False,
+    checkpoints: Checkpoints = None,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Log warnings only; show no running trial and no program's output.")
     ] = False,
@@ -147,7 +156,7 @@ def worker(
     On a terminal the running trial is shown, a line a process: its step, loss, pace and the time that is left. The end
     of each trial is a line of the log, on standard error.
 
-    Each trial is leased, trained, reported and finished. SIGTERM or Ctrl-C gives the trial in hand back and
+    Each trial is leased, trained, reported and finished. SIGTERM, SIGUSR1 or Ctrl-C gives the trial in hand back and
     ends the worker (a second one ends it at once). Three trials that fail in a row end it, too, with exit code 1,
     as does a study that hands out no trial since its last ones all failed; so does a worker all of whose trials failed.
 
@@ -163,9 +172,11 @@ def worker(
     from lrtune.trainers.worker.parent_watch import end_with_owner
     from lrtune.trainers.worker.signals import Shutdown, Signals
 
+    if checkpoints is not None:
+        use_checkpoints(checkpoints, task_trains=not program)
     options = Options(pattern, first_step, resumable, anneals, grace_seconds, trial_timeout_seconds, quiet)
     try:
-        with Signals() as signals, ExitStack() as ends:
+        with Signals(grace_seconds) as signals, ExitStack() as ends:
             end_with_owner()
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
@@ -177,7 +188,7 @@ def worker(
             trackers = trackers_named(track or ())  # Here, too, for several: a wrong one is told of once.
             if concurrency > 1:
                 end_fallback()
-                grace = GRACE_SECONDS + (options.grace_seconds if program else 0.0)
+                grace = grace_seconds + LEAVING_SECONDS
                 code = _supervise(signals, single_process(program or ()), concurrency, grace, shown=not quiet)
                 if code == 1 and not signals.stopping.is_set():
                     _say_why(server, study)

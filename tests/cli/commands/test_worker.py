@@ -238,3 +238,37 @@ def test_a_worker_that_gets_no_trial_since_all_is_done_exits_0_and_says_why(
     _, log = worker.communicate(timeout=60)
     assert worker.returncode == 0
     assert "this worker got no trial. The study is finished: its 2 trials are over." in log.splitlines()[-1]
+
+
+@pytest.mark.parametrize("by", ["option", "variable"])
+def test_a_task_of_ones_own_finds_where_checkpoints_lie(
+    service: FakeService, address: str, script: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    script.write_text(
+        "import os\ndef train(trial):\n    trial.report(1, 0.5, checkpoint=os.environ['LRTUNE_CHECKPOINTS'])\n"
+    )
+    if by == "variable":
+        monkeypatch.setenv("LRTUNE_CHECKPOINTS", "/from/variable")
+    worker = start(script, *(("--checkpoints", "/from/option") if by == "option" else ()))
+    assert worker.communicate(timeout=30) is not None
+    assert worker.returncode == 0
+    assert {body["checkpoint"]["uri"] for body in service.bodies("/reports")} == {f"/from/{by}"}
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("ftp://host/a", "lrtune: ftp://host/a has the scheme ftp, which is not known: use a path, file://, s3://"),
+        ("s3://KEY:SECRET@bucket/a", "lrtune: s3://***bucket/a has a name or password in it"),
+        ("s3:/bucket", "lrtune: s3:/bucket names no bucket: write s3://bucket/folder"),
+    ],
+)
+def test_a_place_for_checkpoints_that_cannot_be_is_one_line_before_anything_is_leased(
+    service: FakeService, address: str, lrtune: Lrtune, place: str, words: str
+) -> None:
+    ran = lrtune("worker", "--study", "s", "--task", "digits", "--checkpoints", place)
+    assert ran.code == 1
+    assert ran.err.startswith(words)
+    assert ran.err.count("\n") == 1
+    assert "SECRET" not in ran.err + ran.out
+    assert service.bodies("/trials") == []

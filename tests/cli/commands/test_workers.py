@@ -179,7 +179,7 @@ def test_a_pod_has_as_long_to_end_as_its_program(lrtune: Lrtune) -> None:
     ran = lrtune(*(one for one in PODS if one not in ("--task", "json:dumps")), "--grace-seconds", "60", "--", "./a")
     (longer,) = yaml.safe_load_all(ran.out)
     seconds = [one["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] for one in (job, longer)]
-    assert seconds == [25, 85]
+    assert seconds == [30, 80]
 
 
 def test_the_token_of_this_machine_goes_into_a_secret(lrtune: Lrtune, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from lrtune import Client, LeasedTrial, StudyHandle, TrialStopped
 from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.errors import ServiceUnreachable
 from lrtune.trainers.state import checkpoints
+from lrtune.trainers.state.places.addresses import path_of
 from lrtune.trainers.state.trial_files import MOST_LOOKS, TrialFiles, sweep
 from lrtune.trainers.training.fit import fit
 
@@ -231,10 +232,10 @@ def test_a_search_that_pauses_and_promotes_loses_no_checkpoint_and_leaves_one(cl
         with trial:
             files = TrialFiles(trial, folder)
             if trial.resume is not None:
-                assert Path(trial.resume.uri).exists()
+                assert path_of(trial.resume.uri).exists()
             for step in range(trial.resume.step + 1 if trial.resume else 1, 10):
-                path = checkpoints.save(folder, files.prefix, step, {"model": {}})
-                trial.report(step, trial.params["learning_rate"] + 1 / step, checkpoint=str(path))
+                uri = checkpoints.save(folder, files.prefix, step, {"model": {}})
+                trial.report(step, trial.params["learning_rate"] + 1 / step, checkpoint=uri)
         if "paused" in (trial.outcome or "").lower():
             paused.append(trial.number)
     best = study.status().best
@@ -279,7 +280,7 @@ def test_files_of_others_stay(client: Client, study: StudyHandle, folder: Path) 
     mine = [folder / name for name in ("trial-0-step-1.pt", "fit-step-3.pt", "notes.txt")]
     for path in mine:
         path.touch()
-    mine.append(checkpoints.save(folder, "trial-0-0000000000000000-" + "a" * 32, 1, {"model": {}}))
+    mine.append(path_of(checkpoints.save(folder, "trial-0-0000000000000000-" + "a" * 32, 1, {"model": {}})))
     trial = lease(study)
     with trial:
         write(trial, folder)

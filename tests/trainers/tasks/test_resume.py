@@ -54,10 +54,10 @@ def test_a_training_that_was_interrupted_comes_to_the_same_bit_for_bit(
     first = Training(task, params, epochs, 5)
     first.train_epoch()
     assert first.value == reports[0]
-    path = checkpoints.save(folder, "a", 1, first.state_dict())
+    uri = checkpoints.save(folder, "a", 1, first.state_dict())
     torch.manual_seed(0)
     second = Training(task, params, epochs, 5)
-    second.load_state_dict(checkpoints.load(path.as_uri(), CPU))
+    second.load_state_dict(checkpoints.load(uri, CPU))
     while not second.over:
         second.train_epoch()
     assert second.value == whole

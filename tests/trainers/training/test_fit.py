@@ -341,7 +341,7 @@ def test_a_trial_whose_checkpoint_is_out_of_reach_begins_anew(
     with lease(client) as trial:
         train(trial=trial)
     assert [body["reports"][0]["step"] for body in service.bodies("/reports")] == [1, 2, 3]
-    assert "trial 0 is trained from the start: there is no checkpoint s3:" in caplog.text
+    assert "trial 0 is trained from the start: s3://bucket/there.pt is in no place that was given" in caplog.text
 
 
 def test_a_trial_that_was_at_its_end_is_complete(client: Client, service: FakeService, tmp_path: Path) -> None:

@@ -162,6 +162,6 @@ class TrialCallback(Callback):
     def _check_new(self, step: int) -> None:
         self._reports.begin_step(step, "train a trial with one TrialCallback, in fits that go on from each other")
 
-    def _saving(self, epoch: int) -> Callable[[], str] | None:
+    def _saving(self, epoch: int) -> Callable[[], str | None] | None:
         files = self._files
         return None if files is None else lambda: files.save(epoch, state_of(self.learn, epoch))

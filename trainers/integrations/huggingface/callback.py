@@ -17,7 +17,8 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.huggingface.framework import transformers
 from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
-from lrtune.trainers.state.checkpoints import path_of
+from lrtune.trainers.state.places.addresses import path_of, shown
+from lrtune.trainers.state.resumed import begins_anew
 
 _ROUNDING = 1e-9
 
@@ -59,9 +60,13 @@ class TrialCallback(transformers.TrainerCallback):
         resume = self.trial.resume
         if resume is None or not self._checkpoints:
             return None
-        folder = path_of(resume.uri)
+        try:
+            folder = path_of(resume.uri)
+        except TrainingError as error:
+            begins_anew(self.trial, error)
+            return None
         if not (folder / "trainer_state.json").is_file():
-            logger.warning("trial %d is trained from the start: there is no checkpoint %s", self.trial.number, folder)
+            begins_anew(self.trial, TrainingError(f"there is no checkpoint {shown(folder)}"))
             return None
         return str(folder)
 

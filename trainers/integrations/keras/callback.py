@@ -102,6 +102,6 @@ class TrialCallback(keras.callbacks.Callback):
             )
         return "name one of these as monitor, or give compile the metric"
 
-    def _saving(self, epoch: int) -> Callable[[], str] | None:
+    def _saving(self, epoch: int) -> Callable[[], str | None] | None:
         files = self._files
         return None if files is None else lambda: files.save(epoch, state_of(self.model, epoch))

@@ -7,8 +7,6 @@ for trial in study.leases(resumable=True):
         trainer.fit(Net(trial.params["learning_rate"]), data, ckpt_path=callback.ckpt_path)
 """
 
-import logging
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,14 +16,14 @@ from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
 from lrtune.trainers.integrations.lightning.hooks import leave_out_unused_hooks
 from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
-from lrtune.trainers.state.checkpoints import path_of
+from lrtune.trainers.state.places.local import LocalFolder
+from lrtune.trainers.state.places.place import Place
 from lrtune.trainers.state.random_state import random_state, set_random_state
-from lrtune.trainers.state.trial_files import TrialFiles
+from lrtune.trainers.state.resumed import resumed_name
+from lrtune.trainers.state.trial_files import TrialFiles, step_of
 
 KEEP = 2
 """Checkpoints: the newest, and one more, which a service may still point to."""
-
-logger = logging.getLogger(__name__)
 
 
 class TrialCallback(lightning.pytorch.Callback):
@@ -35,9 +33,9 @@ class TrialCallback(lightning.pytorch.Callback):
     training, it ends by `trainer.should_stop`, and `fit` raises TrialStopped, TrialPaused or LeaseLost at its very end,
     which `with trial:` takes quietly.
 
-    `checkpoints`: a folder that every worker can read, to which Lightning's own checkpoint and the random state are
-    written with each report; pass `ckpt_path=callback.ckpt_path` to `fit`, to go on from there where a trial is taken
-    up again. They are removed when the trial is over, the last one of the study's best trial aside, unless
+    `checkpoints`: a folder or a URI that every worker can read, to which Lightning's own checkpoint and the random
+    state are written with each report; pass `ckpt_path=callback.ckpt_path` to `fit`, to go on from there where a trial
+    is taken up again. They are removed when the trial is over, the last one of the study's best trial aside, unless
     `keep_checkpoints`.
 
     Training raises InvalidReport where `monitor` is not logged and where steps would be reported again, TrialNotOpen
@@ -55,10 +53,9 @@ class TrialCallback(lightning.pytorch.Callback):
         super().__init__()
         self.trial = checked_trial(trial)
         self.monitor = monitor
-        self._folder = None if checkpoints is None else Path(checkpoints)
-        files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
-        self._prefix = "" if files_of is None else files_of.prefix
-        self._written: list[Path] = []
+        self._files = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
+        self._written: list[str] = []
+        self._expected: int | None = None
         self._reports = Reports(trial, monitor)
         self._step = 0
         self._random: dict[str, Any] | None = None
@@ -66,15 +63,14 @@ class TrialCallback(lightning.pytorch.Callback):
         """The checkpoint with which `fit` goes on; None begins."""
 
     def _found(self) -> str | None:
-        """The checkpoint there is. One that cannot be read means: from the start."""
-        resume = self.trial.resume
-        if resume is None or self._folder is None:
+        """The checkpoint there is. One that cannot be used means: the one before, or from the start."""
+        if self._files is None:
             return None
-        path = str(path_of(resume.uri))
-        if not zipfile.is_zipfile(path):  # As torch writes them.
-            logger.warning("trial %d is trained from the start: there is no checkpoint %s", self.trial.number, path)
+        name = resumed_name(self.trial, self._files.place)
+        if name is None:
             return None
-        return path
+        self._expected = step_of(name)
+        return _place_of_lightning(self._files.place, name)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if stage != "fit":
@@ -89,10 +85,9 @@ class TrialCallback(lightning.pytorch.Callback):
         self._reports.begin()
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        expected = self.trial.resume.step if self.trial.resume is not None and self.ckpt_path is not None else None
-        if expected is not None and self._step != expected:
+        if self._expected is not None and self._step != self._expected:
             raise TrainingError(
-                f"trial {self.trial.number} goes on after step {expected}, not {self._step}: "
+                f"trial {self.trial.number} goes on after step {self._expected}, not {self._step}: "
                 "pass ckpt_path=callback.ckpt_path to fit"
             )
         self._check_new()
@@ -134,7 +129,7 @@ class TrialCallback(lightning.pytorch.Callback):
         remedy = "log it in validation_step, or name one of these as monitor"
         value = read_metric(trainer.callback_metrics, self.monitor, where=where, remedy=remedy)
         self._step += 1
-        self._reports.report(self._step, value, None if self._folder is None else lambda: self._save(trainer))
+        self._reports.report(self._step, value, None if self._files is None else lambda: self._save(trainer))
         if self._reports.ended:
             trainer.should_stop = True
 
@@ -142,11 +137,17 @@ class TrialCallback(lightning.pytorch.Callback):
         self._reports.begin_step(self._step + 1, "call fit once, with one TrialCallback in one Trainer")
 
     def _save(self, trainer: Any) -> str:
-        assert self._folder is not None
-        path = self._folder / f"{self._prefix}-step-{self._step}.ckpt"
-        trainer.save_checkpoint(path)
-        self._written.append(path)
+        assert self._files is not None
+        place = self._files.place
+        name = f"{self._files.prefix}-step-{self._step}.ckpt"
+        trainer.save_checkpoint(_place_of_lightning(place, name))
+        self._written.append(name)
         for old in self._written[:-KEEP]:
-            old.unlink(missing_ok=True)
+            place.remove(old)
         del self._written[:-KEEP]
-        return path.resolve().as_uri()
+        return place.uri(name)
+
+
+def _place_of_lightning(place: Place, name: str) -> str:
+    """Lightning speaks to object stores by fsspec itself."""
+    return str(place.path / name) if isinstance(place, LocalFolder) else place.uri(name)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lrtune.trainers.launchers.engine import Engine
     from lrtune.trainers.launchers.launch import Launch, Resources
 
-LEAVING_SECONDS = 5.0
+ENGINE_SECONDS = 5.0
 """For an engine, beside what a worker has to give its trial back."""
 
 Asked = Mapping[str, Any]
@@ -87,7 +87,7 @@ def _engine(ctx: Any, asked: Asked, server: str) -> "tuple[Engine, int, str]":
 
     on: On = asked["on"]
     name = asked["name"] or f"{on.value}-{secrets.token_hex(2)}"
-    count, resources, grace = asked["number"], resources_of(asked), grace_seconds_of(ctx, asked)
+    count, resources, grace = asked["number"], resources_of(asked), grace_seconds_of(ctx)
     if on is On.local:
         launch = launch_of(ctx, asked, name, resources, environment(server, token_here()))
         local = LocalEngine(launch, count, grace_seconds=grace)
@@ -112,17 +112,17 @@ def resources_of(asked: Asked) -> "Resources":
     return Resources(asked["gpus"], asked["cpus"], None if asked["memory"] is None else memory_bytes(asked["memory"]))
 
 
-def grace_seconds_of(ctx: Any, asked: Asked) -> float:
-    from lrtune.trainers.worker.supervisor import GRACE_SECONDS
+def grace_seconds_of(ctx: Any) -> float:
+    from lrtune.trainers.worker.grace import LEAVING_SECONDS
 
-    return GRACE_SECONDS + (value(ctx, "grace_seconds") if asked["program"] else 0.0)
+    return float(value(ctx, "grace_seconds")) + LEAVING_SECONDS
 
 
 def _ray(launch: "Launch", asked: Asked, grace_seconds: float) -> "Engine":
     from lrtune.trainers.launchers.engines.ray_actors import RayEngine, RayOptions
 
     options = RayOptions(asked["address"] or "auto", amounts(asked["resource"]), asked["working_dir"])
-    return RayEngine(launch, options, grace_seconds=grace_seconds + LEAVING_SECONDS)
+    return RayEngine(launch, options, grace_seconds=grace_seconds + ENGINE_SECONDS)
 
 
 def _slurm(ctx: Any, asked: Asked, server: str, name: str, resources: "Resources", grace_seconds: float) -> "Engine":
@@ -143,7 +143,7 @@ def _slurm(ctx: Any, asked: Asked, server: str, name: str, resources: "Resources
     token = token_elsewhere(asked["token_file"]) if asked["token_file"] else token_in(folder)
     launch = launch_of(ctx, asked, name, resources, environment(server, token))
     logger.info("jobs and their logs are in %s", folder)
-    return SlurmEngine(launch, options, grace_seconds=grace_seconds + LEAVING_SECONDS)
+    return SlurmEngine(launch, options, grace_seconds=grace_seconds + ENGINE_SECONDS)
 
 
 def _detached(engine: "Engine", running: int) -> str:

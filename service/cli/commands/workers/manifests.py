@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrtune.service.cli.commands.workers.engines import (
-    LEAVING_SECONDS,
+    ENGINE_SECONDS,
     Asked,
     grace_seconds_of,
     launch_of,
@@ -38,7 +38,7 @@ def written(ctx: Any, asked: Asked) -> None:
         server, (manifests, token) = SERVICE_ADDRESS, _service(asked, options)
     name = asked["name"] or f"lrtune-{secrets.token_hex(2)}"
     launch = launch_of(ctx, asked, name, resources_of(asked), environment(server, {}))
-    grace_seconds = grace_seconds_of(ctx, asked) + LEAVING_SECONDS
+    grace_seconds = grace_seconds_of(ctx) + ENGINE_SECONDS
     manifests += worker_manifests(launch, options, asked["number"], token, grace_seconds=grace_seconds)
     yaml.safe_dump_all(manifests, sys.stdout, sort_keys=False)
 

@@ -3,6 +3,7 @@ import math
 import signal
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import torch
@@ -31,7 +32,7 @@ def lease(client: Client) -> LeasedTrial:
     return next(client.study("s").leases(keep_checkpoints=True))
 
 
-def train(client: Client, monitor: str = "val_loss", *, checkpoints: Path | None = None, **how: Any) -> None:
+def train(client: Client, monitor: str = "val_loss", *, checkpoints: str | Path | None = None, **how: Any) -> None:
     """A trial's training."""
     with lease(client) as trial:
         callback = TrialCallback(trial, monitor, checkpoints=checkpoints)
@@ -153,22 +154,39 @@ def test_ctrl_c_gives_the_trial_back(client: Client, service: FakeService) -> No
     assert len(service.bodies("/release")) == 1
 
 
+@pytest.mark.parametrize("kind", ["folder", "memory"])
 def test_a_trial_taken_up_again_trains_as_if_it_had_never_been_paused(
-    client: Client, service: FakeService, tmp_path: Path
+    client: Client, service: FakeService, tmp_path: Path, kind: str
 ) -> None:
     service.max_trials = 9
-    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=tmp_path)
+    where = str(tmp_path) if kind == "folder" else f"memory://{uuid4().hex}/checkpoints"
+    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=where)
     whole = reported(service)
     service.calls.clear()
     service.verdict = PAUSE
-    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=tmp_path)
+    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=where)
     (released,) = service.bodies("/release")
     assert released["checkpoint"]["step"] == 1
     service.calls.clear()
     service.verdict, service.resume = {"verdict": "continue"}, released["checkpoint"]
     torch.manual_seed(99)
-    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=tmp_path)
+    train(client, model=Net(dropout=0.2), epochs=4, checkpoints=where)
     assert reported(service) == whole[1:]
+
+
+def test_in_place_of_a_checkpoint_that_was_altered_the_one_before_is_gone_on_from(
+    client: Client, service: FakeService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.max_trials = 9
+    train(client, epochs=4, checkpoints=tmp_path)
+    whole = reported(service)
+    service.resume = service.bodies("/reports")[-1]["checkpoint"]
+    service.calls.clear()
+    (newest,) = tmp_path.glob("*-step-4.ckpt")
+    newest.write_bytes(newest.read_bytes()[:-100])
+    train(client, epochs=4, checkpoints=tmp_path)
+    assert reported(service) == whole[3:]
+    assert "the checkpoint before" in caplog.text
 
 
 def test_a_trial_taken_up_again_needs_its_checkpoint(client: Client, service: FakeService, tmp_path: Path) -> None:
