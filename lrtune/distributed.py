@@ -2,5 +2,6 @@
 
 from lrtune.trainers.distributed.leases import leases
 from lrtune.trainers.distributed.shared_trial import SharedTrial
+from lrtune.trainers.worker.ranked import run
 
-__all__ = ["SharedTrial", "leases"]
+__all__ = ["SharedTrial", "leases", "run"]

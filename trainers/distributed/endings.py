@@ -15,7 +15,15 @@ from typing import Literal
 
 from lrtune.trainers.client.endings import error_text, told_to_end
 from lrtune.trainers.distributed.store import of_a_collective
-from lrtune.trainers.errors import LeaseLost, RankFailed, RankLost, RanksApart, Shutdown, TrialStopped
+from lrtune.trainers.errors import (
+    LeaseLost,
+    RankFailed,
+    RankLost,
+    RanksApart,
+    Shutdown,
+    TrialStopped,
+    is_of_the_service,
+)
 
 SIGTERM = 15
 
@@ -23,7 +31,7 @@ SIGTERM = 15
 @dataclass(frozen=True)
 class Left:
     """How a rank has left its `with trial:`: by the `end` of the training, a `verdict`, being `told` to end, having
-    been `freed` since another rank had gone, an error that `cut` a collective, or as it `failed`."""
+    been `freed` since another rank had gone, or the service, an error that `cut` a collective, or as it `failed`."""
 
     how: Literal["end", "verdict", "told", "freed", "cut", "failed"]
     text: str = ""
@@ -38,7 +46,7 @@ def left_by(error: BaseException | None) -> Left:
         return Left("end")
     if isinstance(error, TrialStopped | LeaseLost):
         return Left("verdict")
-    if isinstance(error, RankFailed | RankLost):
+    if isinstance(error, RankFailed | RankLost) or is_of_the_service(error):
         return Left("freed")
     if told_to_end(error):
         return Left("told", signal_number=getattr(error, "signal_number", SIGTERM))

@@ -52,7 +52,7 @@ def shared_leases(
     **how: Any,
 ) -> "Iterator[SharedTrial | LeasedTrial]":
     """As `leases`. `stop` ends the wait for a trial; `told` is the signal by which this process was told to end, if
-    there was one: then Shutdown is raised on all ranks."""
+    there was one: then Shutdown is raised on all ranks. `progress` may be a function that makes it of the study."""
     if ranks.count == 1:
         yield from open_study().leases(stop=stop, **how)
         return
@@ -81,7 +81,10 @@ class _Taking:
     def next(self) -> Any:
         """The next trial; OVER where none will come. Raises what has become of another rank."""
         if self._trials is None:
-            self._trials = self._open_study().leases(stop=self._stop, **self._how)
+            study = self._open_study()
+            progress = self._how.get("progress", False)
+            how = {**self._how, "progress": progress(study.spec) if callable(progress) else progress}
+            self._trials = study.leases(stop=self._stop, **how)
         self.trial = next(self._trials, None)
         if self.trial is not None:
             return Leased.of(self.trial)

@@ -12,6 +12,8 @@ from lrtune.trainers.errors import LeaseLost, RanksApart, TrialStopped
 
 JOIN_SECONDS = 10.0
 """For the other ranks to come, once one has left in an error; one without a beat for as long is taken for dead."""
+ALIKE_SECONDS = 5.0
+"""For a rank that has failed to hear whether all have; while its process lives, others may wait for it in a collective."""
 _POLL_SECONDS = 0.02
 
 
@@ -62,14 +64,16 @@ class Leaving:
         self.failed_alike = all_failed(left)
         untold: BaseException | None = None
         try:
-            trial.__exit__(None if joint is None else type(joint), joint, None if joint is None else joint.__traceback__)
+            trial.__exit__(
+                None if joint is None else type(joint), joint, None if joint is None else joint.__traceback__
+            )
         except BaseException as raised:
             untold = raised
         self.outcome = trial.outcome or "given back"
         raised = untold or joint
         told = None if raised is None else packed(raised)
         self._group.close_trial(self._key, (self.outcome, told, self.failed_alike))
-        if raised is not error and (untold is not None or own.how in ("end", "verdict")):
+        if raised is not error and (untold is not None or own.how in ("end", "verdict", "cut")):
             _raise(raised)
 
     def _others(self, *, patient: bool) -> Mapping[int, Left | None]:
@@ -99,7 +103,7 @@ class Leaving:
 
     def _hear_end(self, own: Left) -> None:
         in_order = own.how in ("end", "verdict")
-        timeout = TIMEOUT_SECONDS if in_order else 2 * JOIN_SECONDS
+        timeout = TIMEOUT_SECONDS if in_order else ALIKE_SECONDS
         try:
             heard = self._group.hear_close(self._key, timeout, heed_trouble=in_order)
         except RanksApart:

@@ -17,20 +17,23 @@ from torch import nn
 
 from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.trainers.checks import at_least
+from lrtune.trainers.distributed.model_ranks import ModelRanks, OneProcess, bare, ranks_of
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
-from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
-from lrtune.trainers.state.trial_files import TrialFiles
-from lrtune.trainers.training.data import Stream, as_batches
+from lrtune.trainers.state.random_state import random_state_kept, seed_everything
+from lrtune.trainers.state.trial_prefix import trial_prefix
+from lrtune.trainers.training.data import Stream, as_batches, shared_batches
 from lrtune.trainers.training.learner import Learner
 from lrtune.trainers.training.loss_functions import LossFunction
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.resuming import check_settings, settings_of
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
+from lrtune.trainers.training.together import check_together, go_on_randomly, random_states
 
 if TYPE_CHECKING:
     from lrtune.trainers.client.leased_trial import LeasedTrial
+    from lrtune.trainers.distributed.shared_trial import SharedTrial
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +64,7 @@ def fit(
     precision: str = "fp32",
     evaluate_every: int | None = None,
     seed: int = 0,
-    trial: "LeasedTrial | None" = None,
+    trial: "LeasedTrial | SharedTrial | None" = None,
     checkpoints: str | Path | None = None,
     keep_checkpoints: bool = False,
     resume: str | Path | None = None,
@@ -84,6 +87,11 @@ def fit(
       the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through. Its
       checkpoints are removed when it is over, the last one of the study's best trial aside, unless `keep_checkpoints`.
 
+    - Several ranks train a model that `model_factory` returns as DistributedDataParallel, or after `fully_shard`: all
+      call `fit` alike. Losses and metrics are means over ranks. `batch_size` is that of all together: each rank has its
+      part of every batch; a loader is each rank's own. A checkpoint is written once, and can be gone on from by one
+      process or by any number.
+
     A loss or metric that is not finite ends the training as diverged. Raises TrainingError, before the first step,
     for what cannot be.
     """
@@ -99,14 +107,15 @@ class _Training:
     """A training between two optimizer steps."""
 
     def __init__(self, model_factory: Callable[[], nn.Module], data: Any, **how: Any) -> None:
+        how["data"] = data
         how["seed"] = at_least("seed", how["seed"], 0)
         self.how = how
-        self.trial: LeasedTrial | None = how["trial"]
+        self.trial: LeasedTrial | SharedTrial | None = how["trial"]
         self.checkpoints = how["checkpoints"] and Path(how["checkpoints"])
         self.prefix = "fit"
         if self.trial is not None and self.checkpoints is not None:
-            self.prefix = TrialFiles(self.trial, self.checkpoints, keep=how["keep_checkpoints"]).prefix
-        self.device = pick_device(how["device"])
+            self.prefix = trial_prefix(self.trial, self.checkpoints, keep=how["keep_checkpoints"])
+        device = pick_device(how["device"])
         batches = as_batches(data, how["batch_size"], shuffle=True)
         self.stream = Stream(batches, accumulate=how["accumulate"], seed=how["seed"])
         self.validation = how["validation"]
@@ -115,12 +124,14 @@ class _Training:
         self.every = at_least("evaluate_every", how["evaluate_every"] or self.stream.per_epoch, 1)
         self.total_steps = self._length()
         seed_everything(how["seed"])
-        model = model_factory().to(self.device)
+        model = model_factory()
+        if ranks_of(model) is None:
+            model = model.to(device)
         set_dropout(model, how["dropout"])
         rates = {name: how[name] for name in ("learning_rate", "weight_decay", "layer_decay", "rates")}
         self.learner = Learner(
             model,
-            optimizer_for(model, how["optimizer"], **rates),
+            optimizer_for(bare(model), how["optimizer"], **rates),
             how["loss_function"],
             schedule=how["schedule"],
             total_steps=self.total_steps,
@@ -128,10 +139,24 @@ class _Training:
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
         self.settings = settings_of(how, self.stream)
+        self.ranks: ModelRanks | OneProcess = OneProcess()
+        self._share(self.learner.step.ranks)
         self.taken = self.position = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
         self.seconds_before, self.began = 0.0, time.perf_counter()
+
+    def _share(self, several: ModelRanks | None) -> None:
+        """Takes this rank's part of the data, where several train the model; their noise differs."""
+        self.ranks = several or self.ranks
+        check_together(self.ranks, self.trial, self.settings | {"total_steps": self.total_steps})
+        if several is None:
+            return
+        self.stream.batches = shared_batches(self.stream.batches, self.how["data"], several)
+        if self.validation is not None:
+            self.validation = shared_batches(self.validation, self.how["validation"], several)
+        if several.rank:
+            seed_everything(self.how["seed"] + several.seed_offset)
 
     def _length(self) -> int:
         if self.trial is not None and self.trial.max_steps is not None:
@@ -163,10 +188,11 @@ class _Training:
         start."""
         trial = self.trial
         if self.how["resume"] is not None:
-            self.load(files.load(self.how["resume"]))
+            self.load(self.ranks.together(lambda: files.load(self.how["resume"])))
         elif trial is not None and trial.resume is not None:
             try:
-                state = files.load(trial.resume.uri)
+                uri = trial.resume.uri
+                state = self.ranks.together(lambda: files.load(uri))
                 check_settings(state.get("settings"), self.settings)
             except TrainingError as error:
                 logger.warning("trial %d is trained from the start: %s", trial.number, error)
@@ -186,15 +212,19 @@ class _Training:
         self.learner.scheduler.step(value)
         where = None
         if self.checkpoints is not None and math.isfinite(value):
-            where = files.save(self.checkpoints, self.prefix, self.taken, self.state()).resolve().as_uri()
+            where = self._save(self.checkpoints, self.state())
         if self.trial is not None:
             self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
         return value
 
+    def _save(self, folder: Path, state: dict[str, Any]) -> str:
+        """Once, by the first rank; its place."""
+        return self.ranks.from_first(lambda: files.save(folder, self.prefix, self.taken, state).resolve().as_uri())
+
     def _metric(self, training_loss: float) -> float:
         if self.how["evaluate"] is not None:
             with torch.no_grad():
-                return float(self.how["evaluate"](self.learner.model))
+                return self.ranks.mean(float(self.how["evaluate"](self.learner.model)))
         return training_loss if self.validation is None else self.learner.step.mean_loss(self.validation)
 
     def _diverged(self, loss: float) -> FitResult:
@@ -225,7 +255,7 @@ class _Training:
         """Everything that decides how the training goes on."""
         return self.learner.state_dict() | {
             "settings": self.settings,
-            "random": random_state(),
+            **random_states(self.ranks),
             "taken": self.taken,
             "position": self.position,
             "losses": self.losses,
@@ -240,4 +270,4 @@ class _Training:
         self.taken, self.position = state["taken"], state["position"]
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
         self.seconds_before = state["seconds"]
-        set_random_state(state["random"])
+        go_on_randomly(self.ranks, state, self.how["seed"])

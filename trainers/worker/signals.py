@@ -56,6 +56,11 @@ class Signals:
         if self._interrupting:
             raise Shutdown(number)
 
+    @property
+    def received(self) -> int | None:
+        """The signal by which the process was told to end; None before."""
+        return self._received
+
     @contextmanager
     def interrupting(self) -> Iterator[None]:
         """Where a signal may break in at any point. Raises Shutdown, also for one that came before."""

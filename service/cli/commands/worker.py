@@ -10,6 +10,7 @@ import typer
 
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.commands.worker_ranks import check_of_ranks, train_together
 from lrtune.service.cli.completion import among, study_names
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.log import own_log
@@ -149,10 +150,14 @@ def worker(
 
     What trains is a task, or a program: `lrtune worker --study NAME -- ./train.sh --lr {learning_rate}`. The losses
     of a program are read from what it prints, or it calls `lrtune report`; SIGTERM ends one whose training is over.
+
+    Where several processes are to train each trial together, torchrun starts it: `torchrun --nproc-per-node 4
+    --no-python lrtune worker --study NAME --task train.py:train`.
     """
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
     from lrtune.trainers.client.local.connection import is_local
+    from lrtune.trainers.distributed.ranks import ranks_here
     from lrtune.trainers.integrations.trackers.named import trackers_named
     from lrtune.trainers.programs.program import Options
     from lrtune.trainers.worker.loop import exit_code
@@ -163,6 +168,19 @@ def worker(
     try:
         with Signals() as signals, ExitStack() as ends:
             end_with_owner()
+            ranks = ranks_here()
+            if ranks.count > 1:
+                several = concurrency if concurrency > 1 else None
+                task = check_of_ranks(ranks, program, task, folds=folds, epochs=epochs, concurrency=several)
+                check_without_program(options)
+                level = logging.INFO if ranks.first and not quiet else logging.WARNING
+                ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
+                end_fallback()
+                waits = {"wait_seconds": wait_seconds, "retry_seconds": retry_seconds}
+                shown = {"keep_checkpoints": keep_checkpoints, "progress": ranks.first and not quiet}
+                trackers = trackers_named(track or ()) if ranks.first else ()
+                together = {"name": name, "trackers": trackers, **waits, **shown}
+                raise typer.Exit(train_together(ranks, task, study, server, signals, **together))
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
                 server = client.server
