@@ -28,6 +28,14 @@ def part_here(tensor: Tensor) -> Tensor:
     return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined, no-any-return]
 
 
+def over_parts(value: Tensor, of: Any, how: str) -> Tensor:
+    """The `sum` or `max` of a scalar over the ranks that have a part of the sharded tensor `of`."""
+    from torch.distributed.tensor import DTensor, Partial, Replicate  # noqa: PLC0415 (for sharded models alone)
+
+    partial = [Replicate() if one.is_replicate() else Partial(how) for one in of.placements]
+    return DTensor.from_local(part_here(value), of.device_mesh, partial).full_tensor()  # type: ignore[no-untyped-call, no-any-return]
+
+
 def in_parts(full: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:
     """A model's state, whole, as this rank has its part of it; nothing is sent."""
     return {name: _part(value, like.get(name)) for name, value in full.items()}

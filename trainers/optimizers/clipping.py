@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtune.trainers.checks import positive
-from lrtune.trainers.distributed.sharding import part_here, whole
+from lrtune.trainers.distributed.sharding import is_sharded, over_parts, part_here
 
 
 class Clipper:
@@ -71,4 +71,10 @@ class Clipper:
 
 def _total_norm(gradients: list[Tensor], order: float = 2.0) -> float:
     """Over all of them, and all ranks' parts."""
-    return float(whole(nn.utils.get_total_norm(gradients, order)))
+    parts = [part for part in (part_here(one) for one in gradients) if part.numel()]
+    own = nn.utils.get_total_norm(parts, order) if parts else part_here(gradients[0]).new_zeros(())
+    if not is_sharded(gradients[0]):
+        return float(own)
+    if math.isinf(order):
+        return float(over_parts(own, gradients[0], "max"))
+    return math.sqrt(float(over_parts(own.square(), gradients[0], "sum")))

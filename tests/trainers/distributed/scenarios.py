@@ -15,6 +15,8 @@ from lrtune.trainers.distributed import leaving, watch
 NAME, SERVER, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 RANK = int(os.environ["RANK"])
 SEEN: dict[str, Any] = {}
+SINCE = [time.monotonic()]
+"""When the ranks were together for the last time."""
 LONG_SECONDS = 600
 
 watch.BEAT_SECONDS, watch.SILENT_SECONDS, watch.GRACE_SECONDS, leaving.JOIN_SECONDS = 0.1, 4.0, 2.0, 2.0
@@ -70,6 +72,7 @@ def fails() -> None:
     for trial in leases(open_study):
         with trial:
             trial.report(1, 0.5)
+            SINCE.append(time.monotonic())
             if RANK:
                 raise ValueError("a bad batch")
             trial.report(2, 0.5)
@@ -82,6 +85,7 @@ def killed() -> None:
     for trial in leases(open_study):
         with trial:
             trial.report(1, 0.5, checkpoint="file:///one")
+            SINCE.append(time.monotonic())
             if RANK:
                 os.kill(os.getpid(), signal.SIGKILL)
             while True:
@@ -104,6 +108,7 @@ def first_killed() -> None:
     for trial in leases(lambda: open_study(lease_ttl_seconds=5)):
         with trial:
             trial.report(1, 0.5)
+            SINCE.append(time.monotonic())
             if not RANK:
                 os.kill(os.getpid(), signal.SIGKILL)
             trial.report(2, 0.5)
@@ -122,10 +127,9 @@ def lease_lost() -> None:
         break
 
 
-began = time.monotonic()
 try:
     globals()[NAME]()
 except BaseException as error:
     SEEN["error"] = f"{type(error).__name__}: {error}"
-SEEN["seconds"] = time.monotonic() - began
+SEEN["seconds"] = time.monotonic() - SINCE[-1]
 (FOLDER / f"{NAME}-{RANK}.json").write_text(json.dumps(SEEN))
