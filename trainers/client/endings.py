@@ -37,7 +37,8 @@ def told_to_end(error: BaseException) -> bool:
 
 
 def error_text(error: BaseException) -> str:
-    """What is kept of an error: its traceback; of a program's the last lines, of another rank's its own. The last 20,000 characters of it."""
+    """What is kept of an error: its traceback; of a program's the last lines, of another rank's that one's own. The
+    last 20,000 characters of it."""
     told = error.told if isinstance(error, ProgramFailed | RankFailed) else "".join(traceback.format_exception(error))
     text: str = storable_part(told)
     return text[-LONGEST_ERROR:]

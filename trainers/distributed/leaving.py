@@ -13,7 +13,8 @@ from lrtune.trainers.errors import LeaseLost, RanksApart, TrialStopped
 JOIN_SECONDS = 10.0
 """For the other ranks to come, once one has left in an error; one without a beat for as long is taken for dead."""
 ALIKE_SECONDS = 5.0
-"""For a rank that has failed to hear whether all have; while its process lives, others may wait for it in a collective."""
+"""For a rank that has failed to hear whether all have: while its process lives, others may wait for it in a
+collective."""
 _POLL_SECONDS = 0.02
 
 

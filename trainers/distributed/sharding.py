@@ -1,4 +1,4 @@
-"""What of a model lies in parts on several ranks (`fully_shard`), as the whole that one process would have, and back."""
+"""A model that lies in parts on several ranks (`fully_shard`), as the whole that one process would have; and back."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

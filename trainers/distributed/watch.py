@@ -83,7 +83,7 @@ class Watch:
     def start(self) -> None:
         """Once all ranks have written their first beat."""
         now = time.monotonic()
-        self._seen = {rank: (0, now) for rank in self._watched}
+        self._seen = dict.fromkeys(self._watched, (0, now))
         self._thread.start()
 
     def say(self, trouble: Trouble) -> None:

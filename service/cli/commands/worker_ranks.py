@@ -24,9 +24,13 @@ def check_of_ranks(ranks: "Ranks", program: Sequence[str] | None, task: str | No
         )
     for name, value in others.items():
         if value is not None:
-            raise TaskError(f"--{name} is for a worker of one process, and this is one of {ranks.count} ranks: leave it")
+            raise TaskError(
+                f"--{name} is for a worker of one process, and this is one of {ranks.count} ranks: leave it"
+            )
     if task is None:
-        raise TaskError(f"this worker is one of {ranks.count} ranks, of which the first alone asks the service: add --task")
+        raise TaskError(
+            f"this worker is one of {ranks.count} ranks, of which the first alone asks the service: add --task"
+        )
     return task
 
 

@@ -21,12 +21,14 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start_ranks(programs: Programs, command: list[str], count: int = 2, **variables: str) -> list[Program]:
+def start_ranks(
+    programs: Programs, command: list[str], count: int = 2, *, cwd: Path | None = None, **variables: str
+) -> list[Program]:
     """`command` in so many processes, each with its RANK."""
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     quiet = {"GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
     each = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
-    return [programs.start(command, environ(**shared, **quiet, **one, **variables)) for one in each]
+    return [programs.start(command, environ(**shared, **quiet, **one, **variables), cwd) for one in each]
 
 
 class Played:

@@ -63,7 +63,7 @@ def errors() -> None:
             except Exception as error:
                 SEEN["refused"] = f"{type(error).__name__}: {error}"
             trial.report(2, 0.5)
-            trial.check() if RANK else trial.should_stop  # noqa: B018
+            trial.check() if RANK else trial.should_stop
             trial.report(3, 0.5)
 
 

@@ -19,7 +19,6 @@ from lrtune.trainers.state.checkpoints import latest
 from tests.trainers.training.small import BATCH, loss_of, network, rows, train
 
 
-
 def ddp() -> nn.Module:
     return DistributedDataParallel(network())
 

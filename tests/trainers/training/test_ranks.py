@@ -87,8 +87,9 @@ def test_a_checkpoint_of_two_ranks_is_gone_on_from_by_one_process(seen: Seen, fo
 
 def test_a_data_set_is_shared_like_tensors_and_a_loader_is_each_ranks_own(seen: Seen) -> None:
     assert len(seen[0]["data set"]["losses"]) == len(seen[0]["loader"]["losses"]) == 28
-    assert seen[0]["data set"]["curve"][-1] < 0.2
-    assert seen[0]["loader"]["curve"][-1] < 0.2
+    for name in ("data set", "loader"):
+        curve = seen[0][name]["curve"]
+        assert curve[-1] < curve[0] / 4, name
 
 
 def test_ranks_with_other_settings_are_refused_on_all_and_the_setting_is_named(seen: Seen) -> None:

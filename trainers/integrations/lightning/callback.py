@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
+from lrtune.trainers.integrations.ranks import check_ranks
 from lrtune.trainers.integrations.reports import Reports, read_metric
 from lrtune.trainers.state.checkpoints import path_of
 from lrtune.trainers.state.random_state import random_state, set_random_state
-from lrtune.trainers.state.trial_files import TrialFiles
+from lrtune.trainers.state.trial_prefix import trial_prefix
 
 KEEP = 2
 """Checkpoints: the newest, and one more, which a service may still point to."""
@@ -40,12 +42,16 @@ class TrialCallback(lightning.pytorch.Callback):
     `keep_checkpoints`.
 
     Training raises InvalidReport where `monitor` is not logged and where steps would be reported again, TrialNotOpen
-    outside `with trial:`, TrainingError in several processes.
+    outside `with trial:`, TrainingError where several processes train a trial that only one of them has.
+
+    In several processes, which torchrun started, every rank makes its callback of the trial that
+    `lrtune.distributed.leases` gave it; all end after the same step. `monitor` is rank 0's: log it with
+    `sync_dist=True`.
     """
 
     def __init__(
         self,
-        trial: LeasedTrial,
+        trial: LeasedTrial | SharedTrial,
         monitor: str = "val_loss",
         *,
         checkpoints: str | Path | None = None,
@@ -55,8 +61,7 @@ class TrialCallback(lightning.pytorch.Callback):
         self.trial = trial
         self.monitor = monitor
         self._folder = None if checkpoints is None else Path(checkpoints)
-        files_of = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
-        self._prefix = "" if files_of is None else files_of.prefix
+        self._prefix = "" if checkpoints is None else trial_prefix(trial, checkpoints, keep=keep_checkpoints)
         self._written: list[Path] = []
         self._reports = Reports(trial, monitor)
         self._step = 0
@@ -78,11 +83,7 @@ class TrialCallback(lightning.pytorch.Callback):
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if stage != "fit":
             return
-        if trainer.world_size > 1:
-            raise TrainingError(
-                f"the training runs in {trainer.world_size} processes, each of which would lease trials of its own: "
-                "use Trainer(devices=1), or Accelerate"
-            )
+        check_ranks(self.trial, trainer.world_size, "Trainer(devices=1)")
         self._step, self._random = 0, None
         self._reports.begin()
 
@@ -96,9 +97,9 @@ class TrialCallback(lightning.pytorch.Callback):
         self._check_new()
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        if self._random is not None:
+        if self._random is not None and trainer.is_global_zero:  # Whose it is; the others' noise is another.
             set_random_state(self._random)
-            self._random = None
+        self._random = None
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._reports.interrupted():

@@ -12,7 +12,7 @@ import torch
 
 accelerate = pytest.importorskip("accelerate", reason="needs lrtune[accelerate]: make frameworks")
 
-from lrtune import Client, InvalidReport, LrtuneWarning, TrialNotOpen, TrialStopped  # noqa: E402
+from lrtune import Client, InvalidReport, LrtuneError, LrtuneWarning, TrialNotOpen, TrialStopped  # noqa: E402
 from lrtune.accelerate import leases  # noqa: E402
 from tests.end_to_end.conftest import environ  # noqa: E402
 from tests.fake_service import FakeService, lease_lost  # noqa: E402
@@ -71,8 +71,19 @@ def test_a_verdict_stops_all_processes_at_the_same_step(seen: list[list[dict[str
 
 def test_an_error_of_the_main_process_is_told_to_the_others(seen: list[list[dict[str, Any]]]) -> None:
     main, other = (notes[2]["error"] for notes in seen)
-    assert main.startswith("InvalidReport: the step 'loss' is no whole number")
-    assert other == f"LrtuneError: the main process failed with {main}"
+    assert main.startswith("InvalidReport: step 4 is beyond the 3 steps of trial 0")
+    assert other == main
+
+
+def test_what_a_leased_trial_offers_a_shared_one_does(seen: list[list[dict[str, Any]]]) -> None:
+    for notes in seen:
+        assert notes[0]["kept"]
+        assert notes[0]["stop"] == [False, False, False]
+
+
+def test_what_is_no_accelerator_is_refused() -> None:
+    with pytest.raises(LrtuneError, match="takes an Accelerator first, not a NoneType"):
+        next(leases(None, lambda: None))  # type: ignore[arg-type, return-value]
 
 
 def test_processes_wait_together_for_a_trial_that_is_on_lease_elsewhere(seen: list[list[dict[str, Any]]]) -> None:
