@@ -27,9 +27,13 @@ PROGRAMS = {"lrtune": "lrtune.service.cli.main", "torchrun": "torch.distributed.
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("reader")
+
+
+@pytest.fixture(scope="module")
+def client(folder: Path) -> Iterator[Client]:
     """A client of the service, after all commands of the page."""
-    folder = tmp_path_factory.mktemp("reader")
     for text, name in SCRIPTS:
         (folder / name).write_text(text)
     for name, module in PROGRAMS.items():
@@ -58,6 +62,6 @@ def test_the_pages_studies_are_trained(client: Client, study: str, trials: int) 
     assert "complete" in states
 
 
-def test_checkpoints_of_trials_that_are_over_are_gone(client: Client, tmp_path_factory: pytest.TempPathFactory) -> None:
-    (folder,) = tmp_path_factory.getbasetemp().glob("reader*/checkpoints")
+def test_checkpoints_of_trials_that_are_over_are_gone(client: Client, folder: Path) -> None:
+    folder = folder / "checkpoints"
     assert len({path.name.rpartition("-step-")[0] for path in folder.iterdir()}) <= 1

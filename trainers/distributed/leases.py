@@ -39,8 +39,8 @@ def leases(
 
     Raises RankFailed and RankLost where another rank has gone, LrtuneError where the ranks cannot meet.
     """
-    how = {"anneals": anneals, "resumable": resumable, "own_length": own_length, "keep_checkpoints": keep_checkpoints}
-    return shared_leases(open_study, ranks_here(), **how, progress=progress)
+    how: dict[str, Any] = {"anneals": anneals, "resumable": resumable, "own_length": own_length}
+    return shared_leases(open_study, ranks_here(), **how, keep_checkpoints=keep_checkpoints, progress=progress)
 
 
 def shared_leases(

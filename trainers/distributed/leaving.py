@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.distributed import watch
 from lrtune.trainers.distributed.endings import Left, all_failed, joint_error, left_by
 from lrtune.trainers.distributed.group import TIMEOUT_SECONDS, RankGroup
 from lrtune.trainers.distributed.packing import packed, unpacked
@@ -11,7 +12,7 @@ from lrtune.trainers.distributed.watch import Trouble
 from lrtune.trainers.errors import LeaseLost, RanksApart, TrialStopped
 
 JOIN_SECONDS = 10.0
-"""For the other ranks to come, once one has left in an error; one without a beat for as long is taken for dead."""
+"""For the other ranks to come, once one has left in an error."""
 ALIKE_SECONDS = 5.0
 """For a rank that has failed to hear whether all have: while its process lives, others may wait for it in a
 collective."""
@@ -37,21 +38,21 @@ class Leaving:
     def leave(self, error: BaseException | None) -> None:
         """Ends it, with the error that leaves the block on this rank. Raises what concerns all ranks, where this one
         leaves by no error of its own."""
-        watch, rank = self._group.watch, self._group.ranks.rank
+        watching, rank = self._group.watch, self._group.ranks.rank
         left = self._said(left_by(error))
         if left.how in ("failed", "cut"):
-            watch.say(Trouble("failed", rank, left.text, round=watch.round))
+            watching.say(Trouble("failed", rank, left.text, round=watching.round))
         elif left.how == "told":
-            watch.say(Trouble("told", rank, signal_number=left.signal_number))
+            watching.say(Trouble("told", rank, signal_number=left.signal_number))
         try:
             if self._trial is not None:
                 self._end(self._trial, error, left)
             else:
                 self._hear_end(left)
         finally:
-            watch.inside(None)
+            watching.inside(None)
             if self.failed_alike:
-                watch.forgive()
+                watching.forgive()
 
     def _said(self, left: Left) -> Left:
         if left.how == "failed":
@@ -68,8 +69,8 @@ class Leaving:
             trial.__exit__(
                 None if joint is None else type(joint), joint, None if joint is None else joint.__traceback__
             )
-        except BaseException as raised:
-            untold = raised
+        except BaseException as error_of_end:
+            untold = error_of_end
         self.outcome = trial.outcome or "given back"
         raised = untold or joint
         told = None if raised is None else packed(raised)
@@ -89,7 +90,7 @@ class Leaving:
                 if posted is not None:
                     left[rank] = posted
                     patient = patient and posted.how in ("end", "verdict")
-                elif self._is_lost(rank) or self._group.watch.silent_seconds(rank) > JOIN_SECONDS:
+                elif self._is_lost(rank, patient=patient):
                     left[rank], patient = None, False
                 elif not patient and waited > JOIN_SECONDS:
                     left[rank] = Left("freed")  # Its own watch ends it, where it stands.
@@ -98,9 +99,12 @@ class Leaving:
             time.sleep(_POLL_SECONDS)
         return left
 
-    def _is_lost(self, rank: int) -> bool:
-        trouble = self._group.watch.trouble
-        return trouble is not None and trouble.kind == "lost" and trouble.rank == rank
+    def _is_lost(self, rank: int, *, patient: bool) -> bool:
+        watching = self._group.watch
+        trouble = watching.trouble
+        if trouble is not None and trouble.kind == "lost" and trouble.rank == rank:
+            return True
+        return not patient and watching.silent_seconds(rank) > watch.SUSPECT_SECONDS
 
     def _hear_end(self, own: Left) -> None:
         in_order = own.how in ("end", "verdict")

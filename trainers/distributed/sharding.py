@@ -25,7 +25,7 @@ def whole(state: Any) -> Any:
 
 def part_here(tensor: Tensor) -> Tensor:
     """This rank's part of a sharded tensor, to be changed in place; any other tensor itself."""
-    return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined, no-any-return]
+    return tensor.to_local() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
 
 
 def over_parts(value: Tensor, of: Any, how: str) -> Tensor:
@@ -33,7 +33,7 @@ def over_parts(value: Tensor, of: Any, how: str) -> Tensor:
     from torch.distributed.tensor import DTensor, Partial, Replicate  # noqa: PLC0415 (for sharded models alone)
 
     partial = [Replicate() if one.is_replicate() else Partial(how) for one in of.placements]
-    return DTensor.from_local(part_here(value), of.device_mesh, partial).full_tensor()  # type: ignore[no-untyped-call, no-any-return]
+    return DTensor.from_local(part_here(value), of.device_mesh, partial).full_tensor()
 
 
 def in_parts(full: Mapping[str, Any], like: Mapping[str, Any]) -> dict[str, Any]:

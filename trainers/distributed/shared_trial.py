@@ -91,7 +91,7 @@ class SharedTrial:
     @property
     def should_stop(self) -> bool:
         """Whether the training is to end: as rank 0 has it, on all. Look at it on all ranks, within a long step."""
-        return self._by_first("should_stop", lambda trial: trial.should_stop or self._group.told is not None)
+        return bool(self._by_first("should_stop", lambda trial: trial.should_stop or self._group.told is not None))
 
     def report(
         self,

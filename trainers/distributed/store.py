@@ -24,12 +24,13 @@ def open_store(ranks: Ranks) -> Store:
     Waits for the others to come, for torch's five minutes at the most. Raises LrtuneError where they do not.
     """
     from torch import distributed  # noqa: PLC0415 (half a second, for trainings in several processes alone)
+    from torch.distributed.rendezvous import rendezvous  # noqa: PLC0415
 
     try:
         if distributed.is_initialized():
             base = distributed.distributed_c10d._get_default_store()
         else:
-            base = next(iter(distributed.rendezvous("env://", ranks.rank, ranks.count)))[0]
+            base = next(iter(rendezvous("env://", ranks.rank, ranks.count)))[0]
     except (RuntimeError, ValueError, OSError) as error:
         where = f"{os.environ.get('MASTER_ADDR')}:{os.environ.get('MASTER_PORT')}"
         raise LrtuneError(
@@ -37,7 +38,7 @@ def open_store(ranks: Ranks) -> Store:
             "look whether all of them were started, and whether that address reaches rank 0"
         ) from error
     restart = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # The launcher's store outlives its processes.
-    return distributed.PrefixStore(f"lrtune/{restart}/{next(_opened)}", base)
+    return distributed.PrefixStore(f"lrtune/{restart}/{next(_opened)}", base)  # type: ignore[attr-defined]
 
 
 def is_away(error: BaseException) -> bool:

@@ -24,6 +24,8 @@ from lrtune.trainers.errors import RankFailed, RankLost, Shutdown
 BEAT_SECONDS = 1.0
 SILENT_SECONDS = 30.0
 """Without a beat, a rank is taken for dead."""
+SUSPECT_SECONDS = 6.0
+"""The same, once one was told to end, or left in an error: a launcher ends all of them where it finds one dead."""
 GRACE_SECONDS = 20.0
 """For a rank to come out of its step once another has gone. Schedulers give 30 from SIGTERM to SIGKILL."""
 
@@ -147,7 +149,7 @@ class Watch:
             number, at = self._seen[rank]
             if beat.number != number:
                 self._seen[rank] = beat.number, now
-            elif now - at > SILENT_SECONDS:
+            elif now - at > (SILENT_SECONDS if self.trouble is None else SUSPECT_SECONDS):
                 self._note(Trouble("lost", rank))
             if beat.said is not None:
                 self._note(beat.said)

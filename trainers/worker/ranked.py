@@ -51,14 +51,15 @@ def run(
     Raises TaskKeepsFailing after three trials in a row in which all ranks failed. Where only some do, their places in a
     collective are lost: RankFailed or RankLost is raised on all, and the launcher starts them again.
     """
-    how = {"anneals": anneals, "resumable": resumable, "own_length": own_length, "keep_checkpoints": keep_checkpoints}
+    how: dict[str, Any] = {"anneals": anneals, "resumable": resumable, "own_length": own_length}
+    how |= {"keep_checkpoints": keep_checkpoints, "progress": progress}
     ranks = ranks_here()
     if ranks.count == 1:
-        loop.run(open_study(), train, **how, progress=progress)
+        loop.run(open_study(), train, **how)
         return
     try:
         with Signals() as signals:
-            work_together(open_study, train, ranks=ranks, signals=signals, **how, progress=progress)
+            work_together(open_study, train, ranks=ranks, signals=signals, **how)
     except Shutdown as shutdown:
         if shutdown.signal_number == signal.SIGINT:
             raise KeyboardInterrupt from None

@@ -176,11 +176,16 @@ def worker(
                 level = logging.INFO if ranks.first and not quiet else logging.WARNING
                 ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
                 end_fallback()
-                waits = {"wait_seconds": wait_seconds, "retry_seconds": retry_seconds}
-                shown = {"keep_checkpoints": keep_checkpoints, "progress": ranks.first and not quiet}
-                trackers = trackers_named(track or ()) if ranks.first else ()
-                together = {"name": name, "trackers": trackers, **waits, **shown}
-                raise typer.Exit(train_together(ranks, task, study, server, signals, **together))
+                code = train_together(
+                    *(ranks, task, study, server, signals),
+                    wait_seconds=wait_seconds,
+                    retry_seconds=retry_seconds,
+                    name=name,
+                    trackers=trackers_named(track or ()) if ranks.first else (),
+                    keep_checkpoints=keep_checkpoints,
+                    progress=ranks.first and not quiet,
+                )
+                raise typer.Exit(code)
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
                 server = client.server

@@ -19,7 +19,8 @@ SINCE = [time.monotonic()]
 """When the ranks were together for the last time."""
 LONG_SECONDS = 600
 
-watch.BEAT_SECONDS, watch.SILENT_SECONDS, watch.GRACE_SECONDS, leaving.JOIN_SECONDS = 0.1, 4.0, 2.0, 2.0
+watch.BEAT_SECONDS, watch.SILENT_SECONDS, watch.GRACE_SECONDS, leaving.JOIN_SECONDS = 0.1, 4.0, 2.0, 4.0
+watch.SUSPECT_SECONDS = 2.0
 
 
 def open_study(name: str = NAME, **how: Any) -> StudyHandle:

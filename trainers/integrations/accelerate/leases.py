@@ -41,5 +41,5 @@ def leases(
             f"leases takes an Accelerator first, not a {type(accelerator).__name__}: leases(accelerator, …)"
         )
     ranks = Ranks(accelerator.process_index, accelerator.num_processes)
-    how = {"anneals": anneals, "resumable": resumable, "own_length": own_length}
+    how: dict[str, Any] = {"anneals": anneals, "resumable": resumable, "own_length": own_length}
     yield from shared_leases(open_study, ranks, **how, keep_checkpoints=keep_checkpoints, progress=progress)
