@@ -2,8 +2,8 @@
 
 import pickle
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -49,11 +49,11 @@ class RankGroup:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(Exception):  # Of a store that is gone by now.
+        with suppress(Exception):  # Of a store that is gone by now, or of ranks that do not come.
             self._store.set(f"left/{self.ranks.rank}", b"")
             if self.ranks.first:
-                for rank in self.ranks.others:
-                    self._wait(f"left/{rank}", LEAVE_SECONDS, f"rank {rank} has not left", heed_trouble=False)
+                left = [f"left/{rank}" for rank in self.ranks.others]
+                self._wait_until(lambda: self._store.check(left), LEAVE_SECONDS, "not all left", heed_trouble=False)
         self.watch.close()
 
     def from_first(self, what: str, call: Callable[[], T], *, timeout_seconds: float | None = TIMEOUT_SECONDS) -> T:
@@ -90,17 +90,20 @@ class RankGroup:
         return values
 
     def post(self, name: str, content: Any) -> None:
-        """Leaves something for rank 0, from this rank."""
-        self._store.set(f"{name}/{self.ranks.rank}", pickle.dumps(content))
+        """Leaves something for rank 0, from this rank. Raises RankLost, as all calls do, where nobody is reached."""
+        with _reached():
+            self._store.set(f"{name}/{self.ranks.rank}", pickle.dumps(content))
 
     def posted(self, name: str, rank: int) -> Any:
         """What that rank has posted; None before."""
         key = f"{name}/{rank}"
-        return pickle.loads(self._store.get(key)) if self._store.check([key]) else None
+        with _reached():
+            return pickle.loads(self._store.get(key)) if self._store.check([key]) else None
 
     def place(self, name: str) -> int:
         """1 for the first rank that asks for `name`, and so on."""
-        return int(self._store.add(name, 1))
+        with _reached():
+            return int(self._store.add(name, 1))
 
     def raise_trouble(self) -> None:
         """Raises RankFailed or RankLost where a rank has gone."""
@@ -116,7 +119,8 @@ class RankGroup:
 
     def close_trial(self, key: str, content: Any) -> None:
         """Rank 0's last word on a trial, whose ranks may have made different numbers of calls: they count from here."""
-        self._store.set(f"{key}/closed", pickle.dumps((self._messages, content)))
+        with _reached():
+            self._store.set(f"{key}/closed", pickle.dumps((self._messages, content)))
 
     def hear_close(self, key: str, timeout_seconds: float, *, heed_trouble: bool) -> Any:
         """What rank 0 said there. Raises RanksApart where it does not come to it."""
@@ -132,7 +136,8 @@ class RankGroup:
                 self._let_catch_up(rank, number - LAG)
             for old in range(number - 2 * LAG, number - LAG):
                 self._store.delete_key(f"message/{old}")
-        self._store.set(key, message)
+        with _reached():
+            self._store.set(key, message)
 
     def _let_catch_up(self, rank: int, number: int) -> None:
         """Waits until that rank has read up to there."""
@@ -167,16 +172,23 @@ class RankGroup:
         trouble is seen."""
         began = time.monotonic()
         while True:
-            try:
+            with _reached():
                 if holds():
                     return
-            except Exception as error:
-                if is_away(error):
-                    raise RankLost(0) from error
-                raise
             if heed_trouble:
                 self.raise_trouble()
             waited = time.monotonic() - began
             if timeout_seconds is not None and waited > timeout_seconds:
                 raise RanksApart(f"{late} for {timeout_seconds:.0f} s")
             time.sleep(min(_SHORTEST_POLL_SECONDS + _POLLED_SHARE * waited, _LONGEST_POLL_SECONDS))
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Raises RankLost where the store has gone, with rank 0 or the launcher."""
+    try:
+        yield
+    except Exception as error:
+        if is_away(error):
+            raise RankLost(0) from error
+        raise

@@ -84,7 +84,7 @@ class _Taking:
             study = self._open_study()
             progress = self._how.get("progress", False)
             how = {**self._how, "progress": progress(study.spec) if callable(progress) else progress}
-            self._trials = study.leases(stop=self._stop, **how)
+            self._trials = study.leases(stop=self._stop, ranks=self._group.ranks.count, **how)
         self.trial = next(self._trials, None)
         if self.trial is not None:
             return Leased.of(self.trial)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.distributed import watch
@@ -9,7 +10,7 @@ from lrtune.trainers.distributed.endings import Left, all_failed, joint_error, l
 from lrtune.trainers.distributed.group import TIMEOUT_SECONDS, RankGroup
 from lrtune.trainers.distributed.packing import packed, unpacked
 from lrtune.trainers.distributed.watch import Trouble
-from lrtune.trainers.errors import LeaseLost, RanksApart, TrialStopped
+from lrtune.trainers.errors import LeaseLost, RankLost, RanksApart, TrialStopped
 
 JOIN_SECONDS = 10.0
 """For the other ranks to come, once one has left in an error."""
@@ -55,13 +56,17 @@ class Leaving:
                 watching.forgive()
 
     def _said(self, left: Left) -> Left:
-        if left.how == "failed":
-            left = Left("failed", left.text, self._group.place(f"{self._key}/failed"))
-        self._group.post(self._key, left)
+        with suppress(RankLost):  # Nobody hears it.
+            if left.how == "failed":
+                left = Left("failed", left.text, self._group.place(f"{self._key}/failed"))
+            self._group.post(self._key, left)
         return left
 
     def _end(self, trial: LeasedTrial, error: BaseException | None, own: Left) -> None:
-        left = {0: own, **self._others(patient=own.how in ("end", "verdict"))}
+        try:
+            left = {0: own, **self._others(patient=own.how in ("end", "verdict"))}
+        except RankLost:
+            left = {0: own, **dict.fromkeys(self._group.ranks.others)}
         joint = joint_error(error, left)
         self.failed_alike = all_failed(left)
         untold: BaseException | None = None
@@ -74,7 +79,8 @@ class Leaving:
         self.outcome = trial.outcome or "given back"
         raised = untold or joint
         told = None if raised is None else packed(raised)
-        self._group.close_trial(self._key, (self.outcome, told, self.failed_alike))
+        with suppress(RankLost):
+            self._group.close_trial(self._key, (self.outcome, told, self.failed_alike))
         if raised is not error and (untold is not None or own.how in ("end", "verdict", "cut")):
             _raise(raised)
 
@@ -111,7 +117,7 @@ class Leaving:
         timeout = TIMEOUT_SECONDS if in_order else ALIKE_SECONDS
         try:
             heard = self._group.hear_close(self._key, timeout, heed_trouble=in_order)
-        except RanksApart:
+        except (RanksApart, RankLost):
             self.outcome = "left to rank 0"
             if in_order:
                 raise

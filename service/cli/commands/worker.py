@@ -10,7 +10,7 @@ import typer
 
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
-from lrtune.service.cli.commands.worker_ranks import check_of_ranks, train_together
+from lrtune.service.cli.commands.worker_ranks import Named, check_of_ranks, train_together
 from lrtune.service.cli.completion import among, study_names
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.log import own_log
@@ -170,22 +170,13 @@ def worker(
             end_with_owner()
             ranks = ranks_here()
             if ranks.count > 1:
-                several = concurrency if concurrency > 1 else None
-                task = check_of_ranks(ranks, program, task, folds=folds, epochs=epochs, concurrency=several)
+                several = {"folds": folds, "epochs": epochs, "concurrency": concurrency if concurrency > 1 else None}
+                task = check_of_ranks(ranks, program, task, **several)
                 check_without_program(options)
-                level = logging.INFO if ranks.first and not quiet else logging.WARNING
-                ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
-                end_fallback()
-                code = train_together(
-                    *(ranks, task, study, server, signals),
-                    wait_seconds=wait_seconds,
-                    retry_seconds=retry_seconds,
-                    name=name,
-                    trackers=trackers_named(track or ()) if ranks.first else (),
-                    keep_checkpoints=keep_checkpoints,
-                    progress=ranks.first and not quiet,
-                )
-                raise typer.Exit(code)
+                loudness = {"quiet": quiet, "verbose": verbose, "keep_checkpoints": keep_checkpoints}
+                waits = {"wait_seconds": wait_seconds, "retry_seconds": retry_seconds}
+                named = Named(task, study, server, name, track or ())
+                raise typer.Exit(train_together(ranks, named, signals, ends, **waits, **loudness))
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
                 server = client.server

@@ -4,86 +4,101 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lrtune.service.cli.log import own_log
+from lrtune.service.cli.progress import end_fallback
 
 if TYPE_CHECKING:
     from lrtune.trainers.client.study import StudyHandle
     from lrtune.trainers.distributed.ranks import Ranks
-    from lrtune.trainers.tracking.tracker import Tracker
     from lrtune.trainers.worker.signals import Signals
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a command line names: a task, the study, its server, the worker, trackers."""
+
+    task: str
+    study: str
+    server: str | None
+    worker: str | None
+    trackers: Sequence[str]
 
 
 def check_of_ranks(ranks: "Ranks", program: Sequence[str] | None, task: str | None, **others: int | None) -> str:
     """The task. Raises TaskError for what does not go with several ranks."""
     from lrtune.trainers.errors import TaskError
 
+    of = f"of {ranks.count} ranks"
     if program:
         raise TaskError(
-            f"this worker is one of {ranks.count} ranks, each of which would run {program[0]}: start one worker, with "
-            f"torchrun in its program, as in `lrtune worker --study NAME -- torchrun {program[0]} …`"
+            f"this worker is one {of}, each of which would run {program[0]}: start one worker, with torchrun in its "
+            f"program, as in `lrtune worker --study NAME -- torchrun {program[0]} …`"
         )
     for name, value in others.items():
         if value is not None:
-            raise TaskError(
-                f"--{name} is for a worker of one process, and this is one of {ranks.count} ranks: leave it"
-            )
+            raise TaskError(f"--{name} is for a worker of one process, and this is one {of}: leave it out")
     if task is None:
-        raise TaskError(
-            f"this worker is one of {ranks.count} ranks, of which the first alone asks the service: add --task"
-        )
+        raise TaskError(f"this worker is one {of}, the first of which alone asks the service: add --task")
     return task
 
 
 def train_together(
     ranks: "Ranks",
-    task: str,
-    study: str,
-    server: str | None,
+    named: Named,
     signals: "Signals",
+    ends: ExitStack,
     *,
     wait_seconds: float,
     retry_seconds: float,
-    name: str | None,
-    trackers: "Sequence[Tracker]",
-    **how: Any,
+    quiet: bool,
+    verbose: bool,
+    keep_checkpoints: bool,
 ) -> int:
-    """Trains the study's trials on all ranks; the exit code. Rank 0 alone talks to the service."""
+    """Trains the study's trials on all ranks; the exit code. Rank 0 alone talks to the service, and tells of trials."""
     from lrtune.service.sentences.worker import nothing_left
     from lrtune.trainers.tasks.loader import load_task
     from lrtune.trainers.worker.ranked import work_together
 
-    train = load_task(task)
+    level = logging.INFO if ranks.first and not quiet else logging.WARNING
+    ends.enter_context(own_log(level, of_trainers=logging.DEBUG if verbose and not quiet else None))
+    train = load_task(named.task)
+    end_fallback()
     opened: list[StudyHandle] = []
-    with ExitStack() as ends:
 
-        def open_study() -> "StudyHandle":
-            opened.append(_opened(ends, study, server, signals, wait_seconds, retry_seconds, trackers))
-            return opened[0]
+    def open_study() -> "StudyHandle":
+        opened.append(_opened(named, signals, ends, wait_seconds, retry_seconds))
+        return opened[0]
 
-        worker = name and f"{name}:{os.getpid()}"
-        trained = work_together(open_study, train, ranks=ranks, signals=signals, worker=worker, **how)
-        if opened:
-            why = opened[0].ended.explanation if opened[0].ended is not None else ""
-            logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
+    trained = work_together(
+        open_study,
+        train,
+        ranks=ranks,
+        signals=signals,
+        worker=named.worker and f"{named.worker}:{os.getpid()}",
+        keep_checkpoints=keep_checkpoints,
+        progress=not quiet,
+    )
+    if opened:
+        why = opened[0].ended.explanation if opened[0].ended is not None else ""
+        logging.getLogger("lrtune.trainers").info("%s", nothing_left(named.study, trained, why))
     return 0
 
 
 def _opened(
-    ends: ExitStack,
-    study: str,
-    server: str | None,
-    signals: "Signals",
-    wait_seconds: float,
-    retry_seconds: float,
-    trackers: "Sequence[Tracker]",
+    named: Named, signals: "Signals", ends: ExitStack, wait_seconds: float, retry_seconds: float
 ) -> "StudyHandle":
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
+    from lrtune.trainers.integrations.trackers.named import trackers_named
 
-    with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as first:
-        first.study(study)
+    trackers = trackers_named(named.trackers)
+    with Client(named.server, retry=Retry(wait_seconds, stopping=signals.stopping)) as first:
+        first.study(named.study)
         server = first.server
     client = ends.enter_context(Client(server, retry_seconds=retry_seconds, stopping=signals.stopping))
-    handle = client.study(study)
+    handle = client.study(named.study)
     ends.enter_context(handle.tracking(*trackers))
     return handle
