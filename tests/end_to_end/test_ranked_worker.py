@@ -37,6 +37,36 @@ def train(trial):
 """
 
 
+FITTED = """
+import time
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from lrtune import fit, task
+
+rows = torch.rand(1000, 2)
+
+
+def loss(model, batch):
+    time.sleep(0.05)
+    with Path(f"rank-{distributed.get_rank()}").open("a") as file:
+        print("step", file=file)
+    return model(batch[0]).square().mean()
+
+
+@task(resumable=True)
+def train(trial):
+    if not distributed.is_initialized():
+        distributed.init_process_group("gloo")
+    torch.manual_seed(0)
+    how = {"loss_function": loss, "learning_rate": 1e-3, "batch_size": 2, "device": "cpu"}
+    fit(lambda: DistributedDataParallel(nn.Linear(2, 1)), rows, trial=trial, checkpoints="kept", **how)
+"""
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("service")
@@ -103,6 +133,24 @@ def test_sigterm_to_one_rank_ends_all_after_the_same_report_whose_checkpoint_is_
     assert len(trained(folder, 1)) == steps
     again = client.study(study).ask(resumable=True)
     assert (again.attempt, again.resume.step) == (1, steps), "an attempt that cost nothing, up to the last step"
+    again.release()
+
+
+def test_fit_leaves_after_the_very_step_with_one_checkpoint_of_all_ranks(
+    client: Client, running: Service, programs: Programs, folder: Path
+) -> None:
+    (folder / "train.py").write_text(FITTED)
+    client.create_study("fitted", max_trials=1, max_steps=3, pruner="none")
+    started = ranks(programs, running, folder, "fitted", 0)
+    until(lambda: len(trained(folder, 1)) >= 3, END_SECONDS)
+    started[1].terminate(END_SECONDS)
+    assert [program.wait(END_SECONDS) for program in started] == [0, 0]
+    steps = len(trained(folder, 0))
+    assert len(trained(folder, 1)) == steps < 500, "within the first epoch"
+    (kept,) = (folder / "kept").iterdir()
+    assert kept.name.endswith(f"-step-{steps}.pt")
+    again = client.study("fitted").ask(resumable=True)
+    assert (again.attempt, again.resume.uri) == (1, kept.as_uri())
     again.release()
 
 

@@ -19,6 +19,8 @@ START_SECONDS = 300.0
 """For all ranks to come."""
 LEAVE_SECONDS = 10.0
 """For the others to hear rank 0's last word, before its process may end, and the store with it."""
+HURRIED_LEAVE_SECONDS = 2.0
+"""The same, where rank 0 leaves by an error: others may be gone."""
 LAG = 64
 """So many messages rank 0 may be ahead of the others; older ones are deleted."""
 
@@ -53,7 +55,8 @@ class RankGroup:
             self._store.set(f"left/{self.ranks.rank}", b"")
             if self.ranks.first:
                 left = [f"left/{rank}" for rank in self.ranks.others]
-                self._wait_until(lambda: self._store.check(left), LEAVE_SECONDS, "not all left", heed_trouble=False)
+                seconds = LEAVE_SECONDS if error is None else HURRIED_LEAVE_SECONDS
+                self._wait_until(lambda: self._store.check(left), seconds, "not all left", heed_trouble=False)
         self.watch.close()
 
     def from_first(self, what: str, call: Callable[[], T], *, timeout_seconds: float | None = TIMEOUT_SECONDS) -> T:

@@ -12,6 +12,7 @@ from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.report_checks import StepLike, read_report, read_step, read_value
 from lrtune.trainers.distributed.group import RankGroup
 from lrtune.trainers.distributed.leaving import Leaving
+from lrtune.trainers.distributed.notice import SharedNotice
 from lrtune.trainers.errors import LeaseLost, TrialNotOpen, TrialStopped
 
 
@@ -48,7 +49,7 @@ class SharedTrial:
       collective breaks or the launcher ends them, else after 30 seconds; what still stands in a step 20 seconds later
       is ended.
     - A rank is told to end, where `lrtune.run` or `lrtune worker` heeds the signal: all leave at the end of the next
-      report, and the trial is given back with the checkpoint of that.
+      report, and the trial is given back with the checkpoint of that; sooner, where the training looks at `notice`.
     """
 
     def __init__(self, group: RankGroup, leased: Leased, trial: LeasedTrial | None) -> None:
@@ -59,6 +60,8 @@ class SharedTrial:
         self._group, self._trial = group, trial
         self._leaving = Leaving(group, leased.key, trial)
         self._points: dict[int, float] = {}
+        self.notice = SharedNotice(lambda: self._by_first("notice", lambda _: self._group.told))
+        """Word that the process of some rank is to end, for a training that does not wait for its next report."""
 
     def __repr__(self) -> str:
         return f"SharedTrial(number={self.number}, attempt={self.attempt}, params={self.params})"

@@ -18,6 +18,7 @@ from torch import nn
 from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.trainers.checks import at_least
 from lrtune.trainers.distributed.model_ranks import ModelRanks, OneProcess, bare, ranks_of
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
@@ -33,7 +34,6 @@ from lrtune.trainers.training.together import check_together, go_on_randomly, ra
 
 if TYPE_CHECKING:
     from lrtune.trainers.client.leased_trial import LeasedTrial
-    from lrtune.trainers.distributed.shared_trial import SharedTrial
 
 logger = logging.getLogger(__name__)
 
@@ -179,6 +179,7 @@ class _Training:
             self.taken += 1
             if self.taken % self.every and self.taken < self.total_steps:
                 self.learner.scheduler.step()
+                self._leave_where_told()
             elif not math.isfinite(self._evaluate()):
                 return self._result("diverged")
         return self._result("complete")
@@ -216,6 +217,13 @@ class _Training:
         if self.trial is not None:
             self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
         return value
+
+    def _leave_where_told(self) -> None:
+        """Where the process of a rank is to end: all leave, with a checkpoint of this very step."""
+        if not isinstance(self.trial, SharedTrial) or self.checkpoints is None or not self.trial.notice.given:
+            return
+        self.trial.checkpoint(self._save(self.checkpoints, self.state()), self.taken // self.every)
+        self.trial.notice.leave()
 
     def _save(self, folder: Path, state: dict[str, Any]) -> str:
         """Once, by the first rank; its place."""

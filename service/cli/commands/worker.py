@@ -174,9 +174,9 @@ def worker(
                 task = check_of_ranks(ranks, program, task, **several)
                 check_without_program(options)
                 loudness = {"quiet": quiet, "verbose": verbose, "keep_checkpoints": keep_checkpoints}
-                waits = {"wait_seconds": wait_seconds, "retry_seconds": retry_seconds}
+                waits = wait_seconds, retry_seconds
                 named = Named(task, study, server, name, track or ())
-                raise typer.Exit(train_together(ranks, named, signals, ends, **waits, **loudness))
+                raise typer.Exit(train_together(ranks, named, signals, ends, waits, **loudness))
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
                 server = client.server

@@ -50,14 +50,16 @@ def train_together(
     named: Named,
     signals: "Signals",
     ends: ExitStack,
+    waits: tuple[float, float],
     *,
-    wait_seconds: float,
-    retry_seconds: float,
     quiet: bool,
     verbose: bool,
     keep_checkpoints: bool,
 ) -> int:
-    """Trains the study's trials on all ranks; the exit code. Rank 0 alone talks to the service, and tells of trials."""
+    """Trains the study's trials on all ranks; the exit code. Rank 0 alone talks to the service, and tells of trials.
+
+    `waits`: how many seconds the service is waited for, at the start, and where it has gone away.
+    """
     from lrtune.service.sentences.worker import nothing_left
     from lrtune.trainers.tasks.loader import load_task
     from lrtune.trainers.worker.ranked import work_together
@@ -69,7 +71,7 @@ def train_together(
     opened: list[StudyHandle] = []
 
     def open_study() -> "StudyHandle":
-        opened.append(_opened(named, signals, ends, wait_seconds, retry_seconds))
+        opened.append(_opened(named, signals, ends, *waits))
         return opened[0]
 
     trained = work_together(

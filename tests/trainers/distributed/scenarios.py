@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lrtune import Client, StudyHandle
-from lrtune.distributed import leases
+from lrtune import Client, StudyHandle, task
+from lrtune.distributed import SharedTrial, leases, run
 from lrtune.trainers.distributed import leaving, watch
 
 NAME, SERVER, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
@@ -126,6 +126,21 @@ def lease_lost() -> None:
                 trial.report(step, 0.5)
         SEEN["outcome"] = trial.outcome
         break
+
+
+def runs() -> None:
+    """Rank 1 is told to end; `run` ends all of them, after the same report."""
+
+    @task(resumable=True)
+    def train(trial: SharedTrial) -> None:
+        for step in range(1, 1000):
+            if RANK and step == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+            SEEN["steps"] = step
+            trial.report(step, 0.5, checkpoint=f"file:///{step}")
+
+    run(lambda: open_study(max_steps=1000), train)
 
 
 try:

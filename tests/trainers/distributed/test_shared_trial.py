@@ -112,3 +112,14 @@ def test_a_lost_lease_ends_the_block_quietly_on_all(play: Play) -> None:
     for seen in play("lease_lost").seen:
         assert (seen["tried"], seen["outcome"]) == (2, "lease lost")
         assert "error" not in seen
+
+
+def test_a_rank_that_is_told_to_end_ends_all_and_the_trial_keeps_the_checkpoint_of_its_last_report(
+    play: Play, client: Client
+) -> None:
+    first, other = play("runs").seen
+    assert first["error"] == other["error"] == "SystemExit: 143"
+    assert first["steps"] == other["steps"] >= 3
+    again = client.study("runs").ask(resumable=True)
+    assert (again.attempt, again.resume.step) == (1, first["steps"])
+    again.release()
