@@ -11,7 +11,7 @@ from lrtune.trainers.distributed.packing import packed, unpacked
 from lrtune.trainers.distributed.ranks import Ranks
 from lrtune.trainers.distributed.store import is_away, open_store
 from lrtune.trainers.distributed.watch import Trouble, Watch
-from lrtune.trainers.errors import RankLost, RanksApart
+from lrtune.trainers.errors import LrtuneError, RankLost, RanksApart
 
 TIMEOUT_SECONDS = 3600.0
 """How long a rank that lives is waited for within a trial."""
@@ -43,8 +43,15 @@ class RankGroup:
         self._messages = 0
 
     def __enter__(self) -> Self:
+        began = time.monotonic()
         for rank in range(self.ranks.count):
-            self._wait(f"beat/{rank}", START_SECONDS, f"rank {rank} has not come")
+            try:
+                self._wait(f"beat/{rank}", START_SECONDS - (time.monotonic() - began), "")
+            except RanksApart:
+                raise LrtuneError(
+                    f"rank {rank} of {self.ranks.count} did not come within {START_SECONDS:.0f} s: look into its log, "
+                    "and whether all ranks make the same calls of lrtune.distributed"
+                ) from None
         self.watch.start()
         return self
 

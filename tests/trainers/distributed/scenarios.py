@@ -10,7 +10,9 @@ from typing import Any
 
 from lrtune import Client, StudyHandle, task
 from lrtune.distributed import SharedTrial, leases, run
-from lrtune.trainers.distributed import leaving, watch
+from lrtune.trainers.distributed import group, leaving, watch
+from lrtune.trainers.distributed.ranks import Ranks
+from lrtune.trainers.distributed.store import open_store
 
 NAME, SERVER, FOLDER = sys.argv[1], sys.argv[2], Path(sys.argv[3])
 RANK = int(os.environ["RANK"])
@@ -126,6 +128,16 @@ def lease_lost() -> None:
                 trial.report(step, 0.5)
         SEEN["outcome"] = trial.outcome
         break
+
+
+def absent() -> None:
+    """Rank 1 is there, and makes no call."""
+    group.START_SECONDS = 1.0
+    if RANK:
+        open_store(Ranks(1, 2)).set("other", b"")
+        time.sleep(3.0)
+    else:
+        next(iter(leases(open_study)))
 
 
 def runs() -> None:

@@ -123,3 +123,8 @@ def test_a_rank_that_is_told_to_end_ends_all_and_the_trial_keeps_the_checkpoint_
     again = client.study("runs").ask(resumable=True)
     assert (again.attempt, again.resume.step) == (1, first["steps"])
     again.release()
+
+
+def test_a_rank_that_does_not_come_is_named(play: Play) -> None:
+    first, _ = play("absent").seen
+    assert first["error"].startswith("LrtuneError: rank 1 of 2 did not come within 1 s: look into its log")
