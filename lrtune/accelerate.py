@@ -1,6 +1,6 @@
 """Accelerate with lrtune: `pip install 'lrtune[accelerate]'`."""
 
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.integrations.accelerate.leases import leases
-from lrtune.trainers.integrations.accelerate.shared_trial import SharedTrial
 
 __all__ = ["SharedTrial", "leases"]

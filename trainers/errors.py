@@ -17,6 +17,9 @@
     ├── InvalidReport           what was to be reported is no step or no value: swapped, perhaps
     ├── StudyFileInvalid        a file is no whole export of a study
     ├── TrialNotOpen            a leased trial was used outside its `with` block
+    ├── RankFailed              another rank of a training in several processes failed; `.rank`, `.told`
+    ├── RankLost                another rank died, or cannot be reached
+    ├── RanksApart              the ranks do not come to the same place
     ├── TaskError               a task cannot be loaded
     ├── TrainingError           an optimizer, a range test or a training cannot be as it was asked for
     ├── TaskKeepsFailing        the worker gave up
@@ -199,6 +202,30 @@ class TrialNotOpen(LrtuneError):
 
     def __init__(self, number: int) -> None:
         super().__init__(f"trial {number} is not open: train it inside `with trial:`")
+
+
+class RankFailed(LrtuneError):
+    """Another of the processes that train a trial together failed; `told` is its traceback."""
+
+    def __init__(self, rank: int, told: str) -> None:
+        super().__init__(f"rank {rank} failed: {error_line(told)}")
+        self.rank = rank
+        self.told = f"rank {rank}:\n{told}"
+
+
+class RankLost(LrtuneError):
+    """Another of the processes that train a trial together died, stands still, or cannot be reached."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__(f"rank {rank} is lost: look into its log, and start the ranks again")
+        self.rank = rank
+
+
+class RanksApart(LrtuneError):
+    """The processes that train a trial together do not make the same calls."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: call the trial's report, check and should_stop on all ranks, at the same places")
 
 
 class TaskError(LrtuneError):

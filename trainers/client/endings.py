@@ -13,7 +13,7 @@ from types import CodeType, TracebackType
 from typing import Any
 
 from lrtune.service.wire.base import storable_part
-from lrtune.trainers.errors import ProgramFailed, Shutdown
+from lrtune.trainers.errors import ProgramFailed, RankFailed, Shutdown
 
 LONGEST_ERROR = 20_000
 
@@ -37,8 +37,9 @@ def told_to_end(error: BaseException) -> bool:
 
 
 def error_text(error: BaseException) -> str:
-    """What is kept of an error: its traceback; of a program's the last lines. The last 20,000 characters of it."""
-    told = error.told if isinstance(error, ProgramFailed) else "".join(traceback.format_exception(error))
+    """What is kept of an error: its traceback; of a program's the last lines, of another rank's that one's own. The
+    last 20,000 characters of it."""
+    told = error.told if isinstance(error, ProgramFailed | RankFailed) else "".join(traceback.format_exception(error))
     text: str = storable_part(told)
     return text[-LONGEST_ERROR:]
 

@@ -47,6 +47,10 @@ _ANSWER: TypeAdapter[wire.LeasedTrial | wire.NoTrial] = TypeAdapter(wire.LeasedT
 DEFAULT_RETRY_AFTER_SECONDS = 5.0
 _ATTEMPT_OF_LIMITED = 5
 """Who has reached a limit asks again after what the service says, and no sooner than after a fifth such try."""
+_OF_ITS_OWN = (
+    "this process is rank {RANK} of {WORLD_SIZE}, and leases trials of its own: where all ranks are to train each "
+    "trial together, call lrtune.distributed.leases or lrtune.distributed.run"
+)
 _DIAGNOSIS_SECONDS = 3.0
 """How long a worker waits for what is said of a trial's learning rate."""
 
@@ -85,6 +89,7 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         keep_checkpoints: bool = False,
         stop: threading.Event | None = None,
         progress: bool | TrialProgress = False,
+        ranks: int = 1,
     ) -> Generator[LeasedTrial, None, None]:
         """Leased trials, one at a time, until the budget is spent; open each with `with trial:`.
 
@@ -95,12 +100,17 @@ class StudyHandle(StudyPictures, StudyTables, StudyTracking):
         `progress` shows on standard error what goes on: on a terminal the running trial in a line drawn in place, below
         what you print, and everywhere a line for each trial that has ended.
 
+        `ranks`: so many processes train each trial together, as `lrtune.distributed.leases` has it.
+
         Raises StudyHalted where the service hands out no trial since the last ones all failed. First, a LrtuneWarning
-        says where the study has no `max_steps`, unless the trainer knows its `own_length`.
+        says where the study has no `max_steps`, unless the trainer knows its `own_length`; and where this process is
+        one of several that torchrun started, each of which leases trials of its own.
         """
         stop = stop or threading.Event()
         if self.spec.max_steps is None and not own_length:
             warnings.warn(no_length(self.name), LrtuneWarning, stacklevel=2)
+        if ranks == 1 and os.environ.get("RANK") and os.environ.get("WORLD_SIZE", "1") != "1":
+            warnings.warn(_OF_ITS_OWN.format(**os.environ), LrtuneWarning, stacklevel=2)
         worker = worker or worker_name()
         with self._progress(progress) as shown:
             while not stop.is_set():

@@ -18,6 +18,7 @@ from lrtune.trainers.errors import (
     LeaseLost,
     LrtuneError,
     NothingReported,
+    RankLost,
     TokenRefused,
     TrialPaused,
     TrialStopped,
@@ -90,6 +91,8 @@ class TrialEnd:
             self._end(str(error), self._give_back)
         elif isinstance(error, TrialStopped):
             self._end_with_result(str(error), _outcome(error))
+        elif isinstance(error, RankLost):
+            self._break_off(error)
         elif isinstance(error, Exception):
             self._fail(error)
         elif told_to_end(error):

@@ -15,6 +15,7 @@ from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
 from lrtune.trainers.client.report_checks import read_value
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import InvalidReport, LeaseLost, TrialStopped
 from lrtune.trainers.integrations.directions import warn_of_direction
 
@@ -34,7 +35,7 @@ def checked_trial(trial: Any) -> Any:
 class Reports:
     """The reports of one training of `trial`, of the metric `monitor`."""
 
-    def __init__(self, trial: LeasedTrial, monitor: str | None = None) -> None:
+    def __init__(self, trial: LeasedTrial | SharedTrial, monitor: str | None = None) -> None:
         if monitor is not None:
             warn_of_direction(trial, monitor)
         self.trial = trial
@@ -63,14 +64,15 @@ class Reports:
             )
 
     def interrupted(self) -> bool:
-        """Whether the training is to end within a step: look as often as you like, nothing is sent."""
+        """Whether the training is to end within a step: look as often as you like, nothing is sent to the service. Of
+        several ranks all look at the same places, and see the same."""
         if self.trial.should_stop:
             self._interrupted = True
         return self._interrupted
 
     def report(self, step: int, value: Any, save: Callable[[], str | None] | None = None) -> None:
         """Reports, with the checkpoint that `save` writes, but not that of a training that has diverged."""
-        number = read_value(value)
+        number = self._of_all(read_value(value))
         where = save() if save is not None and math.isfinite(number) else None
         try:
             self.trial.report(step, number, checkpoint=where, wait_seconds=self._patience() if where is None else None)
@@ -78,6 +80,12 @@ class Reports:
             self._verdict = verdict
         finally:
             self._since = time.monotonic()
+
+    def _of_all(self, number: float) -> float:
+        """Rank 0's, where several train the trial: a checkpoint is written by all of them, or by none."""
+        if isinstance(self.trial, SharedTrial):
+            return float(self.trial.on_first("value", lambda _: number))
+        return number
 
     def _patience(self) -> float:
         return WAITED_SHARE * (time.monotonic() - self._since)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lrtune.trainers.checks import positive
+from lrtune.trainers.distributed.sharding import is_sharded, over_parts, part_here
 
 
 class Clipper:
@@ -40,11 +41,12 @@ class Clipper:
         gradients = [one.grad for one in parameters if one.grad is not None]
         if not self.active or not gradients:
             return
+        here = [part_here(one) for one in gradients]
         limits = []
         if self.value is not None:
-            limits.append((float(nn.utils.get_total_norm(gradients, math.inf)), self.value))
-            torch._foreach_clamp_min_(gradients, -self.value)
-            torch._foreach_clamp_max_(gradients, self.value)
+            limits.append((_total_norm(gradients, math.inf), self.value))
+            torch._foreach_clamp_min_(here, -self.value)
+            torch._foreach_clamp_max_(here, self.value)
         if self.norm is not None:
             limits.append((self._clip_norm(gradients), self.norm))
         if all(math.isfinite(size) for size, _ in limits):
@@ -53,8 +55,7 @@ class Clipper:
 
     def _clip_norm(self, gradients: list[Tensor]) -> float:
         """As `torch.nn.utils.clip_grad_norm_`; gradients within the limit are left bit for bit."""
-        total = nn.utils.get_total_norm(gradients)
-        size = float(total)
+        size = _total_norm(gradients)
         if self.norm is not None and size > self.norm:
             torch._foreach_mul_(gradients, self.norm / size)
         return size
@@ -66,3 +67,14 @@ class Clipper:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Counts on from `state`."""
         self.steps, self.clipped = int(state["steps"]), int(state["clipped"])
+
+
+def _total_norm(gradients: list[Tensor], order: float = 2.0) -> float:
+    """Over all of them, and all ranks' parts."""
+    parts = [part for part in (part_here(one) for one in gradients) if part.numel()]
+    own = nn.utils.get_total_norm(parts, order) if parts else part_here(gradients[0]).new_zeros(())
+    if not is_sharded(gradients[0]):
+        return float(own)
+    if math.isinf(order):
+        return float(over_parts(own, gradients[0], "max"))
+    return math.sqrt(float(over_parts(own.square(), gradients[0], "sum")))

@@ -61,6 +61,9 @@ def range_test(
     other weights, too, use `lrtune.trainers.range_test.sweep.sweep`. All of the model is in training mode. The loss
     beside a rate is that of the batch with which the step was taken.
 
+    Several ranks test a model together where it is DistributedDataParallel or sharded by `fully_shard`: all call it,
+    each with its own `batches`, and have the same answer, by the mean loss over their batches.
+
     Raises TrainingError before the first step for a model with nothing to train, rates that are not finite, > 0 and
     rising, fewer than 10 steps, batches that are one only or cannot be begun again, or a loss without gradient.
     """
@@ -125,7 +128,7 @@ def sweep(
     with preserved(model, optimizer, batches=batches, scaler=step.scaler):
         _check_batches(batches)
         if seed is not None:
-            seed_everything(seed)
+            seed_everything(seed + (0 if step.ranks is None else step.ranks.seed_offset))
             reseed(batches, seed)
         model.train()
         if hasattr(optimizer, "train"):

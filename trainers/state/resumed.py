@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.state import checkpoints
 from lrtune.trainers.state.places.addresses import RemoteAddress, read_address, shown
@@ -15,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def resumed_state(
-    trial: LeasedTrial, place: Place | None, *, count: str | None = None, remedy: str = ""
+    trial: LeasedTrial | SharedTrial, place: Place | None, *, count: str | None = None, remedy: str = ""
 ) -> dict[str, Any] | None:
     """The state in `trial.resume`, or in the trial's newest checkpoint before it that is whole.
 
@@ -62,13 +63,13 @@ def resumed_name(trial: LeasedTrial, place: Place) -> str | None:
     return None
 
 
-def begins_anew(trial: LeasedTrial, error: Exception, remedy: str = "") -> None:
+def begins_anew(trial: LeasedTrial | SharedTrial, error: Exception, remedy: str = "") -> None:
     """Says so."""
     why = " ".join(str(error).split())
     logger.warning("trial %d is trained from the start: %s%s", trial.number, why, remedy)
 
 
-def _earlier(trial: LeasedTrial, place: Place | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _earlier(trial: LeasedTrial | SharedTrial, place: Place | None) -> Iterator[tuple[str, dict[str, Any]]]:
     assert trial.resume is not None
     if place is None:
         return

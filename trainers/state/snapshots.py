@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lrtune.trainers.distributed.sharding import reshard
 from lrtune.trainers.state.random_state import random_state_kept
 
 DEPTH = 5
@@ -75,6 +76,7 @@ def reseed(batches: object, seed: int) -> None:
 
 
 def _keep_model(model: nn.Module) -> Any:
+    reshard(model)
     modules = list(model.modules())
     modes = [module.training for module in modules]
     extra = [_extra_state(module) for module in modules]
@@ -89,6 +91,7 @@ def _keep_model(model: nn.Module) -> Any:
 
     @torch.no_grad()
     def put_back() -> None:
+        reshard(model)
         for store, name, tensor, content in held:
             tensor.copy_(content)
             store[name] = tensor

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lrtune.trainers.checks import at_least
+from lrtune.trainers.distributed.model_ranks import ModelRanks
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.state.random_state import random_state_kept, seed_everything
 from lrtune.trainers.state.snapshots import reseed
@@ -29,13 +30,16 @@ class TensorBatches:
         self.generator = torch.Generator().manual_seed(seed)
         """Its state is the order of the passes to come: keep it, to go on from it."""
         (self.rows,) = lengths
+        self.ranks: ModelRanks | None = None
+        """Who shares each batch: this one has its part of the rows."""
 
     def __len__(self) -> int:
         return -(-self.rows // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         order = torch.randperm(self.rows, generator=self.generator) if self.shuffle else torch.arange(self.rows)
-        for rows in torch.split(order, self.batch_size):
+        for batch in torch.split(order, self.batch_size):
+            rows = batch if self.ranks is None else torch.tensor(part_of(batch.tolist(), self.ranks))
             yield tuple(tensor[rows.to(tensor.device)] for tensor in self.tensors)
 
 
@@ -60,6 +64,39 @@ def as_batches(data: Any, batch_size: int, *, shuffle: bool) -> Any:
         )
     if len(batches) == 0:
         raise TrainingError("data has no batch: give some rows")
+    return batches
+
+
+class _Parts:
+    """This rank's part of each batch of row numbers that a batch sampler draws."""
+
+    def __init__(self, batches: Any, ranks: ModelRanks) -> None:
+        self.batches, self.ranks = batches, ranks
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return (part_of(rows, self.ranks) for rows in self.batches)
+
+
+def part_of(rows: Sequence[int], ranks: ModelRanks) -> list[int]:
+    """Every `count`-th of a batch's rows; where there are fewer rows than ranks, some are taken twice."""
+    return list(rows[ranks.rank :: ranks.count]) or [rows[ranks.rank % len(rows)]]
+
+
+def shared_batches(batches: Any, given: Any, ranks: ModelRanks) -> Any:
+    """`batches`, made by `as_batches` of `given`, for one of several ranks that train together: its part of each, which
+    all draw in the same order. A loader that was given is each rank's own.
+
+    Raises TrainingError where the ranks would take different numbers of batches.
+    """
+    if isinstance(batches, TensorBatches):
+        batches.ranks = ranks
+    elif isinstance(given, Dataset):
+        parts: Any = _Parts(batches.batch_sampler, ranks)
+        batches = DataLoader(given, batch_sampler=parts, generator=batches.generator)
+    ranks.check_same({"the number of batches": len(batches)})
     return batches
 
 
@@ -102,6 +139,7 @@ class Stream:
         with random_state_kept():
             seed_everything(self.seed + 1_000_003 * (epoch + 1))
             reseed(self.batches, self.seed + 1_000_003 * (epoch + 1))
+            _set_epoch(self.batches, epoch)
             iterator = iter(self.batches)
             for _ in range(max(done, 1)):
                 group = self._group(iterator)  # samplers draw their order when the first batch is asked for
@@ -115,3 +153,10 @@ class Stream:
 
     def _group(self, iterator: Iterator[Any]) -> list[Any]:
         return [batch for _, batch in zip(range(self.accumulate), iterator, strict=False)]
+
+
+def _set_epoch(batches: Any, epoch: int) -> None:
+    """For torch's DistributedSampler, whose order is the same in all epochs else."""
+    set_epoch = getattr(getattr(batches, "sampler", None), "set_epoch", None)
+    if callable(set_epoch):
+        set_epoch(epoch)

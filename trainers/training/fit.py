@@ -16,19 +16,22 @@ from torch import nn
 
 from lrtune.service.rates.starting_rates import starting_rate
 from lrtune.trainers.checks import at_least
+from lrtune.trainers.distributed.model_ranks import ModelRanks, OneProcess, bare, ranks_of
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.state import checkpoints as files
 from lrtune.trainers.state.places.opened import place_of
-from lrtune.trainers.state.random_state import random_state, random_state_kept, seed_everything, set_random_state
+from lrtune.trainers.state.random_state import random_state_kept, seed_everything
 from lrtune.trainers.state.resumed import begins_anew, resumed_state
-from lrtune.trainers.state.trial_files import TrialFiles
-from lrtune.trainers.training.data import Stream, as_batches
+from lrtune.trainers.state.shared_files import trial_prefix
+from lrtune.trainers.training.data import Stream, as_batches, shared_batches
 from lrtune.trainers.training.learner import Learner
 from lrtune.trainers.training.loss_functions import LossFunction
 from lrtune.trainers.training.result import Evaluation, FitResult
 from lrtune.trainers.training.resuming import check_settings, settings_of
 from lrtune.trainers.training.setup import optimizer_for, pick_device, set_dropout
+from lrtune.trainers.training.together import check_together, go_on_randomly, random_states
 
 if TYPE_CHECKING:
     from lrtune.trainers.client.leased_trial import LeasedTrial
@@ -60,7 +63,7 @@ def fit(
     precision: str = "fp32",
     evaluate_every: int | None = None,
     seed: int = 0,
-    trial: "LeasedTrial | None" = None,
+    trial: "LeasedTrial | SharedTrial | None" = None,
     checkpoints: str | Path | None = None,
     keep_checkpoints: bool = False,
     resume: str | Path | None = None,
@@ -83,6 +86,11 @@ def fit(
       the training, in place of `epochs`; it goes on from `trial.resume`. TrialStopped and LeaseLost pass through. Its
       checkpoints are removed when it is over, the last one of the study's best trial aside, unless `keep_checkpoints`.
 
+    - Several ranks train a model that `model_factory` returns as DistributedDataParallel, or after `fully_shard`: all
+      call `fit` alike. Losses and metrics are means over ranks. `batch_size` is that of all together: each rank has its
+      part of every batch; a loader is each rank's own. A checkpoint is written once, and can be gone on from by one
+      process or by any number.
+
     A loss or metric that is not finite ends the training as diverged. Raises TrainingError, before the first step,
     for what cannot be.
     """
@@ -98,15 +106,16 @@ class _Training:
     """A training between two optimizer steps."""
 
     def __init__(self, model_factory: Callable[[], nn.Module], data: Any, **how: Any) -> None:
+        how["data"] = data
         how["seed"] = at_least("seed", how["seed"], 0)
         self.how = how
-        self.trial: LeasedTrial | None = how["trial"]
+        self.trial: LeasedTrial | SharedTrial | None = how["trial"]
         self.place = None if how["checkpoints"] is None else place_of(how["checkpoints"])
         prefix = "fit"
         if self.trial is not None and self.place is not None:
-            prefix = TrialFiles(self.trial, self.place, keep=how["keep_checkpoints"]).prefix
+            prefix = trial_prefix(self.trial, self.place, keep=how["keep_checkpoints"])
         self.writer = None if self.place is None else files.Writer(self.place, prefix)
-        self.device = pick_device(how["device"])
+        device = pick_device(how["device"])
         batches = as_batches(data, how["batch_size"], shuffle=True)
         self.stream = Stream(batches, accumulate=how["accumulate"], seed=how["seed"])
         self.validation = how["validation"]
@@ -115,12 +124,14 @@ class _Training:
         self.every = at_least("evaluate_every", how["evaluate_every"] or self.stream.per_epoch, 1)
         self.total_steps = self._length()
         seed_everything(how["seed"])
-        model = model_factory().to(self.device)
+        model = model_factory()
+        if ranks_of(model) is None:
+            model = model.to(device)
         set_dropout(model, how["dropout"])
         rates = {name: how[name] for name in ("learning_rate", "weight_decay", "layer_decay", "rates")}
         self.learner = Learner(
             model,
-            optimizer_for(model, how["optimizer"], **rates),
+            optimizer_for(bare(model), how["optimizer"], **rates),
             how["loss_function"],
             schedule=how["schedule"],
             total_steps=self.total_steps,
@@ -128,10 +139,24 @@ class _Training:
             clipper=Clipper(norm=how["clip_norm"], value=how["clip_value"]),
         )
         self.settings = settings_of(how, self.stream)
+        self.ranks: ModelRanks | OneProcess = OneProcess()
+        self._share(self.learner.step.ranks)
         self.taken = self.position = self.kept = 0
         self.losses: list[float] = []
         self.curve: list[Evaluation] = []
         self.seconds_before, self.began = 0.0, time.perf_counter()
+
+    def _share(self, several: ModelRanks | None) -> None:
+        """Takes this rank's part of the data, where several train the model; their noise differs."""
+        self.ranks = several or self.ranks
+        check_together(self.ranks, self.trial, self.settings | {"total_steps": self.total_steps})
+        if several is None:
+            return
+        self.stream.batches = shared_batches(self.stream.batches, self.how["data"], several)
+        if self.validation is not None:
+            self.validation = shared_batches(self.validation, self.how["validation"], several)
+        if several.rank:
+            seed_everything(self.how["seed"] + several.seed_offset)
 
     def _length(self) -> int:
         if self.trial is not None and self.trial.max_steps is not None:
@@ -170,9 +195,13 @@ class _Training:
         start."""
         trial = self.trial
         if self.how["resume"] is not None:
-            self.load(files.load(self.how["resume"]))
-        elif trial is not None and (state := resumed_state(trial, self.place)) is not None:
+            self.load(self.ranks.together(lambda: files.load(self.how["resume"])))
+        elif trial is not None:
+            state = self.ranks.together(lambda: resumed_state(trial, self.place))
             try:
+                self.ranks.check_same({"the checkpoint's step": None if state is None else state.get("taken")})
+                if state is None:
+                    return
                 check_settings(state.get("settings"), self.settings)
             except TrainingError as error:
                 begins_anew(trial, error)
@@ -192,24 +221,29 @@ class _Training:
         self.learner.scheduler.step(value)
         where = None
         if self.writer is not None and math.isfinite(value):
-            where = self.writer.save(self.taken, self.state())
+            where = self._save(self.writer)
             self.kept = self.position
         if self.trial is not None:
             self.trial.report(-(-self.taken // self.every), value, checkpoint=where)
         return value
 
     def _leave_where_told(self) -> None:
-        """Where the process is to end: with a checkpoint of this very step, since the latest evaluation."""
+        """Where the process, or a rank's, is to end: all leave, with a checkpoint of this step where the latest is older."""
         if self.trial is None or self.writer is None or not self.trial.notice.given:
             return
-        if self.position > self.kept and (where := self.writer.save(self.taken, self.state())) is not None:
+        if self.position > self.kept and (where := self._save(self.writer)) is not None:
             self.trial.checkpoint(where, self.taken // self.every)
         self.trial.notice.leave()
+
+    def _save(self, writer: files.Writer) -> str | None:
+        """Once, by the first rank, of what all have; its place."""
+        state = self.state()
+        return self.ranks.from_first(lambda: writer.save(self.taken, state))
 
     def _metric(self, training_loss: float) -> float:
         if self.how["evaluate"] is not None:
             with torch.no_grad():
-                return float(self.how["evaluate"](self.learner.model))
+                return self.ranks.mean(float(self.how["evaluate"](self.learner.model)))
         return training_loss if self.validation is None else self.learner.step.mean_loss(self.validation)
 
     def _diverged(self, loss: float) -> FitResult:
@@ -240,7 +274,7 @@ class _Training:
         """Everything that decides how the training goes on."""
         return self.learner.state_dict() | {
             "settings": self.settings,
-            "random": random_state(),
+            **random_states(self.ranks),
             "taken": self.taken,
             "position": self.position,
             "losses": self.losses,
@@ -256,4 +290,4 @@ class _Training:
         self.kept = self.position
         self.losses, self.curve = list(state["losses"]), [Evaluation(*one) for one in state["curve"]]
         self.seconds_before = state["seconds"]
-        set_random_state(state["random"])
+        go_on_randomly(self.ranks, state, self.how["seed"])

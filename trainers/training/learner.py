@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from lrtune.service.wire.schedules import ScheduleError
+from lrtune.trainers.distributed.model_ranks import bare
+from lrtune.trainers.distributed.sharding import in_parts, optimizer_in_parts, whole
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.build import SETTINGS
 from lrtune.trainers.optimizers.clipping import Clipper
@@ -45,11 +47,12 @@ class Learner:
         self.model.train(training)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that decides how its training goes on, but for data and random state."""
+        """Everything that decides how its training goes on, but for data and random state; as of one process, however
+        many ranks there are, all of which must call it."""
         return {
-            "model": self.model.state_dict(),
+            "model": whole(bare(self.model).state_dict()),
             "buffers": self._buffers_beside(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": whole(self.optimizer.state_dict()),
             "optimizer_class": type(self.optimizer).__name__,
             "scheduler": self.scheduler.state_dict(),
             "scaler": self.step.scaler and self.step.scaler.state_dict(),
@@ -66,9 +69,10 @@ class Learner:
         try:
             self._check_optimizer(state)
             reached = {key: state["scheduler"][key] for key in ("last_epoch", "plateaus")}
-            self.model.load_state_dict(state["model"])
+            model = bare(self.model)
+            model.load_state_dict(in_parts(state["model"], model.state_dict()))
             self._load_buffers(state.get("buffers", {}))
-            self.optimizer.load_state_dict(state["optimizer"])
+            self.optimizer.load_state_dict(optimizer_in_parts(state["optimizer"], self.optimizer))
             self.scheduler.load_state_dict(schedule | reached)
             if self.step.scaler is not None and state["scaler"]:
                 self.step.scaler.load_state_dict(state["scaler"])
@@ -78,8 +82,9 @@ class Learner:
 
     def _buffers_beside(self) -> dict[str, torch.Tensor]:
         """Those that the model leaves out of its state dict: a training may move them all the same."""
-        kept = self.model.state_dict().keys()
-        return {name: buffer for name, buffer in self.model.named_buffers() if name not in kept}
+        model = bare(self.model)
+        kept = model.state_dict().keys()
+        return {name: buffer for name, buffer in model.named_buffers() if name not in kept}
 
     @torch.no_grad()
     def _load_buffers(self, kept: dict[str, torch.Tensor]) -> None:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from lrtune.trainers.checks import one_of
+from lrtune.trainers.distributed.model_ranks import ranks_of
+from lrtune.trainers.distributed.sharding import is_sharded
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.optimizers.clipping import Clipper
 from lrtune.trainers.training.loss_functions import LossFunction, of_batch
@@ -20,7 +22,8 @@ _AUTOCAST = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float1
 class OptimizerStep:
     """Takes steps, and says of each what the loss was and whether the scaler let it happen.
 
-    The loss of several micro-batches is their mean, weighted by their sizes: the same as of one large batch.
+    The loss of several micro-batches is their mean, weighted by their sizes: the same as of one large batch. So is that
+    of several ranks, where the model is DistributedDataParallel or sharded by `fully_shard`; all have the same numbers.
     """
 
     def __init__(
@@ -33,12 +36,17 @@ class OptimizerStep:
         scaler: torch.amp.GradScaler | None = None,
         clipper: Clipper | None = None,
     ) -> None:
-        """`scaler` defaults to a new one for fp16, and none otherwise."""
+        """`scaler` defaults to a new one for fp16, and none otherwise. Raises TrainingError for a precision that cannot
+        be."""
         self.model = model
+        self.ranks = ranks_of(model)
+        """Who trains the model; None where this process does alone."""
         self.optimizer = optimizer
         self.loss_function = of_batch(loss_function)
         self.device = next(model.parameters()).device
         self.dtype = _AUTOCAST[one_of("precision", precision, _AUTOCAST)]
+        if precision == "fp16" and any(is_sharded(one) for one in model.parameters()):
+            raise TrainingError("fp16 overflows in parts of a sharded model, unknown to the others: use bf16 or fp32")
         if scaler is None and precision == "fp16":
             scaler = torch.amp.GradScaler(self.device.type)
         self.scaler = scaler
@@ -51,13 +59,26 @@ class OptimizerStep:
         """
         self.optimizer.zero_grad(set_to_none=True)
         total = 0.0
-        for batch, weight in zip(micro_batches, _weights(micro_batches), strict=True):
+        for batch, weight in zip(micro_batches, self._weights(micro_batches), strict=True):
             loss = self.loss(batch)
-            total += weight * loss.item()
+            total += self._of_all(weight * loss.item())
             if not math.isfinite(total):
                 return total, False
             self._scaled(loss * weight if weight != 1.0 else loss).backward()  # type: ignore[no-untyped-call]
         return total, self._step()
+
+    def _weights(self, micro_batches: Sequence[Any]) -> list[float]:
+        """What each counts for, so that the gradient is that of the mean loss over all; ranks, which average theirs,
+        may have batches of different sizes."""
+        if self.ranks is None:
+            return _weights(micro_batches)
+        sizes = [batch_size_of(batch) or 1 for batch in micro_batches]
+        (rows,) = self.ranks.total((float(sum(sizes)),))
+        return [size * self.ranks.count / rows for size in sizes]
+
+    def _of_all(self, weighted: float) -> float:
+        """The mean over ranks, after which all go on, or none."""
+        return weighted if self.ranks is None else self.ranks.mean(weighted)
 
     def loss(self, batch: Any) -> Tensor:
         """The loss of one batch to train on, checked."""
@@ -87,12 +108,15 @@ class OptimizerStep:
 
     @torch.no_grad()
     def mean_loss(self, batches: Iterable[Any]) -> float:
-        """The mean loss over batches, weighted by their sizes; nothing is trained. NaN without a batch."""
-        total, count = 0.0, 0
+        """The mean loss over batches, those of all ranks, weighted by their sizes; nothing is trained. NaN without a
+        batch."""
+        total, count = 0.0, 0.0
         for batch in batches:
             size = batch_size_of(batch) or 1
             total += size * self.forward(batch).item()
             count += size
+        if self.ranks is not None:
+            total, count = self.ranks.total((total, float(count)))
         return total / count if count else math.nan
 
     def _scaled(self, loss: Tensor) -> Tensor:

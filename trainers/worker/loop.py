@@ -68,7 +68,7 @@ def work(
         try:
             _train_one(trial, train, signals)
         except (Exception, SystemExit) as error:
-            if _concerns_all_trials(error):
+            if concerns_all_trials(error):
                 raise
             if isinstance(error, SystemExit) and (exits or told_to_end(error)):
                 raise
@@ -91,7 +91,7 @@ def work(
     return len(trained)
 
 
-def _concerns_all_trials(error: BaseException) -> bool:
+def concerns_all_trials(error: BaseException) -> bool:
     """Whether the next trial would fare no better: the service is away, refuses the token, or the version."""
     if isinstance(error, TokenRefused):
         return error.problem.status == HTTPStatus.UNAUTHORIZED

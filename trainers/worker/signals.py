@@ -101,6 +101,11 @@ class Signals:
             self._timer.join()
             self._timer = None
 
+    @property
+    def received(self) -> int | None:
+        """The signal by which the process was told to end; None before."""
+        return self._received
+
     @contextmanager
     def interrupting(self) -> Iterator[None]:
         """Where a signal may break in at any point. Raises Shutdown, also for one that came before."""

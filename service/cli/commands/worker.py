@@ -11,6 +11,7 @@ import typer
 from lrtune.service.cli.commands.checkpoints import Checkpoints, use_checkpoints
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.commands.worker_ranks import Named, check_of_ranks, train_together
 from lrtune.service.cli.completion import among, study_names
 from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.log import own_log
@@ -162,10 +163,14 @@ def worker(
 
     What trains is a task, or a program: `lrtune worker --study NAME -- ./train.sh --lr {learning_rate}`. The losses
     of a program are read from what it prints, or it calls `lrtune report`; SIGTERM ends one whose training is over.
+
+    Where several processes are to train each trial together, torchrun starts it: `torchrun --nproc-per-node 4
+    --no-python lrtune worker --study NAME --task train.py:train`.
     """
     from lrtune.trainers.client.client import Client
     from lrtune.trainers.client.http.retry import Retry
     from lrtune.trainers.client.local.connection import is_local
+    from lrtune.trainers.distributed.ranks import ranks_here
     from lrtune.trainers.integrations.trackers.named import trackers_named
     from lrtune.trainers.programs.program import Options
     from lrtune.trainers.worker.loop import exit_code
@@ -178,6 +183,15 @@ def worker(
     try:
         with Signals(grace_seconds) as signals, ExitStack() as ends:
             end_with_owner()
+            ranks = ranks_here()
+            if ranks.count > 1:
+                several = {"folds": folds, "epochs": epochs, "concurrency": concurrency if concurrency > 1 else None}
+                task = check_of_ranks(ranks, program, task, **several)
+                check_without_program(options)
+                loudness = {"quiet": quiet, "verbose": verbose, "keep_checkpoints": keep_checkpoints}
+                waits = wait_seconds, retry_seconds
+                named = Named(task, study, server, name, track or ())
+                raise typer.Exit(train_together(ranks, named, signals, ends, waits, **loudness))
             with Client(server, retry=Retry(wait_seconds, stopping=signals.stopping)) as client:
                 spec = client.study(study).spec
                 server = client.server

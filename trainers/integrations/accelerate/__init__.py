@@ -1,5 +1,2 @@
-"""Accelerate: trials that several processes train together; the main one talks to the service.
-
-`broadcast` carries what it heard to the others, `shared_trial` is a trial as each of them sees it, `leases` hands them
-out.
-"""
+"""Accelerate: trials that several processes train together; `leases` hands out those of `lrtune.trainers.distributed`,
+as an Accelerator says who there is."""

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.huggingface.framework import transformers
+from lrtune.trainers.integrations.ranks import check_ranks
 from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 from lrtune.trainers.state.places.addresses import path_of, shown
 from lrtune.trainers.state.resumed import begins_anew
@@ -40,10 +42,16 @@ class TrialCallback(transformers.TrainerCallback):
     to go on from there where a trial is taken up again.
 
     Training raises InvalidReport where evaluations lack `monitor` and where steps would be reported again, TrialNotOpen
-    outside `with trial:`, TrainingError without evaluations and in several processes.
+    outside `with trial:`, TrainingError without evaluations, and where several processes train a trial that only one of
+    them has.
+
+    In several processes, which torchrun started, every rank makes its callback of the trial that
+    `lrtune.distributed.leases` gave it; all end after the same step.
     """
 
-    def __init__(self, trial: LeasedTrial, monitor: str = "eval_loss", *, checkpoints: bool = False) -> None:
+    def __init__(
+        self, trial: LeasedTrial | SharedTrial, monitor: str = "eval_loss", *, checkpoints: bool = False
+    ) -> None:
         self.trial = checked_trial(trial)
         self.monitor = monitor
         self._checkpoints = checkpoints
@@ -71,11 +79,7 @@ class TrialCallback(transformers.TrainerCallback):
         return str(folder)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if args.world_size > 1:
-            raise TrainingError(
-                f"the training runs in {args.world_size} processes, each of which would lease trials of its own: "
-                "start one process, or train with Accelerate"
-            )
+        check_ranks(self.trial, args.world_size, "one process")
         if args.eval_strategy == "no":
             raise TrainingError("there is nothing to report: give TrainingArguments eval_strategy='epoch' or 'steps'")
         if self.resume_from_checkpoint is not None and state.global_step == 0:

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from lrtune.trainers.client.leased_trial import LeasedTrial
+from lrtune.trainers.distributed.shared_trial import SharedTrial
 from lrtune.trainers.errors import TrainingError
 from lrtune.trainers.integrations.lightning.framework import lightning
 from lrtune.trainers.integrations.lightning.hooks import leave_out_unused_hooks
+from lrtune.trainers.integrations.ranks import check_ranks
 from lrtune.trainers.integrations.reports import Reports, checked_trial, read_metric
 from lrtune.trainers.state.places.local import LocalFolder
+from lrtune.trainers.state.places.opened import place_of
 from lrtune.trainers.state.places.place import Place
 from lrtune.trainers.state.random_state import random_state, set_random_state
-from lrtune.trainers.state.resumed import resumed_name
-from lrtune.trainers.state.trial_files import TrialFiles, step_of
+from lrtune.trainers.state.shared_files import shared_resumed_name, trial_prefix
+from lrtune.trainers.state.trial_files import step_of
 
 KEEP = 2
 """Checkpoints: the newest, and one more, which a service may still point to."""
@@ -39,12 +42,16 @@ class TrialCallback(lightning.pytorch.Callback):
     `keep_checkpoints`.
 
     Training raises InvalidReport where `monitor` is not logged and where steps would be reported again, TrialNotOpen
-    outside `with trial:`, TrainingError in several processes.
+    outside `with trial:`, TrainingError where several processes train a trial that only one of them has.
+
+    In several processes, which torchrun started, every rank makes its callback of the trial that
+    `lrtune.distributed.leases` gave it; all end after the same step. `monitor` is rank 0's: log it with
+    `sync_dist=True`.
     """
 
     def __init__(
         self,
-        trial: LeasedTrial,
+        trial: LeasedTrial | SharedTrial,
         monitor: str = "val_loss",
         *,
         checkpoints: str | Path | None = None,
@@ -53,7 +60,8 @@ class TrialCallback(lightning.pytorch.Callback):
         super().__init__()
         self.trial = checked_trial(trial)
         self.monitor = monitor
-        self._files = None if checkpoints is None else TrialFiles(trial, checkpoints, keep=keep_checkpoints)
+        self._place = None if checkpoints is None else place_of(checkpoints)
+        self._prefix = "" if self._place is None else trial_prefix(trial, self._place, keep=keep_checkpoints)
         self._written: list[str] = []
         self._expected: int | None = None
         self._reports = Reports(trial, monitor)
@@ -64,23 +72,19 @@ class TrialCallback(lightning.pytorch.Callback):
 
     def _found(self) -> str | None:
         """The checkpoint there is. One that cannot be used means: the one before, or from the start."""
-        if self._files is None:
+        if self._place is None:
             return None
-        name = resumed_name(self.trial, self._files.place)
+        name = shared_resumed_name(self.trial, self._place)
         if name is None:
             return None
         self._expected = step_of(name)
-        return _place_of_lightning(self._files.place, name)
+        return _place_of_lightning(self._place, name)
 
     def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
         if stage != "fit":
             return
         leave_out_unused_hooks(self)
-        if trainer.world_size > 1:
-            raise TrainingError(
-                f"the training runs in {trainer.world_size} processes, each of which would lease trials of its own: "
-                "use Trainer(devices=1), or Accelerate"
-            )
+        check_ranks(self.trial, trainer.world_size, "Trainer(devices=1)")
         self._step, self._random = 0, None
         self._reports.begin()
 
@@ -93,9 +97,9 @@ class TrialCallback(lightning.pytorch.Callback):
         self._check_new()
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        if self._random is not None:
+        if self._random is not None and trainer.is_global_zero:  # Whose it is; the others' noise is another.
             set_random_state(self._random)
-            self._random = None
+        self._random = None
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self._reports.interrupted():
@@ -129,7 +133,7 @@ class TrialCallback(lightning.pytorch.Callback):
         remedy = "log it in validation_step, or name one of these as monitor"
         value = read_metric(trainer.callback_metrics, self.monitor, where=where, remedy=remedy)
         self._step += 1
-        self._reports.report(self._step, value, None if self._files is None else lambda: self._save(trainer))
+        self._reports.report(self._step, value, None if self._place is None else lambda: self._save(trainer))
         if self._reports.ended:
             trainer.should_stop = True
 
@@ -137,13 +141,14 @@ class TrialCallback(lightning.pytorch.Callback):
         self._reports.begin_step(self._step + 1, "call fit once, with one TrialCallback in one Trainer")
 
     def _save(self, trainer: Any) -> str:
-        assert self._files is not None
-        place = self._files.place
-        name = f"{self._files.prefix}-step-{self._step}.ckpt"
+        place = self._place
+        assert place is not None
+        name = f"{self._prefix}-step-{self._step}.ckpt"
         trainer.save_checkpoint(_place_of_lightning(place, name))
         self._written.append(name)
         for old in self._written[:-KEEP]:
-            place.remove(old)
+            if trainer.is_global_zero:
+                place.remove(old)
         del self._written[:-KEEP]
         return place.uri(name)
 

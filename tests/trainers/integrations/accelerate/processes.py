@@ -13,7 +13,6 @@ from torch import nn
 
 from lrtune import Client, LrtuneError, TrialStopped
 from lrtune.accelerate import SharedTrial, leases
-from lrtune.trainers.integrations.accelerate import leases as module
 
 SERVER, FOLDER = sys.argv[1], Path(sys.argv[2])
 accelerator = Accelerator(cpu=True)
@@ -38,7 +37,8 @@ def train(trial: SharedTrial, note: dict[str, object]) -> None:
         note["losses"] = [*note.get("losses", []), float(mean)]  # type: ignore[misc]
         if trial.number == 1 and step == 2 and client is not None:
             client.study("shared").update(stopped=True)
-        trial.report(step, mean)
+        note["stop"] = [*note.get("stop", []), trial.should_stop]  # type: ignore[misc]
+        trial.report(step, mean, wait_seconds=10)
     note["weights"] = [float(one.sum()) for one in model.parameters()]
 
 
@@ -47,9 +47,9 @@ def open_study() -> object:
     return client.create_study("shared", max_trials=4, max_steps=3, pruner="none")
 
 
-module.ROUND_SECONDS = 0.5
-for trial in leases(accelerator, open_study):
+for trial in leases(accelerator, open_study, keep_checkpoints=True):
     note: dict[str, object] = {"number": trial.number, "params": trial.params, "max_steps": trial.max_steps}
+    note["kept"] = trial.keep_checkpoints
     seen.append(note)
     with trial:
         try:
@@ -58,7 +58,7 @@ for trial in leases(accelerator, open_study):
             note["verdict"] = stopped.reason
             raise
 
-# A study whose only trial is on lease elsewhere: the main process waits for longer than a round.
+# A study whose only trial is on lease elsewhere: the main process waits for it, and the others for that.
 if client is not None:
     other = client.create_study("busy", max_trials=1, max_steps=3, lease_ttl_seconds=5, max_attempts=2)
     next(other.leases("elsewhere"))
@@ -67,7 +67,7 @@ for trial in leases(accelerator, lambda: client.study("busy")):  # type: ignore[
     seen.append(note)
     with trial:
         try:
-            trial.report("loss", 0.5)  # type: ignore[arg-type]
+            trial.report(4, 0.5)
         except LrtuneError as error:
             note["error"] = f"{type(error).__name__}: {error}"
         trial.complete(0.25)

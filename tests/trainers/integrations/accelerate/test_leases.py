@@ -1,8 +1,4 @@
-import json
 import math
-import socket
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,13 +8,12 @@ import torch
 
 accelerate = pytest.importorskip("accelerate", reason="needs lrtune[accelerate]: make frameworks")
 
-from lrtune import Client, InvalidReport, LrtuneWarning, TrialNotOpen, TrialStopped  # noqa: E402
+from lrtune import Client, InvalidReport, LrtuneError, LrtuneWarning, TrialNotOpen, TrialStopped  # noqa: E402
 from lrtune.accelerate import leases  # noqa: E402
-from tests.end_to_end.conftest import environ  # noqa: E402
 from tests.fake_service import FakeService, lease_lost  # noqa: E402
+from tests.trainers.integrations.launched import launched  # noqa: E402
 
 PROGRAM = Path(__file__).with_name("processes.py")
-LAUNCH_SECONDS = 150
 
 
 @pytest.fixture
@@ -32,19 +27,7 @@ def alone() -> Any:
 @pytest.fixture(scope="module")
 def seen(address: str, tmp_path_factory: pytest.TempPathFactory) -> list[list[dict[str, Any]]]:
     """What each of two processes noted of the trials."""
-    folder = tmp_path_factory.mktemp("seen")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
-    ran = subprocess.run(
-        [*command, str(PROGRAM), address, str(folder)],
-        env=environ(HF_HUB_OFFLINE="1", GLOO_SOCKET_IFNAME="lo", OMP_NUM_THREADS="1"),
-        capture_output=True,
-        text=True,
-        timeout=LAUNCH_SECONDS,
-    )
-    assert ran.returncode == 0, ran.stderr[-3000:]
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+    return launched(PROGRAM, address, tmp_path_factory.mktemp("seen"))
 
 
 def test_all_processes_train_the_same_trials_with_the_same_params(seen: list[list[dict[str, Any]]]) -> None:
@@ -71,8 +54,19 @@ def test_a_verdict_stops_all_processes_at_the_same_step(seen: list[list[dict[str
 
 def test_an_error_of_the_main_process_is_told_to_the_others(seen: list[list[dict[str, Any]]]) -> None:
     main, other = (notes[2]["error"] for notes in seen)
-    assert main.startswith("InvalidReport: the step 'loss' is no whole number")
-    assert other == f"LrtuneError: the main process failed with {main}"
+    assert main.startswith("InvalidReport: step 4 is beyond the 3 steps of trial 0")
+    assert other == main
+
+
+def test_what_a_leased_trial_offers_a_shared_one_does(seen: list[list[dict[str, Any]]]) -> None:
+    for notes in seen:
+        assert notes[0]["kept"]
+        assert notes[0]["stop"] == [False, False, False]
+
+
+def test_what_is_no_accelerator_is_refused() -> None:
+    with pytest.raises(LrtuneError, match="takes an Accelerator first, not a NoneType"):
+        next(leases(None, lambda: None))  # type: ignore[arg-type, return-value]
 
 
 def test_processes_wait_together_for_a_trial_that_is_on_lease_elsewhere(seen: list[list[dict[str, Any]]]) -> None:

@@ -252,6 +252,6 @@ def test_outside_the_trials_block_nothing_is_trained(
 def test_several_processes_are_refused(client: Client) -> None:
     with lease(client) as trial:
         callback, several = TrialCallback(trial), type("Several", (), {"world_size": 2})
-        with pytest.raises(TrainingError, match=r"runs in 2 processes.*start one process, or train with Accelerate"):
+        with pytest.raises(TrainingError, match=r"runs in 2 processes.*lrtune.distributed.leases, or use one process"):
             callback.on_train_begin(several, None, None)
         trial.complete(0.5)

@@ -292,6 +292,8 @@ def test_outside_the_trials_block_nothing_is_trained(client: Client, service: Fa
 def test_several_processes_are_refused(client: Client) -> None:
     with lease(client) as trial:
         callback, several = TrialCallback(trial), type("Several", (), {"world_size": 2})
-        with pytest.raises(TrainingError, match=r"runs in 2 processes.*use Trainer\(devices=1\), or Accelerate"):
+        with pytest.raises(
+            TrainingError, match=r"runs in 2 processes.*lrtune.distributed.leases, or use Trainer\(devices=1\)"
+        ):
             callback.setup(several, None, "fit")
         trial.complete(0.5)
