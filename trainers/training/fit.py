@@ -228,7 +228,7 @@ class _Training:
         return value
 
     def _leave_where_told(self) -> None:
-        """Where the process, or a rank's, is to end: all leave, with a checkpoint of this step where the latest is older."""
+        """Where the process, or a rank's, is to end: all leave, with a checkpoint of this very step."""
         if self.trial is None or self.writer is None or not self.trial.notice.given:
             return
         if self.position > self.kept and (where := self._save(self.writer)) is not None:
