@@ -141,16 +141,16 @@ class AutoSampler(BaseSampler):
 
     def _promote(self, study: Study, trial: FrozenTrial, space: Space, length: Length) -> dict[str, Any]:
         """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
+        storage, key = study._storage, trial._trial_id
+        if not space.columns:  # Nothing has ended: the parameters are drawn one by one.
+            storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
+            return {}
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES, others)
         busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = max(trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others), 0)
-        storage, key = study._storage, trial._trial_id
-        if not space.columns:  # Nothing has ended: the parameters are drawn one by one.
-            storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
-            return {}
         chosen = promotion.decide(
             evidence,
             np.array(stopped, dtype=bool),
