@@ -16,7 +16,7 @@ from lrtune.service.storage.schema.attributes import AGAIN_ATTR, whole_number
 from lrtune.service.tuning.state.space.distributions import study_distributions
 
 _MOST_FROZEN = 2_000
-_MOST_RUNNING = 128
+_MOST_RUNNING = 64
 """Of the trials on lease that a draw is shown, beside the latest: with a thousand workers it would take a hundredth of
 a second to look at all of them, and more to learn from them, for every worker that asks."""
 _MOST_LOOKED_AT = 5_000
@@ -39,6 +39,8 @@ class Snapshot:
     max_trials: int | None = None
     promotable: frozenset[int] = frozenset()
     """Numbers of the paused trials that may be taken up again."""
+    crowded: bool = False
+    """Whether many wait for a trial behind this one while hardly anything is known."""
 
 
 @dataclass

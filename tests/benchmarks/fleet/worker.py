@@ -191,11 +191,12 @@ class Worker:
     async def _release(self, lease: Lease, *, paused: bool = False) -> None:
         checkpoint = _checkpoint(lease, lease.last_step) if lease.last_step else None
         body = {"lease": lease.token, "checkpoint": checkpoint}
+        at = time.monotonic()  # From here on the trial may be another's, whenever the answer comes.
         # A release whose reply was lost is answered 409 when it is repeated: docs/explanation/faults.md, limits.
         await self._wire.call("release", post(f"{lease.path}/release", body), 200, 409)
         lease.checkpoint = lease.last_step
         kept = {"step": lease.last_step, "checkpoint": lease.checkpoint}
-        self._journal.note("release", at=time.monotonic(), paused=paused, **kept, **lease.known)
+        self._journal.note("release", at=at, paused=paused, **kept, **lease.known)
 
 
 def _checkpoint(lease: Lease, step: int) -> dict[str, Any]:
