@@ -1,7 +1,7 @@
-"""A process with a share of the fleet: `begin` starts its workers in a thread, `leased` waits for their first trials,
-`end` for their end."""
+"""A process with a share of the fleet: `begin` starts its workers in a thread, `end` waits for their end."""
 
 import asyncio
+import math
 import threading
 import time
 from dataclasses import fields
@@ -26,8 +26,7 @@ class Crew:
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._all_leased = threading.Event()
-        self._all_leased_at = 0.0
+        self._all_leased_at = math.inf
         self._error: BaseException | None = None
 
     def begin(self, places: list[int], plan: dict[str, Any], addresses: list[str], journal: str, begin: float) -> None:
@@ -37,26 +36,19 @@ class Crew:
         self._thread = threading.Thread(target=self._run, args=given, daemon=True)
         self._thread.start()
 
-    def leased(self, timeout_seconds: float) -> float:
-        """When the last one had his first trial. Raises BenchError."""
-        if not self._all_leased.wait(timeout_seconds) or self._error:
-            raise BenchError(f"the workers had no trials after {timeout_seconds:.0f} s: {self._error}")
-        return self._all_leased_at
-
-    def end(self, timeout_seconds: float) -> None:
-        """Wait until all have stopped. Raises BenchError."""
+    def end(self, timeout_seconds: float) -> float:
+        """Wait until all have stopped; when the last one had his first trial. Raises BenchError."""
         assert self._thread is not None
         self._thread.join(timeout_seconds + _AFTERWARDS_SECONDS)
         if self._thread.is_alive() or self._error:
             raise BenchError(f"the workers did not stop: {self._error}")
+        return self._all_leased_at
 
     def _run(self, *given: Any) -> None:
         try:
             uvloop.run(self._work(*given))
         except BaseException as error:
             self._error = error
-        finally:
-            self._all_leased.set()
 
     async def _work(self, places: list[int], plan: Plan, addresses: list[str], path: Path, begin: float) -> None:
         journal = Journal(path)
@@ -64,11 +56,8 @@ class Crew:
             workers = [Worker(place, plan, addresses, journal, begin + plan.seconds) for place in places]
             tasks = [asyncio.create_task(worker.work(begin)) for worker in workers]
             tasks.append(asyncio.create_task(_sleep(journal, begin, begin + plan.seconds)))
-            for worker in workers:
-                await worker.leased_first.wait()
-            self._all_leased_at = time.monotonic()
-            self._all_leased.set()
             await asyncio.gather(*tasks)
+            self._all_leased_at = max(worker.first_leased_at for worker in workers)
         finally:
             journal.close()
 
@@ -86,9 +75,9 @@ def _tuple(value: Any) -> Any:
 
 
 def main() -> None:
-    """Answer lines of JSON: `begin`, `leased`, `end`."""
+    """Answer lines of JSON: `begin`, `end`."""
     crew = Crew()
-    answer_lines({"begin": crew.begin, "leased": crew.leased, "end": crew.end})
+    answer_lines({"begin": crew.begin, "end": crew.end})
 
 
 if __name__ == "__main__":

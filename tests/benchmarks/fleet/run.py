@@ -20,7 +20,6 @@ from tests.benchmarks.fleet.services import Duo, Fault, SkewedService
 from tests.benchmarks.processes import BenchError, JsonLinesProcess, wait_until
 
 _BEGIN_IN_SECONDS = 2.0
-_COLD_TIMEOUT_SECONDS = 120.0
 
 Say = Callable[[str], None]
 
@@ -55,24 +54,19 @@ def _play(plan: Plan, db: TestedDatabase, duo: Duo, crews: Sequence[JsonLinesPro
     journals = [folder / f"journal-{n}.jsonl" for n in range(len(crews))]
     begin = time.monotonic() + _BEGIN_IN_SECONDS
     addresses = [service.address for service in duo.services]
-    say(f"{plan.workers:,} workers ask at once")
+    say(f"{plan.workers:,} workers ask at once, and work for {plan.seconds:.0f} s")
     for n, crew in enumerate(crews):
         places = list(range(n, plan.workers, len(crews)))
         crew.call(
             task="begin", places=places, plan=asdict(plan), addresses=addresses, journal=str(journals[n]), begin=begin
         )
-    for crew in crews:
-        crew.send(task="leased", timeout_seconds=_COLD_TIMEOUT_SECONDS)
-    cold = max(crew.receive() for crew in crews) - begin
-    say(f"all have a trial after {cold:.1f} s; {plan.seconds:.0f} s in all")
     samples: list[Sample] = []
     meter = Meter([crew.pid for crew in crews])
     faults = list(_faults(plan, duo, begin, lambda at: samples.append(meter.sample(at, duo.pids())), say))
     say("all stop; leases of dead workers run out")
     for crew in crews:
         crew.send(task="end", timeout_seconds=plan.lease_ttl_seconds)
-    for crew in crews:
-        crew.receive()
+    cold = max([crew.receive() for crew in crews]) - begin
     say("comparing what they know with the database")
     return _compared(plan, db, Found(plan, begin, cold, faults, samples), journals)
 

@@ -58,7 +58,8 @@ class Worker:
     """One place in the fleet. `until`: when all stop, by the monotonic clock."""
 
     def __init__(self, place: int, plan: Plan, addresses: Sequence[str], journal: Journal, until: float) -> None:
-        self.leased_first = asyncio.Event()
+        self.first_leased_at = math.inf
+        """By the monotonic clock."""
         self._place, self._plan, self._journal, self._until = place, plan, journal, until
         self._addresses = addresses
         self._lives = 0
@@ -88,12 +89,11 @@ class Worker:
         except UnexpectedReply as error:
             self._journal.note("error", at=time.monotonic(), worker=self._name, text=str(error))
         finally:
-            self.leased_first.set()
             self._wire.hang_up()
         await asyncio.gather(*self._watches)
 
     async def _ask(self) -> Lease | None:
-        home = self._plan.home(self._place) if self.leased_first.is_set() else MAIN
+        home = self._plan.home(self._place) if self.first_leased_at < math.inf else MAIN
         study = MAIN if home in self._over else home
         resumable = self._place % 2 == 1
         body = {"worker": self._name, "request_id": uuid.uuid4().hex, "resumable": resumable}
@@ -102,7 +102,7 @@ class Worker:
         if status == 201:
             lease = self._lease(study, told, began, resumable)
             self._journal.note("lease", at=time.monotonic(), worker=self._name, begins=lease.begins, **lease.known)
-            self.leased_first.set()
+            self.first_leased_at = min(self.first_leased_at, time.monotonic())
             return lease
         if told["done"]:
             self._journal.note("done", at=time.monotonic(), study=study, reason=told["reason"])
