@@ -12,6 +12,7 @@ import uvloop
 
 from tests.benchmarks.fleet.journal import Journal
 from tests.benchmarks.fleet.plan import Plan
+from tests.benchmarks.fleet.wire import Route
 from tests.benchmarks.fleet.worker import Worker
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.storage.json_lines import answer_lines
@@ -53,7 +54,8 @@ class Crew:
     async def _work(self, places: list[int], plan: Plan, addresses: list[str], path: Path, begin: float) -> None:
         journal = Journal(path)
         try:
-            workers = [Worker(place, plan, addresses, journal, begin + plan.seconds) for place in places]
+            route = Route(addresses)
+            workers = [Worker(place, plan, route, journal, begin + plan.seconds) for place in places]
             tasks = [asyncio.create_task(worker.work(begin)) for worker in workers]
             tasks.append(asyncio.create_task(_sleep(journal, begin, begin + plan.seconds)))
             await asyncio.gather(*tasks)

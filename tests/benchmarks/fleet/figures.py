@@ -142,9 +142,7 @@ class Found:
         allowed = _FLAT_BYTES + _HISTORY_BYTES_PER_REPORT * self.late_reports
         found = f"{grown / 2**20:+.0f} MiB, {self.late_reports:,} reports"
         must = f"≤ {allowed / 2**20:.0f} MiB"
-        return Figure(
-            "memory of both services, second half", found, must, grown <= allowed if self.plan.judges else None
-        )
+        return Figure("memory of the writer, second half", found, must, grown <= allowed if self.plan.judges else None)
 
     def _cores(self) -> Figure:
         served, load = cores(self.samples, self.plan.seconds / 2)

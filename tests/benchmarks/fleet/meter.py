@@ -13,7 +13,7 @@ class Sample:
 
     at: float
     resident: int
-    """Bytes of both services; 0 where one is being started."""
+    """Bytes of the service that writes; 0 where it has just gone."""
     served_seconds: float
     """Processor time of the services until then."""
     load_seconds: float
@@ -26,13 +26,12 @@ class Meter:
     def __init__(self, load: Sequence[int]) -> None:
         self._load = load
         self._seconds: dict[int, float] = {}
-        self._known: set[int] = set(load)
 
-    def sample(self, at: float, services: Sequence[int]) -> Sample:
+    def sample(self, at: float, writer: int, services: Sequence[int]) -> Sample:
         """How things stand."""
         resident = 0
         with contextlib.suppress(OSError, IndexError):
-            resident = sum([resident_bytes(pid) for pid in services])
+            resident = resident_bytes(writer)
         for pid in (*services, *self._load):
             with contextlib.suppress(OSError):
                 self._seconds[pid] = processor_seconds(pid)

@@ -18,7 +18,7 @@ class Plan:
     """That simulate the workers."""
     step_seconds: float = 1.0
     """A training reports a step so often, give or take a fifth."""
-    max_steps: int = 60
+    max_steps: int = 120
     kills_per_minute: float = 0.02
     """What share of the workers is killed."""
     cut_share: float = 0.01
@@ -57,6 +57,10 @@ class Plan:
         """The study that a worker trains for after its first trial, until that is finished."""
         names = (MAIN, "fleet-several", MAIN, "fleet-trials", MAIN, MAIN, "fleet-several", MAIN, "fleet-steps", MAIN)
         return names[worker % len(names)]
+
+    def resumable(self, worker: int) -> bool:
+        """Whether a worker's trainer can be paused: those of one study, and a tenth of all."""
+        return worker % 5 == 1 or worker % 10 == 8
 
 
 QUICK = Plan(

@@ -62,7 +62,9 @@ def _play(plan: Plan, db: TestedDatabase, duo: Duo, crews: Sequence[JsonLinesPro
         )
     samples: list[Sample] = []
     meter = Meter([crew.pid for crew in crews])
-    faults = list(_faults(plan, duo, begin, lambda at: samples.append(meter.sample(at, duo.pids())), say))
+    faults = list(
+        _faults(plan, duo, begin, lambda at: samples.append(meter.sample(at, duo.active.pid, duo.pids())), say)
+    )
     say("all stop; leases of dead workers run out")
     for crew in crews:
         crew.send(task="end", timeout_seconds=plan.lease_ttl_seconds)

@@ -57,6 +57,8 @@ class Duo:
 
     def __init__(self, services: Sequence[SkewedService]) -> None:
         self.services = services
+        self.active = services[0]
+        """The one that was the writer when it was last looked for."""
         self._starting: threading.Thread | None = None
 
     def __enter__(self) -> Self:
@@ -77,6 +79,7 @@ class Duo:
         while time.monotonic() < until:
             for service in self.services:
                 if service.readiness() == "ready":
+                    self.active = service
                     return service
             time.sleep(_LOOK_EVERY_SECONDS)
         raise BenchError("neither service is ready")

@@ -32,12 +32,29 @@ class _CutConnection(Connection):
             super().data_received(data)
 
 
+class Route:
+    """Which of the services is asked, for all workers of a process; as a proxy that follows what the services say."""
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = list(addresses)
+
+    @property
+    def address(self) -> str:
+        """The one that is asked now."""
+        return self._addresses[0]
+
+    def leave(self, address: str) -> None:
+        """It does not write: the next one may."""
+        if address == self.address:
+            self._addresses.append(self._addresses.pop(0))
+
+
 class Wire:
     """One worker's connection. Notes each refusal, and how long each answer took."""
 
-    def __init__(self, addresses: Sequence[str], journal: Journal, name: str, cut_share: float) -> None:
-        self._addresses = addresses
-        self._place = 0
+    def __init__(self, route: Route, journal: Journal, name: str, cut_share: float) -> None:
+        self._route = route
+        self._address = route.address
         self._journal = journal
         self._name = name
         self._cut_share = cut_share
@@ -95,12 +112,13 @@ class Wire:
         )
         if status == 0 or any(word in body for word in _ELSEWHERE):
             self.hang_up()
-            self._place = (self._place + 1) % len(self._addresses)
+            self._route.leave(self._address)
         return status, body
 
     async def _connected(self) -> _CutConnection:
         if self._connection is None:
-            parts = urlsplit(self._addresses[self._place])
+            self._address = self._route.address
+            parts = urlsplit(self._address)
             loop = asyncio.get_running_loop()
             _, self._connection = await loop.create_connection(_CutConnection, parts.hostname, parts.port)
         return self._connection

@@ -5,13 +5,12 @@ import math
 import random
 import time
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tests.benchmarks.fleet.journal import Journal
 from tests.benchmarks.fleet.plan import MAIN, Plan
-from tests.benchmarks.fleet.wire import Wire
+from tests.benchmarks.fleet.wire import Route, Wire
 from tests.benchmarks.storage.http_client import UnexpectedReply, get, post
 
 _LOOK_EVERY_SECONDS = 0.1
@@ -57,11 +56,11 @@ class Lease:
 class Worker:
     """One place in the fleet. `until`: when all stop, by the monotonic clock."""
 
-    def __init__(self, place: int, plan: Plan, addresses: Sequence[str], journal: Journal, until: float) -> None:
+    def __init__(self, place: int, plan: Plan, route: Route, journal: Journal, until: float) -> None:
         self.first_leased_at = math.inf
         """By the monotonic clock."""
         self._place, self._plan, self._journal, self._until = place, plan, journal, until
-        self._addresses = addresses
+        self._route = route
         self._lives = 0
         self._over: set[str] = set()
         self._killed_at = math.inf
@@ -71,7 +70,7 @@ class Worker:
     def _begin_life(self) -> None:
         self._lives += 1
         self._name = f"worker-{self._place}-{self._lives}"
-        self._wire = Wire(self._addresses, self._journal, self._name, self._plan.cut_share)
+        self._wire = Wire(self._route, self._journal, self._name, self._plan.cut_share)
         self._killed_at = time.monotonic() + random.expovariate(self._plan.kills_per_minute / 60)
 
     async def work(self, begin: float) -> None:
@@ -95,7 +94,7 @@ class Worker:
     async def _ask(self) -> Lease | None:
         home = self._plan.home(self._place) if self.first_leased_at < math.inf else MAIN
         study = MAIN if home in self._over else home
-        resumable = self._place % 2 == 1
+        resumable = self._plan.resumable(self._place)
         body = {"worker": self._name, "request_id": uuid.uuid4().hex, "resumable": resumable}
         began = time.monotonic()
         status, told = await self._wire.call("ask", post(f"/v1/studies/{study}/trials", body), 201, 200)
@@ -169,7 +168,7 @@ class Worker:
         """Look when the service takes the lease of a dead worker back."""
         ttl = self._plan.lease_ttl_seconds
         await asyncio.sleep(lease.sent + ttl - _LOOK_BEFORE_SECONDS - time.monotonic())
-        wire = Wire(self._addresses, self._journal, "looking", 0.0)
+        wire = Wire(self._route, self._journal, "looking", 0.0)
         try:
             while True:
                 _, trial = await wire.call("look", get(lease.path), 200)
