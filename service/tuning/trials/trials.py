@@ -12,7 +12,7 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
 from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
-from lrtune.service.tuning.state.budget import ask_later, fits
+from lrtune.service.tuning.state.budget import ask_at_once, ask_later, fits
 from lrtune.service.tuning.state.failing import note_failure
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies, of_a_study
@@ -58,6 +58,10 @@ class Trials:
 
     # Asking
 
+    def hurry(self) -> None:
+        """The service is about to end: asks that wait for their turn are told to come again at once. For its loop."""
+        self._turns.close()
+
     @of_a_study
     async def ask(self, name: str, ask: Ask) -> LeasedTrial | NoTrial:
         """Lease the next trial, or say why there is none. On return the lease is on disk."""
@@ -67,7 +71,7 @@ class Trials:
                 study = await self._studies.get(name)
                 change, reply = await self._ask_in_turn(study, ask)
         except TimeoutError:
-            return ask_later()
+            return ask_at_once() if self._turns.closed else ask_later()
         # The next ask need not wait for the disk: it sees this one in the mirror, and falls with it if this one falls.
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return reply

@@ -25,17 +25,29 @@ class Turns:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._waiting: Counter[int] = Counter()
+        self._limits: set[asyncio.Timeout] = set()
+        self.closed = False
+
+    def close(self) -> None:
+        """From here on nobody waits: a service that ends would end so much later, and another one may draw."""
+        self.closed = True
+        for limit in self._limits:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     @contextlib.asynccontextmanager
     async def turn(self, study_id: int) -> AsyncIterator[None]:
-        """Wait for it, and have it until the block ends. Raises TimeoutError."""
+        """Wait for it, and have it until the block ends. Raises TimeoutError, at once where turns are closed."""
         lock = self._locks.get(study_id)
         if lock is None:
             lock = self._locks[study_id] = asyncio.Lock()
         self._waiting[study_id] += 1
         try:
-            async with asyncio.timeout(TIMEOUT_SECONDS):
-                await lock.acquire()
+            async with asyncio.timeout(0 if self.closed else TIMEOUT_SECONDS) as limit:
+                self._limits.add(limit)
+                try:
+                    await lock.acquire()
+                finally:
+                    self._limits.discard(limit)
         finally:
             self._waiting[study_id] -= 1
             if not self._waiting[study_id]:

@@ -15,7 +15,7 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.storage.schema.attributes import AGAIN_ATTR
 from lrtune.service.tuning.sampling.snapshots import snapshot_for
 from lrtune.service.wire.studies import NewStudy
-from lrtune.service.wire.trials import Ask, LeasedTrial, Reports, Result
+from lrtune.service.wire.trials import Ask, LeasedTrial, NoTrial, Reports, Result
 from tests.support.tuning import Tuning
 from tests.tuning.sampling.test_history import SPACE, study_of
 
@@ -112,3 +112,20 @@ def test_nothing_is_kept_of_a_crowd_that_was_served(tuning: Tuning) -> None:
     tuning.create(name="s", max_steps=50, search_space=RATE)
     ask_at_once(tuning, _CROWD)
     assert not tuning.trials._turns._waiting
+
+
+def test_asks_that_wait_for_their_turn_are_told_to_come_again_when_the_service_is_about_to_end(tuning: Tuning) -> None:
+    """Else it would end seconds later, and its standby take over as late."""
+    tuning.create(name="s", max_steps=50, search_space=SPACE)
+
+    async def ask_and_end() -> list[LeasedTrial | NoTrial]:
+        asks = (Ask(worker=f"w{n}", request_id=uuid.uuid4().hex) for n in range(_CROWD))
+        waiting = [asyncio.ensure_future(tuning.trials.ask("s", ask)) for ask in asks]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        tuning.trials.hurry()
+        return await asyncio.gather(*waiting)
+
+    replies = tuning.run(ask_and_end())
+    told = [reply for reply in replies if isinstance(reply, NoTrial)]
+    assert len(told) > _CROWD / 2
+    assert {(reply.done, reply.retry_after_seconds) for reply in told} == {(False, 0.1)}
