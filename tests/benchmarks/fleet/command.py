@@ -44,9 +44,11 @@ def fleet(
 
 
 def _show(found: "Found", as_json: bool) -> None:
+    from tests.benchmarks.fleet.check import shortened
+
     figures = found.figures()
     if as_json:
-        shown = {"broken": found.broken, "rows": [asdict(row) for row in found.rows], "counts": found.counts}
+        shown = {"broken": shortened(found.broken), "rows": [asdict(row) for row in found.rows], "counts": found.counts}
         print_json(shown | {"refused": found.refused, "figures": [asdict(figure) for figure in figures]})
         return
     columns = ("part", "requests", "count", "median, ms", "p95", "p99", "longest")
@@ -54,7 +56,7 @@ def _show(found: "Found", as_json: bool) -> None:
     told = {True: "holds", False: "fails", None: ""}
     rows = ((figure.what, figure.found, figure.must, told[figure.holds]) for figure in figures)
     print(markdown(("figure", "found", "must", ""), rows), end="\n\n")
-    for text in found.broken:
+    for text in shortened(found.broken):
         print(text)
     for text, count in found.refusals.most_common(10):
         print(f"refused {count} times: {text}")

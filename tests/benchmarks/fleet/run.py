@@ -99,6 +99,6 @@ def _compared(plan: Plan, db: TestedDatabase, found: Found, journals: Sequence[P
         broken += check.of_budgets(rows, spec, told)
     of_leases, found.twice = check.of_leases(told)
     takeovers = [fault.taken_over_at for fault in found.faults]
-    found.broken = check.shortened(broken + of_leases)
+    found.broken = broken + of_leases
     found.take(told, timings(list(journals)), [seconds for _, seconds in check.freed_after(told, takeovers)])
     return found

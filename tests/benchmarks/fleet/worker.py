@@ -74,21 +74,20 @@ class Worker:
         self._killed_at = time.monotonic() + random.expovariate(self._plan.kills_per_minute / 60)
 
     async def work(self, begin: float) -> None:
-        """Train from `begin` to the end; killed workers are replaced. Errors are written down."""
+        """Train from `begin` to the end; killed workers are replaced. Errors are written down, and gone on from."""
         await asyncio.sleep(begin - time.monotonic())
-        try:
-            while time.monotonic() < self._until:
-                try:
-                    lease = await self._ask()
-                    if lease is not None:
-                        await self._train(lease)
-                except Killed:
-                    await asyncio.sleep(_RESTART_SECONDS)
-                    self._begin_life()
-        except UnexpectedReply as error:
-            self._journal.note("error", at=time.monotonic(), worker=self._name, text=str(error))
-        finally:
-            self._wire.hang_up()
+        while time.monotonic() < self._until:
+            try:
+                lease = await self._ask()
+                if lease is not None:
+                    await self._train(lease)
+            except Killed:
+                await asyncio.sleep(_RESTART_SECONDS)
+                self._begin_life()
+            except UnexpectedReply as error:
+                self._journal.note("error", at=time.monotonic(), worker=self._name, text=str(error))
+                await asyncio.sleep(_RESTART_SECONDS)
+        self._wire.hang_up()
         await asyncio.gather(*self._watches)
 
     async def _ask(self) -> Lease | None:
