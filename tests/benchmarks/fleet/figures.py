@@ -66,10 +66,10 @@ class Found:
     freed: list[float] = field(default_factory=list)
     """Seconds from a dead worker's last renewal to the end of its lease."""
 
-    def part_of(self, at: float) -> str:
-        """Which part of the run a time belongs to."""
+    def part_of(self, at: float, seconds: float = 0.0) -> str:
+        """Which part of the run a request belongs to that was sent then and took so long."""
         for fault in self.faults:
-            if fault.at - 0.5 <= at < fault.taken_over_at + _SETTLED_SECONDS:
+            if fault.at - 0.5 <= at + seconds and at < fault.taken_over_at + _SETTLED_SECONDS:
                 return fault.what
         return START if at < self.begin + self.cold_seconds + _SETTLED_SECONDS else CALM
 
@@ -78,7 +78,7 @@ class Found:
         took: dict[tuple[str, str], list[float]] = defaultdict(list)
         half = self.begin + self.plan.seconds / 2
         for timed in timings:
-            took[self.part_of(timed.at), timed.endpoint].append(timed.seconds)
+            took[self.part_of(timed.at, timed.seconds), timed.endpoint].append(timed.seconds)
             self.late_reports += timed.endpoint == "report" and timed.at >= half
         for entry in told:
             self.counts[entry["kind"]] += 1

@@ -30,9 +30,12 @@ class SkewedService(Service):
         os.environ["BENCH_CLOCK_OFFSET"] = str(self._offset)
         return super()._begin()
 
-    def drain(self) -> None:
-        """SIGTERM, and wait for its end. Raises BenchError where it does not end well."""
+    def terminate(self) -> None:
+        """SIGTERM."""
         self._process.signal(signal.SIGTERM)
+
+    def end_well(self) -> None:
+        """Wait for its end. Raises BenchError where that is not as it should be."""
         code = self.exit_code(_READY_SECONDS)
         if code != 0:
             raise BenchError(f"a service that was told to end ended with {code}: see {self.log}")
@@ -73,12 +76,12 @@ class Duo:
             self._starting.join()
         self._starting = None
 
-    def writer(self) -> SkewedService:
-        """Whichever is ready. Raises BenchError."""
+    def writer(self, gone: SkewedService | None = None) -> SkewedService:
+        """Whichever is ready, but not the one that is `gone`. Raises BenchError."""
         until = time.monotonic() + _READY_SECONDS
         while time.monotonic() < until:
             for service in self.services:
-                if service.readiness() == "ready":
+                if service is not gone and service.readiness() == "ready":
                     self.active = service
                     return service
             time.sleep(_LOOK_EVERY_SECONDS)
@@ -101,12 +104,14 @@ class Duo:
         self.settle()
         gone = self.writer()
         at = time.monotonic()
-        gone.drain()
+        gone.terminate()
         return self._wait("SIGTERM", gone, at)
 
     def _wait(self, what: str, gone: SkewedService, at: float) -> Fault:
-        self.writer()
+        self.writer(gone)
         fault = Fault(what, at, time.monotonic())
+        if what == "SIGTERM":
+            gone.end_well()
         self._starting = threading.Thread(target=gone.start, daemon=True)  # Ends by itself: `start` has a limit.
         self._starting.start()
         return fault

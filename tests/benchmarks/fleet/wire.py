@@ -83,7 +83,7 @@ class Wire:
         try:
             connection = await self._connected()
         except OSError as error:
-            return self._refused(endpoint, began, 0, str(error).encode())
+            return self._refused(endpoint, 0, str(error).encode())
         connection.cut = random.random() < self._cut_share
         answered: asyncio.Future[tuple[int, bytes]] = asyncio.get_running_loop().create_future()
 
@@ -96,20 +96,19 @@ class Wire:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 status, body = await answered
         except TimeoutError:
-            return self._refused(endpoint, began, 0, b"no answer in time")
+            return self._refused(endpoint, 0, b"no answer in time")
         if status == 0 and connection.cut:
             self._connection = None
             self._journal.note("cut", at=began)
             return -1, b""
         if status in (0, 429, 503):
-            return self._refused(endpoint, began, status, body)
+            return self._refused(endpoint, status, body)
         self._journal.time(endpoint, began, time.monotonic() - began)
         return status, body
 
-    def _refused(self, endpoint: str, at: float, status: int, body: bytes) -> tuple[int, bytes]:
-        self._journal.note(
-            "refused", at=at, worker=self._name, endpoint=endpoint, status=status, text=body[:120].decode()
-        )
+    def _refused(self, endpoint: str, status: int, body: bytes) -> tuple[int, bytes]:
+        told = {"worker": self._name, "endpoint": endpoint, "status": status, "text": body[:120].decode()}
+        self._journal.note("refused", at=time.monotonic(), **told)
         if status == 0 or any(word in body for word in _ELSEWHERE):
             self.hang_up()
             self._route.leave(self._address)
