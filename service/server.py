@@ -202,6 +202,7 @@ class _Server(uvicorn.Server):
         _log.info("shutting down", extra={"why": self._why, "connections": len(self._connections)})
         self._connections.ending = True
         self._state.container.watchers.close()
+        self._state.container.trials.hurry()
         self._state.container.gate.close()
         await super().shutdown(sockets)
         self._connections.stop()

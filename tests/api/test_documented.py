@@ -17,7 +17,7 @@ from lrtune.service.settings import Settings
 from lrtune.service.storage import errors as storage_errors
 from lrtune.service.storage.commit.deeds import EVENTS
 from lrtune.service.tuning import errors as tuning_errors
-from lrtune.service.tuning.trials import trials
+from lrtune.service.tuning.trials import turns
 from lrtune.service.wire import base, range_tests, search_space
 from lrtune.service.wire.schedules import catalogue
 from lrtune.trainers.client.http.connection import READ_TIMEOUT_SECONDS
@@ -118,7 +118,7 @@ def test_every_setting_is_documented_with_variable_and_default(name: str) -> Non
 
 def test_an_ask_is_answered_before_a_client_gives_up() -> None:
     most = float(Settings.model_json_schema()["properties"]["sampler_timeout_seconds"]["maximum"])
-    assert trials._TURN_TIMEOUT_SECONDS + 2 * most < READ_TIMEOUT_SECONDS - 1
+    assert turns.TIMEOUT_SECONDS + 2 * most < READ_TIMEOUT_SECONDS - 1
     with pytest.raises(ValidationError):
         Settings(sampler_timeout_seconds=most + 0.1)
 

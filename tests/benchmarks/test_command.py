@@ -13,6 +13,7 @@ from tests.benchmarks.conftest import Bench
 
 PAGES = {
     "storage": "reference/benchmarks.md",
+    "fleet": "reference/benchmarks.md",
     "abuse": "reference/benchmarks.md",
     "access": "reference/benchmarks.md",
     "away": "reference/benchmarks.md",

@@ -14,7 +14,7 @@ from lrtune.service.tuning.auto.arguments import check_count, check_name, check_
 from lrtune.service.tuning.auto.evidence import FRACTIONS
 from lrtune.service.tuning.auto.observed import Length, length_of, observe, tells, window
 from lrtune.service.tuning.auto.policy import promotion
-from lrtune.service.tuning.auto.policy.proposal import propose
+from lrtune.service.tuning.auto.policy.proposal import propose, spread
 from lrtune.service.tuning.auto.policy.retraining import began_as, furthest_runs, not_to_retrain
 from lrtune.service.tuning.auto.policy.rungs import RUNGS
 from lrtune.service.tuning.auto.prior import quantiles_in
@@ -42,6 +42,7 @@ class AutoSampler(BaseSampler):
         rate_quantiles: A prior on the learning rate: its quantiles at an even grid from 0 to 1, as rates.
         failed_counts: Whether a FAIL without a report is a diverged run: Optuna records a result of `nan` so.
         learning_rate: The name of the main learning rate; by default one with a usual name (`learning_rate`, `lr`).
+        crowded: Whether many trials are begun at once while hardly anything is known: they are spread, without a model.
 
     Raises:
         ValueError: For arguments that cannot be, naming which.
@@ -55,6 +56,7 @@ class AutoSampler(BaseSampler):
         rate_quantiles: Sequence[float] | None = None,
         failed_counts: bool = True,
         learning_rate: str | None = None,
+        crowded: bool = False,
     ) -> None:
         check_seed(seed)
         check_count("max_steps", max_steps)
@@ -65,6 +67,7 @@ class AutoSampler(BaseSampler):
         self._rate_quantiles = rate_quantiles
         self._failed_counts = failed_counts
         self._learning_rate = learning_rate
+        self._crowded = crowded
         self._several = TPESampler(seed=seed)
 
     def reseed_rng(self) -> None:
@@ -115,6 +118,9 @@ class AutoSampler(BaseSampler):
     def _propose(
         self, study: Study, trial: FrozenTrial, space: Space, known: dict[str, Any], asked: str | None = None
     ) -> dict[str, Any]:
+        if self._crowded:
+            quantiles, given = quantiles_in(space, self._rate_quantiles), _columns(space, known, asked)
+            return space.decode(spread(trial.number, space, self._seed, quantiles, given).point)
         others = self._others(study, trial)
         if asked is not None:
             others = [t for t in others if asked in t.params]
@@ -141,16 +147,16 @@ class AutoSampler(BaseSampler):
 
     def _promote(self, study: Study, trial: FrozenTrial, space: Space, length: Length) -> dict[str, Any]:
         """A new point, or the parameters of a trial that was stopped and now leads its rung (`policy.retraining`)."""
+        storage, key = study._storage, trial._trial_id
+        if not space.columns or self._crowded:  # Where nothing has ended the parameters are drawn one by one.
+            storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
+            return self._propose(study, trial, space, {}) if space.columns else {}
         others = self._others(study, trial)
         shown = [other for other in furthest_runs(others) if tells(other, self._failed_counts)]
         evidence = observe(shown, space, study.direction, length, self._failed_counts, CURVES, others)
         busy = not_to_retrain(others)
         stopped = [t.state is TrialState.PRUNED and began_as(t) not in busy for t in shown]
         begun = max(trial.number - sum(AGAIN_ATTR in other.system_attrs for other in others), 0)
-        storage, key = study._storage, trial._trial_id
-        if not space.columns:  # Nothing has ended: the parameters are drawn one by one.
-            storage.set_trial_system_attr(key, TRAINS_TO_ATTR, float(FRACTIONS[RUNGS[0]]))
-            return {}
         chosen = promotion.decide(
             evidence,
             np.array(stopped, dtype=bool),

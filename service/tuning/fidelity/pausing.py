@@ -21,6 +21,8 @@ from lrtune.service.storage.schema.attributes import DIVERGED_ATTR, PAUSE_AT_ATT
 from lrtune.service.tuning.auto.evidence import FRACTIONS, steps_at
 from lrtune.service.tuning.auto.observed import Length, observe
 from lrtune.service.tuning.auto.policy import promotion
+from lrtune.service.tuning.auto.policy.initial_design import crowd_point
+from lrtune.service.tuning.auto.policy.rungs import RUNGS
 from lrtune.service.tuning.auto.policy.trial_budget import few_steps_per_trial
 from lrtune.service.tuning.auto.prior import quantiles_in
 from lrtune.service.tuning.auto.space import Space
@@ -115,6 +117,11 @@ def choose(
     assert spec.max_steps is not None
     varied = {name: d for name, d in snapshot.distributions.items() if not d.single()}
     space = Space(varied, main_learning_rate(spec.search_space))
+    quantiles = quantiles_in(space, rate_quantiles(spec, snapshot.system_attrs))
+    if snapshot.crowded and fresh and not snapshot.promotable:
+        point = crowd_point(number, space, spec.sampler.seed, quantiles)
+        target = steps_at(float(FRACTIONS[RUNGS[0]]), spec.max_steps)
+        return NewPoint(_params(spec, snapshot, space.decode(point)), target, False)
     shown = [trial for trial in snapshot.trials if _tells(trial)]
     direction = StudyDirection.MAXIMIZE if spec.direction == "maximize" else StudyDirection.MINIMIZE
     length = Length(1, spec.max_steps)
@@ -126,7 +133,7 @@ def choose(
         number=number,
         seed=spec.sampler.seed,
         whole=np.array([trial.system_attrs.get(WHOLE_ATTR) is True for trial in shown], dtype=bool),
-        quantiles=quantiles_in(space, rate_quantiles(spec, snapshot.system_attrs)),
+        quantiles=quantiles,
         insists=insists,
         fresh=fresh,
         max_trials=snapshot.max_trials,

@@ -117,7 +117,7 @@ def _ask_pruner(change: Change, trial: TrialMirror, last: int) -> tuple[str | No
     if pruner is None:
         pruner = kept.pruner = build_pruner(study.spec)
     frozen = trial.freeze()
-    storage = StagedStorage(snapshot_window(study, best=1, latest=_WINDOW_LATEST), frozen)
+    storage = StagedStorage(snapshot_window(study, best=1, latest=_WINDOW_LATEST, running=None), frozen)
     prune = pruner.prune(storage.study(_NO_SAMPLER, pruner), frozen)
     for key, value in storage.written.trial_attrs.items():
         change.set_trial_attr(trial, key, value, system=True)

@@ -73,6 +73,7 @@ def build_sampler(spec: StudySpec, number: int, snapshot: Snapshot) -> optuna.Ba
                 rate_quantiles=quantiles,
                 failed_counts=False,
                 learning_rate=main_learning_rate(spec.search_space),
+                crowded=snapshot.crowded,
             )
         case methods.TpeSampler():
             return optuna.TPESampler(

@@ -41,7 +41,7 @@ def snapshot_for(spec: StudySpec, study: StudyMirror, fixed: Mapping[str, Any] |
         case methods.TpeSampler() | methods.GpSampler():
             snapshot = snapshot_window(study, best=_WINDOW_BEST, latest=_WINDOW_LATEST)
         case methods.BruteForceSampler():
-            snapshot = snapshot_window(study, best=0, latest=_LATEST_ENUMERATED)
+            snapshot = snapshot_window(study, best=0, latest=_LATEST_ENUMERATED, running=None)
         case methods.CmaesSampler():
             return _evolving(study, _without_history(study))
         case methods.QmcSampler():
@@ -54,7 +54,7 @@ def snapshot_for(spec: StudySpec, study: StudyMirror, fixed: Mapping[str, Any] |
 
 
 def _without_history(study: StudyMirror) -> Snapshot:
-    return snapshot_window(study, best=0, latest=1)
+    return snapshot_window(study, best=0, latest=1, running=0)
 
 
 def _evolving(study: StudyMirror, snapshot: Snapshot) -> EvolvingSnapshot:

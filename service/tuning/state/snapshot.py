@@ -12,9 +12,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from lrtune.service.storage.memory.study import StudyMirror
+from lrtune.service.storage.schema.attributes import AGAIN_ATTR, whole_number
 from lrtune.service.tuning.state.space.distributions import study_distributions
 
 _MOST_FROZEN = 2_000
+_MOST_RUNNING = 64
+"""Of the trials on lease that a draw is shown, beside the latest: with a thousand workers it would take a hundredth of
+a second to look at all of them, and more to learn from them, for every worker that asks."""
 _MOST_LOOKED_AT = 5_000
 
 
@@ -35,6 +39,8 @@ class Snapshot:
     max_trials: int | None = None
     promotable: frozenset[int] = frozenset()
     """Numbers of the paused trials that may be taken up again."""
+    crowded: bool = False
+    """Whether many wait for a trial behind this one while hardly anything is known."""
 
 
 @dataclass
@@ -51,13 +57,14 @@ def snapshot_all(study: StudyMirror) -> Snapshot:
     return _snapshot(study, [trial.freeze() for trial in study.trials])
 
 
-def snapshot_window(study: StudyMirror, *, best: int, latest: int) -> Snapshot:
-    """The best complete trials, the latest trials and all on lease: a bounded view of a long history."""
+def snapshot_window(study: StudyMirror, *, best: int, latest: int, running: int | None = _MOST_RUNNING) -> Snapshot:
+    """The best complete trials, the latest trials and those on lease, so many of these (None: all): a bounded view of a
+    long history, and of a large fleet."""
     count = len(study.trials)
     if count <= best + latest:
         return snapshot_all(study)
     numbers = {number for _, number in study.ranking[:best]}
-    numbers.update(study.leased)
+    numbers.update(_running(study, running))
     numbers.update(range(count - latest, count))
     return _snapshot(study, [_frozen(study, number) for number in sorted(numbers)])
 
@@ -78,11 +85,16 @@ def snapshot_of_trials(study: StudyMirror, numbers: Iterable[int]) -> Snapshot:
 
 def snapshot_of_training(study: StudyMirror, *, best: int, latest: int, paused: int) -> Snapshot:
     """A bounded view like `snapshot_window`, with the best paused trials. Trials that wait with parameters, to be
-    trained on, are shown as running: they are points that were taken, and their curves are evidence."""
+    trained on, are shown as running: they are points that were taken, and their curves are evidence.
+
+    Of a trial that is shown and is being trained again, the training is shown, too: it is not to be begun twice."""
     count = len(study.trials)
-    numbers = set(range(max(0, count - latest), count)).union(study.leased)
+    numbers = set(range(max(0, count - latest), count)).union(_running(study, _MOST_RUNNING))
     numbers.update(number for _, number in study.ranking[:best])
     numbers.update(number for _, number in study.paused_ranking[:paused])
+    if len(study.leased) > _MOST_RUNNING:
+        again = ((number, whole_number(trial.system_attrs, AGAIN_ATTR)) for number, trial in study.leased.items())
+        numbers.update([number for number, first in again if first in numbers])
     return _snapshot(study, [_shown_running(study, number) for number in sorted(numbers)])
 
 
@@ -101,6 +113,16 @@ def snapshot_of_unfinished(study: StudyMirror, *, most: int, points: int) -> Sna
             break
         numbers.append(trial.number)
     return _snapshot(study, [_shown_running(study, number) for number in sorted(numbers)])
+
+
+def _running(study: StudyMirror, most: int | None) -> Iterable[int]:
+    """The trials on lease; of more than `most` half of that are those that came furthest, whose curves tell most, and
+    the other half is spread evenly over all, so that no region looks free in which many train."""
+    if most is None or len(study.leased) <= most:
+        return study.leased
+    furthest = heapq.nlargest(most // 2, study.leased.values(), key=lambda trial: trial.last_step or 0)
+    spread = islice(study.leased, 0, None, -(-len(study.leased) // max(most // 2, 1)))
+    return chain((trial.number for trial in furthest), spread)
 
 
 def _shown_running(study: StudyMirror, number: int) -> FrozenTrial:

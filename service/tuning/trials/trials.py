@@ -1,12 +1,9 @@
 """Trials: what happens to one from the ask to its end."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
-from weakref import WeakValueDictionary
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
@@ -15,7 +12,7 @@ from lrtune.service.storage.memory.study import StudyMirror, TrialMirror
 from lrtune.service.tuning.pruning.verdicts import judge
 from lrtune.service.tuning.sampling.drawn import Drawn
 from lrtune.service.tuning.sampling.samplers import is_ready, make_ready
-from lrtune.service.tuning.state.budget import ask_later, fits
+from lrtune.service.tuning.state.budget import ask_at_once, ask_later, fits
 from lrtune.service.tuning.state.failing import note_failure
 from lrtune.service.tuning.state.outcomes import check_steps, ended_by, keep_standard_error, outcome_of
 from lrtune.service.tuning.studies import Studies, of_a_study
@@ -24,6 +21,7 @@ from lrtune.service.tuning.trials.ask.begin import begin
 from lrtune.service.tuning.trials.ask.take import take
 from lrtune.service.tuning.trials.ask.to_draw import ToDraw
 from lrtune.service.tuning.trials.drawers import Drawers, DrawTooLong
+from lrtune.service.tuning.trials.turns import Turns
 from lrtune.service.tuning.trials.worker_time import WorkerTime
 from lrtune.service.wire.studies import StudySpec
 from lrtune.service.wire.trials import (
@@ -42,8 +40,6 @@ from lrtune.service.wire.trials import (
 
 _log = logging.getLogger(__name__)
 
-_TURN_TIMEOUT_SECONDS = 12.0
-"""How long an ask waits for its turn. With the limits of `Drawers` that stays below the 30 s of a client."""
 _AT_ONCE_REPORTS = 1_000
 """Of a recorded curve: a longer one is taken to pieces in a thread."""
 _MISSED_SHARE = 1 / 6
@@ -57,37 +53,28 @@ class Trials:
         self._engine = engine
         self._studies = studies
         self._drawers = drawers
-        self._drawing: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self.worker_time = WorkerTime()
 
     # Asking
+
+    def hurry(self) -> None:
+        """The service is about to end: asks that wait for their turn are told to come again at once. For its loop."""
+        self._turns.close()
 
     @of_a_study
     async def ask(self, name: str, ask: Ask) -> LeasedTrial | NoTrial:
         """Lease the next trial, or say why there is none. On return the lease is on disk."""
         study = await self._studies.get(name)
         try:
-            async with self._turn(study.study_id):
+            async with self._turns.turn(study.study_id):
                 study = await self._studies.get(name)
                 change, reply = await self._ask_in_turn(study, ask)
         except TimeoutError:
-            return ask_later()
+            return ask_at_once() if self._turns.closed else ask_later()
         # The next ask need not wait for the disk: it sees this one in the mirror, and falls with it if this one falls.
         await (change.on_disk() if change.rows else self._studies.settled(study))
         return reply
-
-    @contextlib.asynccontextmanager
-    async def _turn(self, study_id: int) -> AsyncIterator[None]:
-        """One draw a study at a time, so that each knows of those before it. Raises TimeoutError."""
-        lock = self._drawing.get(study_id)
-        if lock is None:
-            lock = self._drawing[study_id] = asyncio.Lock()
-        async with asyncio.timeout(_TURN_TIMEOUT_SECONDS):
-            await lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     async def _ask_in_turn(self, study: StudyMirror, ask: Ask) -> tuple[Change, LeasedTrial | NoTrial]:
         spec = study.spec
@@ -96,6 +83,8 @@ class Trials:
             step = begin(self._engine, change, ask, spec)
         if isinstance(step, LeasedTrial | NoTrial):
             return change, step
+        if self._turns.is_crowded(study):
+            step = replace(step, snapshot=replace(step.snapshot, crowded=True))
         drawn = await self._draw(study, step, spec)
         if self._engine.neighbours.busy:
             await asyncio.to_thread(self._engine.neighbours.catch_up)

@@ -15,6 +15,7 @@ MANY = (0.5, 0.75, 0.25, 0.625, 0.375, 0.875, 0.125, 0.6875, 0.4375, 0.5625, 0.8
 
 _JITTER_FEW, _JITTER_MANY = 0.05, 0.06
 _SOBOL_COLUMNS = 64
+_GOLDEN = (5**0.5 - 1) / 2
 
 
 def spread_count(columns: int) -> int:
@@ -31,6 +32,17 @@ def first_point(number: int, space: Space, seed: int, quantiles: Floats | None =
     point = np.array([0.5]) if space.columns == 1 else _sobol(number, space.columns, seed)
     if space.columns == 1 or space.rate_index is not None:
         share = rate_share(number, space.columns, seed)
+        point[space.rate_index or 0] = share if quantiles is None else prior_quantile(quantiles, share)
+    snapped: Floats = space.snap(point[None, :])[0]
+    return snapped
+
+
+def crowd_point(number: int, space: Space, seed: int, quantiles: Floats | None = None) -> Floats:
+    """The same for the `number`-th of a crowd, hundreds that begin before anything is known: the rates of any number of
+    them in a row are spread evenly (Kronecker's sequence by the golden ratio), the rest is uniform."""
+    point = np.random.default_rng([seed, number]).random(space.columns)
+    if space.columns == 1 or space.rate_index is not None:
+        share = (float(np.random.default_rng([seed, 3]).random()) + number * _GOLDEN) % 1.0
         point[space.rate_index or 0] = share if quantiles is None else prior_quantile(quantiles, share)
     snapped: Floats = space.snap(point[None, :])[0]
     return snapped

@@ -6,7 +6,7 @@ import numpy as np
 
 from lrtune.service.tuning.auto.evidence import Evidence, Floats
 from lrtune.service.tuning.auto.policy import final_losses
-from lrtune.service.tuning.auto.policy.initial_design import first_point, spread_count
+from lrtune.service.tuning.auto.policy.initial_design import crowd_point, first_point, spread_count
 from lrtune.service.tuning.auto.space import Space
 from lrtune.service.tuning.auto.surrogate.acquisition import at_large, best_new
 from lrtune.service.tuning.auto.surrogate.model import build, odds_of
@@ -59,6 +59,13 @@ def propose(
     found = best_new(model, space, rng, fixed=fixed, quantiles=quantiles)
     what = "the most improvement expected"
     return NextPoint(found.point, f"{what}; {found.safe:.0%} likely to train without diverging")
+
+
+def spread(
+    number: int, space: Space, seed: int, quantiles: Floats | None = None, fixed: dict[int, float] | None = None
+) -> NextPoint:
+    """The point of the `number`-th trial where hundreds are begun at once and hardly anything is known."""
+    return NextPoint(_given(crowd_point(number, space, seed, quantiles), fixed), "one of a crowd, spread points")
 
 
 def _given(point: Floats, fixed: dict[int, float] | None) -> Floats:
