@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.errors import StudyMissing, StudyNameTaken, StudyUnreadable
+from lrtune.service.storage.errors import StudyElsewhere, StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import (
@@ -84,6 +84,8 @@ class Studies:
         if study.deleted:
             raise StudyNotFound(study.name)
         if not study.alive:
+            if study.elsewhere:
+                raise StudyElsewhere(study.name)
             self._engine.check_active()
             study.check_kept()
 

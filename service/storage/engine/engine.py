@@ -16,9 +16,16 @@ from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
+from lrtune.service.storage.engine.shard_keeper import FEW_TRIAL_IDS, ShardKeeper
 from lrtune.service.storage.engine.upkeep import Upkeep
 from lrtune.service.storage.engine.writer_thread import WriterThread
-from lrtune.service.storage.errors import StorageError, StorageUnavailable, StudyMissing, StudyUnreadable
+from lrtune.service.storage.errors import (
+    StorageError,
+    StorageUnavailable,
+    StudyElsewhere,
+    StudyMissing,
+    StudyUnreadable,
+)
 from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
@@ -33,6 +40,7 @@ class Engine:
 
     The engine comes back to `active` by itself; but where another process became the writer meanwhile, it tells
     `on_deposed` and closes. All mirrors are read and changed under `lock`, never held while the database is asked.
+    Over a shared database it serves the studies of its shards alone, and others reach it at `address`.
     """
 
     def __init__(
@@ -44,9 +52,12 @@ class Engine:
         pulse: Pulse | None = None,
         idle_seconds: float = 600.0,
         on_deposed: Callable[[str], None] | None = None,
+        address: str = "",
     ) -> None:
         self.database = database
         self.mirrors = Mirrors(clock, elapsed)
+        if database.shared is not None:
+            self.mirrors.shards.divide()
         self.pulse = pulse or Pulse()
         """That of the event loop that serves: whoever runs one beats it."""
         self.lock = self.mirrors.lock
@@ -67,6 +78,14 @@ class Engine:
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
         )
+        self.keeper: ShardKeeper | None = None
+        """Takes shards and gives them up, where other processes write beside this one."""
+        if database.shared is not None:
+            self.keeper = ShardKeeper(
+                *(database, self._queue, self.upkeep, self.purge, self.pulse),
+                address=address,
+                depose_after_seconds=database.depose_after_seconds,
+            )
 
     # Life
 
@@ -74,6 +93,8 @@ class Engine:
         """Start the thread that takes the lock, upgrades the schema, goes active and commits."""
         self._thread.start()
         self.neighbours.start()
+        if self.keeper is not None:
+            self.keeper.start()
 
     def wait_started(self, timeout_seconds: float = 30.0) -> None:
         """Wait for the first try to become the writer. Raises what it failed with, standby included."""
@@ -84,6 +105,8 @@ class Engine:
     def close(self) -> None:
         """Commit what is pending, give the lock up and end the threads. Waits at most 40 s."""
         self.neighbours.close()
+        if self.keeper is not None:
+            self.keeper.close()
         self._thread.close()
         self.database.close()
 
@@ -106,6 +129,16 @@ class Engine:
         """How often this process has become the writer."""
         return self.mirrors.generation
 
+    @property
+    def takeovers(self) -> int:
+        """How often it has become the writer, or got shards: each time there may be leases to watch."""
+        return self.mirrors.generation + self.mirrors.shards.gains
+
+    def check_serves(self, name: str) -> None:
+        """Raise StudyElsewhere where another process serves the study of that name; as `check_active` otherwise."""
+        self.check_active()
+        self.mirrors.shards.check(name)
+
     def clock(self) -> float:
         """Seconds since the epoch: for people and rows."""
         return self.mirrors.clock()
@@ -120,17 +153,25 @@ class Engine:
         """Load every study that has trials out on lease, so that their leases are watched, but for those that cannot be
         read. Blocks; raises StorageUnavailable where some are to be loaded later: another process has locked them."""
         with self.database.read() as connection:
-            study_ids = studies.studies_with_leases(connection)
+            study_ids = self.of_our_shards(studies.studies_with_leases(connection))
         later: StorageUnavailable | None = None
         for study_id in study_ids:
             try:
-                with contextlib.suppress(StudyMissing, StudyUnreadable):
+                with contextlib.suppress(StudyMissing, StudyUnreadable, StudyElsewhere):
                     self.load(study_id)
             except StorageUnavailable as error:
                 self.check_active()
                 later = error
         if later is not None:
             raise later
+
+    def of_our_shards(self, study_ids: Sequence[int]) -> list[int]:
+        """Those of these studies that this process serves."""
+        if not self.mirrors.shards.divided:
+            return list(study_ids)
+        with self.lock:
+            ours = {study_id for name, study_id in self.mirrors.names().items() if self.mirrors.shards.holds(name)}
+        return [study_id for study_id in study_ids if study_id in ours]
 
     def check_specs(self) -> None:
         """Find the studies whose specs cannot be read, for `unreadable`. Blocks."""
@@ -150,9 +191,10 @@ class Engine:
             return self.mirrors.names()
 
     def resident(self, name: str) -> StudyMirror | None:
-        """The study of that name where it is in memory; None where it has to be loaded. Raises StudyMissing."""
+        """The study of that name where it is in memory; None where it has to be loaded. Raises StudyMissing,
+        StudyElsewhere."""
         with self.lock:
-            self.check_active()
+            self.check_serves(name)
             return self.mirrors.in_memory(self.mirrors.id_of(name))
 
     def facts(self, names: Sequence[str]) -> dict[str, StudyFacts]:
@@ -173,9 +215,11 @@ class Engine:
             with self.database.read() as connection:
                 found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
         for name, one in list(found.items()):
+            if not self.mirrors.shards.holds(name):
+                continue
             if one.max_total_steps is not None and one.in_hand and not isinstance(one, StudyMirror):
                 # Whether they wait in vain hangs on each. Of one that another process has locked it is told later.
-                with contextlib.suppress(StudyMissing, StudyUnreadable, StorageUnavailable):
+                with contextlib.suppress(StudyMissing, StudyUnreadable, StudyElsewhere, StorageUnavailable):
                     found[name] = self.load(known[name])
                 self.check_active()
         return found
@@ -224,6 +268,8 @@ class Engine:
 
     def new_trial_id(self) -> int:
         """An unused trial id. Under the lock."""
+        if self.keeper is not None and self.mirrors.trial_ids.left < FEW_TRIAL_IDS:
+            self.keeper.look_soon()
         return self.mirrors.new_trial_id()
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
@@ -232,8 +278,9 @@ class Engine:
         return self.mirrors.new_study(name, directions)
 
     def delete_unread(self, name: str) -> Change:
-        """Delete a study that cannot be read. Raises StudyMissing."""
+        """Delete a study that cannot be read. Raises StudyMissing, StudyElsewhere."""
         with self.lock:
+            self.check_serves(name)
             study = StudyMirror(self.mirrors.id_of(name), name, [StudyDirection.MINIMIZE])
             self.mirrors.take_in(study)
             return self.delete(study, unread=True)
