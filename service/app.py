@@ -49,6 +49,8 @@ from lrtune.service.api.middleware.versions import VersionCheck
 from lrtune.service.api.optuna import dashboard
 from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.proxy import optuna_served
+from lrtune.service.api.sharing.hop import Hop
+from lrtune.service.api.sharing.sharing import Sharing
 from lrtune.service.connections.certificates import Certificates
 from lrtune.service.environment import unknown_variables
 from lrtune.service.limit_settings import service_limits
@@ -94,8 +96,11 @@ def create_app(
     Raises StorageUrlInvalid where the storage URL cannot be right, TokenFileInvalid where a file with a token is not.
     """
     wanted = wanted_tokens(settings.admin_token_file, settings.worker_token_file)
-    database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
-    engine = Engine(database, on_deposed=on_deposed)
+    database = Database(
+        settings.storage, depose_after_seconds=settings.depose_after_seconds, shared=settings.advertise is not None
+    )
+    engine = Engine(database, on_deposed=on_deposed, address=settings.advertise or "")
+    hop = Hop()
     metrics = Metrics(settings.backups)
     bodies = BodyReader()
     gate = Limiter(service_limits(settings, settings.max_connections), on_wrong=metrics.token_refused)
@@ -135,7 +140,7 @@ def create_app(
                     registry=parts.access.registry,
                     gate=gate,
                 )
-                async with proxy as address:
+                async with hop.open(), proxy as address:
                     app.state.optuna_address = address
                     yield
             finally:
@@ -209,6 +214,8 @@ def create_app(
     app.add_middleware(
         VersionCheck, metrics=metrics, oldest=protocol.OLDEST, newest=protocol.VERSION, release=app.version
     )
+    if settings.advertise is not None:
+        app.add_middleware(Sharing, engine=engine, hop=hop, metrics=metrics, max_bytes=settings.max_body_bytes)
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)
     go_before_all(app, settings, traces)

@@ -14,6 +14,7 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.overview import Overview
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.shard_keeper import FEW_TRIAL_IDS, ShardKeeper
@@ -31,7 +32,7 @@ from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql.reading import specs, studies, summaries
+from lrtune.service.storage.sql.reading import specs, studies
 from lrtune.service.storage.sql.reading.summaries import StudyHead
 
 
@@ -66,6 +67,7 @@ class Engine:
         self.neighbours = Neighbours(database, self._queue)
         self.committer = Committer(database, self._queue, on_refused=self.neighbours.expect)
         self._loader = StudyLoader(database, self._queue)
+        self._overview = Overview(database, self._queue, self._loader)
         self.purge = Purge(database, self._queue, self.committer)
         self.upkeep = Upkeep(database, self._queue, self.committer)
         self._thread = WriterThread(
@@ -200,43 +202,11 @@ class Engine:
     def facts(self, names: Sequence[str]) -> dict[str, StudyFacts]:
         """What lists show of these studies, of those that lrtune created. None is loaded for it but
         those with a budget of steps and trials that wait for it. Blocks."""
-        found: dict[str, StudyFacts] = {}
-        missing: list[int] = []
-        with self.lock:
-            self.check_active()
-            known = self.mirrors.names()
-            for name in names:
-                study = self.mirrors.peek(known[name]) if name in known else None
-                if study is not None and study.spec is not None:
-                    found[name] = study
-                elif study is None and name in known:
-                    missing.append(known[name])
-        for start in range(0, len(missing), summaries.MOST):
-            with self.database.read() as connection:
-                found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
-        for name, one in list(found.items()):
-            if not self.mirrors.shards.holds(name):
-                continue
-            if one.max_total_steps is not None and one.in_hand and not isinstance(one, StudyMirror):
-                # Whether they wait in vain hangs on each. Of one that another process has locked it is told later.
-                with contextlib.suppress(StudyMissing, StudyUnreadable, StudyElsewhere, StorageUnavailable):
-                    found[name] = self.load(known[name])
-                self.check_active()
-        return found
+        return self._overview.facts(names)
 
     def heads(self) -> list[StudyHead]:
         """All studies by id, as Optuna lists them, but those that cannot be read; none is loaded for it. Blocks."""
-        with self.lock:
-            self.check_active()
-            unreadable = self.mirrors.unreadable()
-            ids = sorted(study_id for name, study_id in self.mirrors.names().items() if name not in unreadable)
-            in_memory = [study for study_id in ids if (study := self.mirrors.peek(study_id)) is not None]
-            heads = {one.study_id: _head(one) for one in in_memory}
-        missing = [study_id for study_id in ids if study_id not in heads]
-        for start in range(0, len(missing), summaries.MOST):
-            with self.database.read() as connection:
-                heads |= summaries.study_heads(connection, missing[start : start + summaries.MOST])
-        return [heads[study_id] for study_id in ids if study_id in heads]
+        return self._overview.heads()
 
     def residents(self) -> list[StudyMirror]:
         """All studies in memory."""
@@ -251,6 +221,11 @@ class Engine:
         """The study, read from the database where it is not in memory. Blocks; raises StudyMissing,
         StudyUnreadable."""
         return self._loader.load(study_id)
+
+    def read_apart(self, name: str) -> StudyMirror:
+        """The study of another process as the database has it now: to be looked at, never changed. Blocks; raises
+        StudyMissing, StudyUnreadable."""
+        return self._loader.read_apart(self.mirrors.id_of(name))
 
     def pending(self, study: StudyMirror) -> Batch | None:
         """The batch that changes of the study still wait in, if any."""
@@ -294,10 +269,6 @@ class Engine:
             self.mirrors.remove(study)
             self.purge.add(study.study_id)
         return change
-
-
-def _head(study: StudyMirror) -> StudyHead:
-    return StudyHead(study.study_id, study.name, list(study.directions), study.user_attrs, study.system_attrs)
 
 
 def open_engine(

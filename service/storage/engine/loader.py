@@ -78,6 +78,19 @@ class StudyLoader:
                 self._set_right(study)
             return study
 
+    def read_apart(self, study_id: int) -> StudyMirror:
+        """The study of another process as the database has it now: to be looked at, kept nowhere, never changed. Blocks.
+
+        Raises StudyMissing, StudyUnreadable, StorageUnavailable.
+        """
+        with self._database.snapshot() as connection:
+            study = studies.load_study(connection, study_id)
+        if study is None:
+            raise StudyMissing(str(study_id))
+        study.alive, study.elsewhere = False, True
+        study.renew_leases(self._mirrors.elapsed())
+        return study
+
     def note_unreadable(self, study_id: int, error: StudyUnreadable) -> None:
         """Remember that a study cannot be read, and log it once."""
         with self._mirrors.lock:

@@ -32,6 +32,7 @@ from lrtune.service.storage.neighbours.comparison import (
     take_over,
     unlike,
 )
+from lrtune.service.storage.neighbours.other_owners import OtherOwners
 from lrtune.service.storage.neighbours.queries import (
     MAX_NEW,
     ids_after,
@@ -68,6 +69,7 @@ class Neighbours:
         self._busy_until = 0.0
         self._seen: deque[tuple[float, int]] = deque()
         self._behind = False
+        self._others = OtherOwners()
 
     def begin(self, largest_trial_id: int) -> None:
         """This process became the writer when this was the largest id; no study was in memory yet. Under the lock."""
@@ -138,6 +140,7 @@ class Neighbours:
         with self._database.snapshot() as connection:
             found_names = studies.study_names(connection)
             largest = self._read(connection, known, seen)
+            changed = self._others.changed(connection) if mirrors.shards.divided else set()
         with mirrors.lock:
             self._state.check_active()
             if mirrors.generation != generation or mirrors.shards.epoch != epoch:
@@ -147,6 +150,9 @@ class Neighbours:
             absorbed |= self._absorb_names(names, found_names)
             for one in known:
                 absorbed |= one.study.alive and self._absorb(one)
+            elsewhere = {study_id for study_id in changed if mirrors.peek(study_id) is None}
+        if elsewhere:
+            self._queue.tell_changed(elsewhere)
         return absorbed
 
     def _look_through(self, study: StudyMirror) -> bool:

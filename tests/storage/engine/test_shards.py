@@ -137,7 +137,8 @@ def test_a_burst_that_takes_all_ids_of_the_block_is_asked_to_try_again_and_then_
     name = next(name for name in NAMES if shard_of(name) in held(first))
     new_study(first, name)
     with first.lock:
-        first.mirrors.trial_ids.drop_block()
+        while first.mirrors.trial_ids.left:
+            first.new_trial_id()
         refused = add_to(first, name)
     with pytest.raises(StorageUnavailable, match="another process took id"):
         refused.wait()

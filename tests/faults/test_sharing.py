@@ -1,0 +1,212 @@
+"""Processes of the service that share a database: whichever is asked, the owner of a study answers."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from lrtune.service.storage.memory.shards import SHARDS
+from tests.benchmarks.faults.services import Service
+from tests.benchmarks.processes import BenchError
+from tests.faults.conftest import until
+
+NAMES = [f"shared-{number}" for number in range(16)]
+SPEC = {"sampler": {"name": "random"}, "pruner": {"name": "none"}, "max_steps": 100_000, "prior": "none"}
+
+
+def started(url: str, folder: Path, name: str) -> Service:
+    """A process that advertises its address."""
+    return Service(url, folder / f"{name}.log", advertise="http://127.0.0.1:0")
+
+
+@pytest.fixture
+def pair(migrated_postgres_url: str, tmp_path: Path) -> Iterator[tuple[Service, Service]]:
+    with (
+        started(migrated_postgres_url, tmp_path, "first") as first,
+        started(migrated_postgres_url, tmp_path, "second") as second,
+    ):
+        until(lambda: shards_of(first) == shards_of(second) == SHARDS // 2)
+        yield first, second
+
+
+def shards_of(service: Service) -> int:
+    return int(httpx2.get(f"{service.address}/readyz").json().get("shards", -1))
+
+
+def serving(pid: int) -> set[int]:
+    """The processes that `--processes` has started."""
+    children = {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    return {child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def created(client: httpx2.Client, name: str) -> None:
+    answer = client.post("/v1/studies", json={"name": name, **SPEC})
+    assert answer.status_code == 201, answer.text
+
+
+def test_whichever_process_is_asked_a_study_is_made_trained_and_read(pair: tuple[Service, Service]) -> None:
+    first, second = (httpx2.Client(base_url=service.address) for service in pair)
+    sent_on = 0
+    for name in NAMES:
+        created(first, name)
+        asked = second.post(f"/v1/studies/{name}/trials", json={"worker": "w"})
+        assert asked.status_code == 201, asked.text
+        lease = asked.json()["lease"]
+        sent_on += "lrtune-owner" in asked.headers
+        for step, client in enumerate((first, second, first), start=1):
+            reports = {"lease": lease, "reports": [{"step": step, "value": 1.0 / step}]}
+            answer = client.post(f"/v1/studies/{name}/trials/0/reports", json=reports)
+            assert answer.status_code == 200, answer.text
+        seen = [client.get(f"/v1/studies/{name}/trials/0").json()["curve"] for client in (first, second)]
+        assert seen[0] == seen[1]
+        assert len(seen[0]) == 3
+        assert first.get(f"/studies/{name}").status_code == second.get(f"/studies/{name}").status_code == 200
+    assert 0 < sent_on < len(NAMES)
+
+    def both_list_them() -> bool:
+        pages = [client.get("/v1/studies").json()["items"] for client in (first, second)]
+        return all([item["name"] for item in page] == sorted(NAMES) for page in pages)
+
+    until(both_list_them)
+    assert first.post("/v1/studies", json={"name": NAMES[0], **SPEC}).status_code == 409
+    assert second.get("/v1/studies/nothing/status").json()["type"] == "study-not-found"
+
+
+def test_events_of_a_study_come_through_the_process_that_does_not_serve_it(pair: tuple[Service, Service]) -> None:
+    first, second = (httpx2.Client(base_url=service.address) for service in pair)
+    name = next(
+        name for name in NAMES if "lrtune-owner" in second.post("/v1/studies", json={"name": name, **SPEC}).headers
+    )
+    with second.stream("GET", f"/v1/studies/{name}/events", timeout=20) as events:
+        lines = events.iter_lines()
+        assert next(line for line in lines if line.startswith("data:"))
+        first.post(f"/v1/studies/{name}/trials", json={"worker": "w"})
+        assert next(line for line in lines if '"running":1' in line.replace(" ", ""))
+
+
+class Load:
+    """Worker calls on all studies at one address, counted, until the block ends."""
+
+    def __init__(self, address: str, names: list[str]) -> None:
+        self._client = httpx2.Client(base_url=address, timeout=30)
+        self._names = names
+        self._end = threading.Event()
+        self.failed: list[tuple[str, int, str]] = []
+        self.reports: dict[str, int] = dict.fromkeys(names, 0)
+        self._pool = ThreadPoolExecutor(4)
+
+    def __enter__(self) -> "Load":
+        self._runs = [self._pool.submit(self._go_on, self._names[part::4]) for part in range(4)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for run in self._runs:
+            run.result(timeout=60)
+        self._pool.shutdown()
+
+    def _go_on(self, names: list[str]) -> None:
+        leases: dict[str, dict[str, Any]] = {}
+        for step in range(1, 1_000_000):
+            for name in names:
+                if self._end.is_set():
+                    return
+                if name not in leases:
+                    asked = self._call(f"/v1/studies/{name}/trials", {"worker": "w", "request_id": name})
+                    if asked is not None:
+                        leases[name] = asked
+                    continue
+                path = f"/v1/studies/{name}/trials/{leases[name]['number']}/reports"
+                body = {"lease": leases[name]["lease"], "reports": [{"step": step, "value": 1.0}]}
+                if self._call(path, body) is not None:
+                    self.reports[name] += 1
+
+    def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self._client.post(path, json=body)
+        if answer.status_code >= 400:
+            self.failed.append((path, answer.status_code, answer.text))
+            return None
+        found: dict[str, Any] = answer.json()
+        return found
+
+    @property
+    def total(self) -> int:
+        return sum(self.reports.values())
+
+
+def _everything_is_there(client: httpx2.Client, load: Load) -> None:
+    for name, count in load.reports.items():
+        trials = client.get(f"/v1/studies/{name}/trials").json()["items"]
+        assert [trial["number"] for trial in trials] == [0], "one lease each, by its request id"
+        assert len(client.get(f"/v1/studies/{name}/trials/0").json()["curve"]) >= count
+
+
+def test_no_request_fails_while_processes_join_and_leave(migrated_postgres_url: str, tmp_path: Path) -> None:
+    with started(migrated_postgres_url, tmp_path, "first") as first:
+        client = httpx2.Client(base_url=first.address)
+        until(lambda: shards_of(first) == SHARDS)
+        for name in NAMES:
+            created(client, name)
+        with Load(first.address, NAMES) as load:
+            for name in ("second", "third"):
+                with started(migrated_postgres_url, tmp_path, name) as joined:
+                    until(lambda joined=joined: shards_of(joined) == shards_of(first) == SHARDS // 2)  # type: ignore[misc]
+                    seen = load.total
+                    until(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc]
+                until(lambda: shards_of(first) == SHARDS)
+                seen = load.total
+                until(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc]
+        assert load.failed == []
+        _everything_is_there(client, load)
+
+
+def test_what_a_killed_process_served_is_served_again_with_all_that_it_acknowledged(
+    pair: tuple[Service, Service],
+) -> None:
+    first, second = pair
+    client = httpx2.Client(base_url=first.address, timeout=30)
+    for name in NAMES:
+        created(client, name)
+    with Load(first.address, NAMES) as load:
+        until(lambda: all(load.reports.values()))
+        second.kill()
+        begun = time.monotonic()
+        until(lambda: shards_of(first) == SHARDS)
+        assert time.monotonic() - begun < 10  # The figure is a bench's affair.
+        before = dict(load.reports)
+        until(lambda: all(load.reports[name] > before[name] for name in NAMES))
+    assert load.failed == [], "a report is sent again by the process that it came to"
+    _everything_is_there(client, load)
+
+
+def test_what_only_a_single_process_can_offer_is_refused(migrated_postgres_url: str, tmp_path: Path) -> None:
+    log = tmp_path / "refused.log"
+    refused = Service(migrated_postgres_url, log, advertise="http://127.0.0.1:0", dashboard="true")
+    with pytest.raises(BenchError), refused:
+        pass
+    assert "--dashboard and --advertise (LRTUNE_ADVERTISE) exclude each other" in " ".join(log.read_text().split())
+
+
+def test_processes_on_one_port_share_the_studies_and_one_that_is_killed_is_started_again(
+    migrated_postgres_url: str, tmp_path: Path
+) -> None:
+    with Service(migrated_postgres_url, tmp_path / "both.log", processes="2") as both:
+        client = httpx2.Client(base_url=both.address, timeout=30)
+        until(lambda: shards_of(both) == SHARDS // 2)
+        for name in NAMES:
+            created(client, name)
+        child = next(iter(serving(both.pid)))
+        os.kill(child, signal.SIGKILL)
+        until(lambda: len(serving(both.pid)) == 2 and child not in serving(both.pid))
+        until(lambda: shards_of(both) == SHARDS // 2)
+        for name in NAMES:
+            assert client.post(f"/v1/studies/{name}/trials", json={"worker": "w"}).status_code == 201
+        serving_at_the_end = serving(both.pid)
+    assert not [pid for pid in serving_at_the_end if Path(f"/proc/{pid}").exists()]
