@@ -69,6 +69,8 @@ def test_whichever_process_is_asked_a_study_is_made_trained_and_read(pair: tuple
         assert len(seen[0]) == 3
         assert first.get(f"/studies/{name}").status_code == second.get(f"/studies/{name}").status_code == 200
     assert 0 < sent_on < len(NAMES)
+    comparison = {"study": NAMES[:4]}
+    assert {client.get("/compare", params=comparison).status_code for client in (first, second)} == {200}
 
     def both_list_them() -> bool:
         pages = [client.get("/v1/studies").json()["items"] for client in (first, second)]

@@ -105,7 +105,7 @@ class Engine:
             raise self.failure
 
     def close(self) -> None:
-        """Commit what is pending, give the lock up and end the threads. Waits at most 40 s."""
+        """Commit what is pending, give the lock up and end the threads. Waits at most 50 s."""
         self.neighbours.close()
         if self.keeper is not None:
             self.keeper.close()
