@@ -51,8 +51,8 @@ def check_sharing(settings: Settings) -> None:
         if given:
             raise CannotServe(
                 f"{option} and --advertise (LRTUNE_ADVERTISE) exclude each other, since each process serves some "
-                f"of the studies only: leave {option} out, and point Optuna's scripts and optuna-dashboard at the database "
-                "itself, which the service notices",
+                f"of the studies only: leave {option} out, and point Optuna's scripts and optuna-dashboard at the "
+                "database itself, which the service notices",
                 2,
             )
 

@@ -11,6 +11,7 @@ COMMANDS = {
         "Reports, asks, loading, takeover, beside stock Optuna.",
     ),
     "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
+    "shards": ("tests.benchmarks.shards.command", "shards", "Several processes: throughput, hops, who dies."),
     "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "access": ("tests.benchmarks.access.command", "access", "What tokens cost, and a flood of wrong ones."),
     "pages": ("tests.benchmarks.pages.command", "pages", "Pages of long histories, updates, many viewers."),

@@ -2,12 +2,9 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -15,6 +12,7 @@ import pytest
 from lrtune.service.storage.memory.shards import SHARDS
 from tests.benchmarks.faults.services import Service
 from tests.benchmarks.processes import BenchError
+from tests.benchmarks.shards.steady import SteadyLoad
 from tests.faults.conftest import until
 
 NAMES = [f"shared-{number}" for number in range(16)]
@@ -93,57 +91,7 @@ def test_events_of_a_study_come_through_the_process_that_does_not_serve_it(pair:
         assert next(line for line in lines if '"running":1' in line.replace(" ", ""))
 
 
-class Load:
-    """Worker calls on all studies at one address, counted, until the block ends."""
-
-    def __init__(self, address: str, names: list[str]) -> None:
-        self._client = httpx2.Client(base_url=address, timeout=30)
-        self._names = names
-        self._end = threading.Event()
-        self.failed: list[tuple[str, int, str]] = []
-        self.reports: dict[str, int] = dict.fromkeys(names, 0)
-        self._pool = ThreadPoolExecutor(4)
-
-    def __enter__(self) -> "Load":
-        self._runs = [self._pool.submit(self._go_on, self._names[part::4]) for part in range(4)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for run in self._runs:
-            run.result(timeout=60)
-        self._pool.shutdown()
-
-    def _go_on(self, names: list[str]) -> None:
-        leases: dict[str, dict[str, Any]] = {}
-        for step in range(1, 1_000_000):
-            for name in names:
-                if self._end.is_set():
-                    return
-                if name not in leases:
-                    asked = self._call(f"/v1/studies/{name}/trials", {"worker": "w", "request_id": name})
-                    if asked is not None:
-                        leases[name] = asked
-                    continue
-                path = f"/v1/studies/{name}/trials/{leases[name]['number']}/reports"
-                body = {"lease": leases[name]["lease"], "reports": [{"step": step, "value": 1.0}]}
-                if self._call(path, body) is not None:
-                    self.reports[name] += 1
-
-    def _call(self, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        answer = self._client.post(path, json=body)
-        if answer.status_code >= 400:
-            self.failed.append((path, answer.status_code, answer.text))
-            return None
-        found: dict[str, Any] = answer.json()
-        return found
-
-    @property
-    def total(self) -> int:
-        return sum(self.reports.values())
-
-
-def _everything_is_there(client: httpx2.Client, load: Load) -> None:
+def _everything_is_there(client: httpx2.Client, load: SteadyLoad) -> None:
     for name, count in load.reports.items():
         trials = client.get(f"/v1/studies/{name}/trials").json()["items"]
         assert [trial["number"] for trial in trials] == [0], "one lease each, by its request id"
@@ -156,7 +104,7 @@ def test_no_request_fails_while_processes_join_and_leave(migrated_postgres_url: 
         until(lambda: shards_of(first) == SHARDS)
         for name in NAMES:
             created(client, name)
-        with Load(first.address, NAMES) as load:
+        with SteadyLoad(first.address, NAMES) as load:
             for name in ("second", "third"):
                 with started(migrated_postgres_url, tmp_path, name) as joined:
                     until(lambda joined=joined: shards_of(joined) == shards_of(first) == SHARDS // 2)  # type: ignore[misc]
@@ -176,7 +124,7 @@ def test_what_a_killed_process_served_is_served_again_with_all_that_it_acknowled
     client = httpx2.Client(base_url=first.address, timeout=30)
     for name in NAMES:
         created(client, name)
-    with Load(first.address, NAMES) as load:
+    with SteadyLoad(first.address, NAMES) as load:
         until(lambda: all(load.reports.values()))
         second.kill()
         begun = time.monotonic()

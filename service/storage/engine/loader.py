@@ -79,9 +79,9 @@ class StudyLoader:
             return study
 
     def read_apart(self, study_id: int) -> StudyMirror:
-        """The study of another process as the database has it now: to be looked at, kept nowhere, never changed. Blocks.
+        """The study of another process as the database has it now: to be looked at, kept nowhere, never changed.
 
-        Raises StudyMissing, StudyUnreadable, StorageUnavailable.
+        Blocks; raises StudyMissing, StudyUnreadable, StorageUnavailable.
         """
         with self._database.snapshot() as connection:
             study = studies.load_study(connection, study_id)
