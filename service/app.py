@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import optuna
 from fastapi import FastAPI
@@ -216,10 +217,17 @@ def create_app(
     )
     if settings.advertise is not None:
         app.add_middleware(Sharing, engine=engine, hop=hop, metrics=metrics, max_bytes=settings.max_body_bytes)
-    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
+    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, _allowed_hosts(settings)), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)
     go_before_all(app, settings, traces)
     return app
+
+
+def _allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that were given, and the one under which other processes and clients are told to come."""
+    if settings.advertise is None:
+        return settings.allowed_hosts
+    return (*settings.allowed_hosts, urlsplit(settings.advertise).netloc)
 
 
 def _scraping_secret(settings: Settings) -> ScrapingSecret:

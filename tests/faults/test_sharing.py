@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from lrtune.service.storage.memory.shards import SHARDS
 from tests.benchmarks.faults.services import Service
 from tests.benchmarks.processes import BenchError
 from tests.benchmarks.shards.steady import SteadyLoad
+from tests.conftest import new_postgres
 from tests.faults.conftest import until
 
 NAMES = [f"shared-{number}" for number in range(16)]
@@ -24,13 +24,16 @@ def started(url: str, folder: Path, name: str) -> Service:
     return Service(url, folder / f"{name}.log", advertise="http://127.0.0.1:0")
 
 
-@pytest.fixture
-def pair(migrated_postgres_url: str, tmp_path: Path) -> Iterator[tuple[Service, Service]]:
+@pytest.fixture(scope="module")
+def pair(postgres_admin_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Service]]:
+    """Two processes with half of the shards each; tests of a file share them, in their order."""
+    folder = tmp_path_factory.mktemp("pair")
     with (
-        started(migrated_postgres_url, tmp_path, "first") as first,
-        started(migrated_postgres_url, tmp_path, "second") as second,
+        new_postgres(postgres_admin_url) as url,
+        started(url, folder, "first") as first,
+        started(url, folder, "second") as second,
     ):
-        until(lambda: shards_of(first) == shards_of(second) == SHARDS // 2)
+        until(lambda: shards_of(first) == shards_of(second) == SHARDS // 2, 60)
         yield first, second
 
 
@@ -50,7 +53,7 @@ def created(client: httpx2.Client, name: str) -> None:
 
 
 def test_whichever_process_is_asked_a_study_is_made_trained_and_read(pair: tuple[Service, Service]) -> None:
-    first, second = (httpx2.Client(base_url=service.address) for service in pair)
+    first, second = (httpx2.Client(base_url=service.address, timeout=60) for service in pair)
     sent_on = 0
     for name in NAMES:
         created(first, name)
@@ -80,10 +83,9 @@ def test_whichever_process_is_asked_a_study_is_made_trained_and_read(pair: tuple
 
 
 def test_events_of_a_study_come_through_the_process_that_does_not_serve_it(pair: tuple[Service, Service]) -> None:
-    first, second = (httpx2.Client(base_url=service.address) for service in pair)
-    name = next(
-        name for name in NAMES if "lrtune-owner" in second.post("/v1/studies", json={"name": name, **SPEC}).headers
-    )
+    first, second = (httpx2.Client(base_url=service.address, timeout=60) for service in pair)
+    names = [f"watched-{number}" for number in range(16)]
+    name = next(n for n in names if "lrtune-owner" in second.post("/v1/studies", json={"name": n, **SPEC}).headers)
     with second.stream("GET", f"/v1/studies/{name}/events", timeout=20) as events:
         lines = events.iter_lines()
         assert next(line for line in lines if line.startswith("data:"))
@@ -91,49 +93,36 @@ def test_events_of_a_study_come_through_the_process_that_does_not_serve_it(pair:
         assert next(line for line in lines if '"running":1' in line.replace(" ", ""))
 
 
-def _everything_is_there(client: httpx2.Client, load: SteadyLoad) -> None:
+def test_no_request_fails_while_a_process_ends_joins_and_is_killed(pair: tuple[Service, Service]) -> None:
+    first, second = pair
+    client = httpx2.Client(base_url=first.address, timeout=30)
+    names = [f"moved-{number}" for number in range(16)]
+    for name in names:
+        created(client, name)
+    with SteadyLoad(first.address, names) as load:
+
+        def all_go_on() -> bool:
+            return all(load.reports[name] > before[name] for name in names)
+
+        before = dict.fromkeys(names, 0)
+        until(all_go_on, 60)
+        second.end()
+        until(lambda: shards_of(first) == SHARDS, 60)
+        before = dict(load.reports)
+        until(all_go_on, 60)
+        second.start()
+        until(lambda: shards_of(first) == shards_of(second) == SHARDS // 2, 60)
+        before = dict(load.reports)
+        until(all_go_on, 60)
+        second.kill()
+        until(lambda: shards_of(first) == SHARDS, 60)
+        before = dict(load.reports)
+        until(all_go_on, 60)
+    assert load.failed == []
     for name, count in load.reports.items():
         trials = client.get(f"/v1/studies/{name}/trials").json()["items"]
         assert [trial["number"] for trial in trials] == [0], "one lease each, by its request id"
         assert len(client.get(f"/v1/studies/{name}/trials/0").json()["curve"]) >= count
-
-
-def test_no_request_fails_while_processes_join_and_leave(migrated_postgres_url: str, tmp_path: Path) -> None:
-    with started(migrated_postgres_url, tmp_path, "first") as first:
-        client = httpx2.Client(base_url=first.address)
-        until(lambda: shards_of(first) == SHARDS)
-        for name in NAMES:
-            created(client, name)
-        with SteadyLoad(first.address, NAMES) as load:
-            for name in ("second", "third"):
-                with started(migrated_postgres_url, tmp_path, name) as joined:
-                    until(lambda joined=joined: shards_of(joined) == shards_of(first) == SHARDS // 2)  # type: ignore[misc]
-                    seen = load.total
-                    until(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc]
-                until(lambda: shards_of(first) == SHARDS)
-                seen = load.total
-                until(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc]
-        assert load.failed == []
-        _everything_is_there(client, load)
-
-
-def test_what_a_killed_process_served_is_served_again_with_all_that_it_acknowledged(
-    pair: tuple[Service, Service],
-) -> None:
-    first, second = pair
-    client = httpx2.Client(base_url=first.address, timeout=30)
-    for name in NAMES:
-        created(client, name)
-    with SteadyLoad(first.address, NAMES) as load:
-        until(lambda: all(load.reports.values()))
-        second.kill()
-        begun = time.monotonic()
-        until(lambda: shards_of(first) == SHARDS)
-        assert time.monotonic() - begun < 10  # The figure is a bench's affair.
-        before = dict(load.reports)
-        until(lambda: all(load.reports[name] > before[name] for name in NAMES))
-    assert load.failed == [], "a report is sent again by the process that it came to"
-    _everything_is_there(client, load)
 
 
 def test_what_only_a_single_process_can_offer_is_refused(migrated_postgres_url: str, tmp_path: Path) -> None:

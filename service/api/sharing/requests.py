@@ -23,7 +23,8 @@ def study_of(scope: Scope, body: bytes) -> str | None:
 
 def concerns_studies(scope: Scope) -> bool:
     """Whether a request may be about one study: whether its body has to be read to know."""
-    return scope["path"].startswith(("/v1/studies", "/studies/"))
+    path: str = scope["path"]
+    return path.startswith(("/v1/studies", "/studies/"))
 
 
 def is_repeatable(scope: Scope, body: bytes) -> bool:
