@@ -24,7 +24,7 @@ _OF_ONE_CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade", b"expect")
 )
 _TIMEOUT = httpx2.Timeout(connect=2.0, read=90.0, write=30.0, pool=10.0)
-_LIMITS = httpx2.Limits(max_connections=1024, max_keepalive_connections=256, keepalive_expiry=30.0)
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=256, keepalive_expiry=30.0)
 NOT_ITS_OWNER = 421
 
 
@@ -93,7 +93,7 @@ class Hop:
                 await _pass_on(response, owner, send)
             finally:
                 await response.aclose()
-        except (httpx2.ConnectError, httpx2.ConnectTimeout):
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
             return Outcome.NOT_THERE
         except httpx2.HTTPError as error:
             if begun:

@@ -67,7 +67,7 @@ class Sharing:
             if await self._here(name, scope, body, send):
                 return
             owner = keeper.owners.get(shard)
-            if owner is not None and owner is not keeper.itself:
+            if owner is not None and owner != keeper.itself:
                 outcome = await self._hop.send(owner, scope, content, body, send)
                 self._metrics.sent_on.labels(outcome.value).inc()
                 if outcome is Outcome.ANSWERED:
