@@ -23,7 +23,7 @@ from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
 from lrtune.service.storage.engine.shares import share_of
 from lrtune.service.storage.engine.upkeep import Upkeep
-from lrtune.service.storage.errors import StorageError
+from lrtune.service.storage.errors import StorageError, StorageUnavailable
 from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.shards import EVERY_SHARD
 from lrtune.service.storage.sql.deleted import deleted_studies
@@ -127,10 +127,11 @@ class ShardKeeper:
         with self._mirrors.lock:
             mine, generation = self._mirrors.shards.numbers, self._mirrors.generation
         own = next((one for one in members if one.pid == self._pid), None)
-        if own is None or mine - own.shards:  # The connection is another's by now, or dead: by using it, that is known.
+        if own is None:  # The connection is dead, perhaps: by using it, that is known.
             self._registered = (0, False)
-            return
-        if own.shards - mine:
+        elif mine - own.shards:
+            self._queue.fail([], StorageUnavailable("the locks on shards are gone; they are taken anew"))
+        elif own.shards - mine:
             self._release(own.shards - mine)
         elif not self._hangs:
             self._refill()

@@ -263,3 +263,16 @@ def test_a_single_writer_and_processes_that_share_keep_each_other_out(join: Join
 def test_a_sqlite_file_is_not_shared() -> None:
     with pytest.raises(StorageUrlInvalid, match="PostgreSQL"):
         Database("sqlite:///studies.db", shared=True)
+
+
+def test_a_process_whose_locks_are_gone_serves_nothing_until_it_has_them_again(
+    join: Join, migrated_postgres_url: str
+) -> None:
+    first = join()
+    until(lambda: shared_out(first))
+    new_study(first, "s")
+    generation = first.activations
+    first.upkeep.run(lambda connection: connection.exec_driver_sql("select pg_advisory_unlock_all()"))
+    until(lambda: first.activations > generation)
+    until(lambda: shared_out(first))
+    add_to(first, "s").wait()
