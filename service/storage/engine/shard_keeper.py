@@ -127,9 +127,9 @@ class ShardKeeper:
         with self._mirrors.lock:
             mine, generation = self._mirrors.shards.numbers, self._mirrors.generation
         own = next((one for one in members if one.pid == self._pid), None)
-        if own is None:  # The connection is dead, perhaps: by using it, that is known.
-            self._registered = (0, False)
-        elif mine - own.shards:
+        if generation != self._registered[0]:
+            return  # This process commits on another connection by now.
+        if own is None or mine - own.shards:
             self._queue.fail([], StorageUnavailable("the locks on shards are gone; they are taken anew"))
         elif own.shards - mine:
             self._release(own.shards - mine)
