@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from lrtune.service import log_lines
 from lrtune.service.listening import CannotServe, check_sharing, listen
-from lrtune.service.server import run
+from lrtune.service.server import run, shown_address
 from lrtune.service.settings import Settings
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.errors import StorageError
@@ -64,7 +64,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, bound: socket.socket, count: int) -> None:
         self._settings, self._bound = settings, bound
-        self._host, self._port = bound.getsockname()[:2]
+        self._port = bound.getsockname()[1]
         self._ready = [_spawn.Event() for _ in range(count)]
         self._processes: list[SpawnProcess] = []
         self._again_at: dict[int, float] = {}
@@ -105,8 +105,7 @@ class Supervisor:
                 if one.exitcode is not None:
                     raise CannotServe(f"{one.name} ended before it served: see the log above", abs(one.exitcode) or 1)
             self._ready[-1].wait(0.05)
-        shown = f"[{self._host}]" if ":" in self._host else self._host
-        print(f"lrtune serving on http://{shown}:{self._port}", flush=True)
+        print(f"lrtune serving on {shown_address(self._bound, 'http')}", flush=True)
 
     def _start_again(self) -> None:
         now = time.monotonic()

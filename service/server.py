@@ -65,35 +65,39 @@ def run(
     check_sharing(settings)
     check_can_open(settings.storage)
     asked, settings = settings, checked(settings)
-    traces = open_tracing(settings.otlp_endpoint, service_version()) if settings.otlp_endpoint else None
     certificates = _certificates(settings)
-    bound = own or listen(settings.host, settings.port)
-    settings = advertised(settings, bound)
-    app = create_app(
-        settings,
-        on_deposed=lambda reason: server.end_deposed(reason),
-        certificates=certificates,
-        always_asks=always_asks(settings),
-        traces=traces,
-    )
-    if settings.optuna_port:
-        listen(settings.host, settings.optuna_port, option="--optuna-port").close()
-    log_lines.configure(settings.log_level, settings.log_format, access=settings.access_log)
-    server = _Server(app, _connections(settings, app), certificates)
-    server.on_started = on_started
-    server.warnings += warnings(asked, settings.insecure)
-    host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    server.address = f"{'https' if certificates else 'http'}://{shown}:{port}"
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        with contextlib.closing(bound):
-            server.run(sockets=[bound] if shared is None else [shared, bound])
-    finally:
-        if traces is not None:
-            close_tracing(traces)
+    with contextlib.ExitStack() as ends:
+        bound = ends.enter_context(contextlib.closing(own or listen(settings.host, settings.port)))
+        traces = None
+        if settings.otlp_endpoint:
+            traces = open_tracing(settings.otlp_endpoint, service_version())
+            ends.callback(close_tracing, traces)
+        settings = advertised(settings, bound)
+        app = create_app(
+            settings,
+            on_deposed=lambda reason: server.end_deposed(reason),
+            certificates=certificates,
+            always_asks=always_asks(settings),
+            traces=traces,
+        )
+        if settings.optuna_port:
+            listen(settings.host, settings.optuna_port, option="--optuna-port").close()
+        log_lines.configure(settings.log_level, settings.log_format, access=settings.access_log)
+        server = _Server(app, _connections(settings, app), certificates)
+        server.on_started = on_started
+        server.warnings += warnings(asked, settings.insecure)
+        server.address = shown_address(bound, "https" if certificates else "http")
+        sys.setswitchinterval(SWITCH_SECONDS)
+        server.run(sockets=[bound] if shared is None else [shared, bound])
     if server.deposed:
         raise CannotServe(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
+
+
+def shown_address(bound: socket.socket, scheme: str) -> str:
+    """Where it is listened, as a URL."""
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port}"
 
 
 def _certificates(settings: Settings) -> Certificates | None:
