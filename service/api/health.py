@@ -20,7 +20,7 @@ _READY = {
         "storage": {"type": "string"},
         "schema": {"type": "string"},
         "writer": {"type": "string"},
-        "shards": {"type": "integer"},
+        "shards": {"type": "integer", "format": "int64"},
         "insecure": {"type": "boolean"},
         "unreadable_studies": {"type": "object", "additionalProperties": {"type": "string"}},
         "failing_samplers": {"type": "object"},
