@@ -18,6 +18,7 @@ PAGES = {
     "pages": "reference/benchmarks.md",
     "local": "reference/benchmarks.md",
     "callbacks": "reference/benchmarks.md",
+    "shards": "reference/benchmarks.md",
     "newcomer": "reference/benchmarks.md",
     "trackers": "reference/benchmarks.md",
     "faults": "explanation/faults.md",

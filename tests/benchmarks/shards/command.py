@@ -31,6 +31,7 @@ def shards(
 
     Ends with code 1 where a call failed that the service was to take in spite of that. As many cores as processes, one
     more for the load, and one for PostgreSQL make the ratio one of processes, not of cores.
+    docs/reference/benchmarks.md says more.
     """
     from tests.benchmarks.shards.run import QUICK, Plan, run
 
