@@ -225,7 +225,7 @@ class Engine:
     def read_apart(self, name: str) -> StudyMirror:
         """The study of another process as the database has it now: to be looked at, never changed. Blocks; raises
         StudyMissing, StudyUnreadable."""
-        return self._loader.read_apart(self.mirrors.id_of(name))
+        return self._loader.read_apart(name)
 
     def pending(self, study: StudyMirror) -> Batch | None:
         """The batch that changes of the study still wait in, if any."""

@@ -78,15 +78,18 @@ class StudyLoader:
                 self._set_right(study)
             return study
 
-    def read_apart(self, study_id: int) -> StudyMirror:
+    def read_apart(self, name: str) -> StudyMirror:
         """The study of another process as the database has it now: to be looked at, kept nowhere, never changed.
 
         Blocks; raises StudyMissing, StudyUnreadable, StorageUnavailable.
         """
         with self._database.snapshot() as connection:
-            study = studies.load_study(connection, study_id)
+            # By its name there: the names in memory may be two seconds behind.
+            ids = (study_id for study_id, known in studies.study_names(connection).items() if known == name)
+            study_id = next(ids, None)
+            study = None if study_id is None else studies.load_study(connection, study_id)
         if study is None:
-            raise StudyMissing(str(study_id))
+            raise StudyMissing(name)
         study.alive, study.elsewhere = False, True
         study.renew_leases(self._mirrors.elapsed())
         return study
