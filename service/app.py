@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import optuna
 from fastapi import FastAPI
@@ -49,6 +50,8 @@ from lrtune.service.api.middleware.versions import VersionCheck
 from lrtune.service.api.optuna import dashboard
 from lrtune.service.api.optuna.budgets import BudgetedStorage
 from lrtune.service.api.optuna.proxy import optuna_served
+from lrtune.service.api.sharing.hop import Hop
+from lrtune.service.api.sharing.sharing import Sharing
 from lrtune.service.connections.certificates import Certificates
 from lrtune.service.environment import unknown_variables
 from lrtune.service.limit_settings import service_limits
@@ -94,8 +97,11 @@ def create_app(
     Raises StorageUrlInvalid where the storage URL cannot be right, TokenFileInvalid where a file with a token is not.
     """
     wanted = wanted_tokens(settings.admin_token_file, settings.worker_token_file)
-    database = Database(settings.storage, depose_after_seconds=settings.depose_after_seconds)
-    engine = Engine(database, on_deposed=on_deposed)
+    database = Database(
+        settings.storage, depose_after_seconds=settings.depose_after_seconds, shared=settings.advertise is not None
+    )
+    engine = Engine(database, on_deposed=on_deposed, address=settings.advertise or "")
+    hop = Hop()
     metrics = Metrics(settings.backups)
     bodies = BodyReader()
     gate = Limiter(service_limits(settings, settings.max_connections), on_wrong=metrics.token_refused)
@@ -135,7 +141,7 @@ def create_app(
                     registry=parts.access.registry,
                     gate=gate,
                 )
-                async with proxy as address:
+                async with hop.open(), proxy as address:
                     app.state.optuna_address = address
                     yield
             finally:
@@ -209,10 +215,19 @@ def create_app(
     app.add_middleware(
         VersionCheck, metrics=metrics, oldest=protocol.OLDEST, newest=protocol.VERSION, release=app.version
     )
-    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, settings.allowed_hosts), metrics=metrics)
+    if settings.advertise is not None:
+        app.add_middleware(Sharing, engine=engine, hop=hop, metrics=metrics, max_bytes=settings.max_body_bytes)
+    app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, _allowed_hosts(settings)), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)
     go_before_all(app, settings, traces)
     return app
+
+
+def _allowed_hosts(settings: Settings) -> tuple[str, ...]:
+    """The names that were given, and the one under which other processes and clients are told to come."""
+    if settings.advertise is None:
+        return settings.allowed_hosts
+    return (*settings.allowed_hosts, urlsplit(settings.advertise).netloc)
 
 
 def _scraping_secret(settings: Settings) -> ScrapingSecret:

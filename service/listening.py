@@ -5,6 +5,7 @@ import shlex
 import socket
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from lrtune.service.access.files import tokens as from_file
 from lrtune.service.connections.addresses import address_of, reaches_others
@@ -40,6 +41,28 @@ def checked(settings: Settings) -> Settings:
     if insecure and not settings.insecure:
         raise CannotServe(_why_not(settings), 2)
     return settings.model_copy(update={"insecure": insecure})
+
+
+def check_sharing(settings: Settings) -> None:
+    """Raise CannotServe where the settings offer what only a process that serves every study can."""
+    if settings.advertise is None:
+        return
+    for option, given in (("--dashboard", settings.dashboard), ("--optuna-port", settings.optuna_port is not None)):
+        if given:
+            raise CannotServe(
+                f"{option} and --advertise (LRTUNE_ADVERTISE) exclude each other, since each process serves some "
+                f"of the studies only: leave {option} out, and point Optuna's scripts and optuna-dashboard at the "
+                "database itself, which the service notices",
+                2,
+            )
+
+
+def advertised(settings: Settings, bound: socket.socket) -> Settings:
+    """The settings, with the port that was taken where they advertise port 0."""
+    if settings.advertise is None or urlsplit(settings.advertise).port != 0:
+        return settings
+    port = bound.getsockname()[1]
+    return settings.model_copy(update={"advertise": f"{settings.advertise.removesuffix(':0')}:{port}"})
 
 
 def always_asks(settings: Settings) -> bool:

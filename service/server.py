@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -22,7 +22,7 @@ from lrtune.service.connections.certificates import Certificates
 from lrtune.service.connections.pairs import CertificateUnusable
 from lrtune.service.connections.refusals import SHUTTING_DOWN
 from lrtune.service.connections.registry import Connections, HttpLimits
-from lrtune.service.listening import CannotServe, always_asks, checked, listen, warnings
+from lrtune.service.listening import CannotServe, advertised, always_asks, check_sharing, checked, listen, warnings
 from lrtune.service.settings import Settings
 from lrtune.service.storage.maintenance.upgrade import check_can_open
 from lrtune.service.tracing import close_tracing, open_tracing
@@ -45,43 +45,59 @@ _FEWEST_CONNECTIONS = 16
 _DEPOSED_EXIT_CODE = 75  # EX_TEMPFAIL of sysexits.h: start it again.
 
 
-def run(settings: Settings) -> None:
+def run(
+    settings: Settings,
+    *,
+    shared: socket.socket | None = None,
+    own: socket.socket | None = None,
+    on_started: Callable[[], object] | None = None,
+) -> None:
     """Serve until SIGTERM or Ctrl-C; finish requests under way and what is being committed, then return.
+
+    Of several processes on one port, each is given the `shared` socket that all accept from, and its `own`, where the
+    others reach it; instead of saying where it serves it calls `on_started`.
 
     Raises StorageError where the storage cannot be opened; CannotServe where the port is taken, and with exit code 75
     where another process has become the writer in place of this one.
     """
     if settings.log_level not in log_lines.LEVELS:
         raise CannotServe(f"log level {settings.log_level!r}: use one of {', '.join(log_lines.LEVELS)}", 2)
+    check_sharing(settings)
     check_can_open(settings.storage)
     asked, settings = settings, checked(settings)
-    traces = open_tracing(settings.otlp_endpoint, service_version()) if settings.otlp_endpoint else None
     certificates = _certificates(settings)
-    app = create_app(
-        settings,
-        on_deposed=lambda reason: server.end_deposed(reason),
-        certificates=certificates,
-        always_asks=always_asks(settings),
-        traces=traces,
-    )
-    bound = listen(settings.host, settings.port)
-    if settings.optuna_port:
-        listen(settings.host, settings.optuna_port, option="--optuna-port").close()
-    log_lines.configure(settings.log_level, settings.log_format, access=settings.access_log)
-    server = _Server(app, _connections(settings, app), certificates)
-    server.warnings += warnings(asked, settings.insecure)
-    host, port = bound.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    server.address = f"{'https' if certificates else 'http'}://{shown}:{port}"
-    sys.setswitchinterval(SWITCH_SECONDS)
-    try:
-        with contextlib.closing(bound):
-            server.run(sockets=[bound])
-    finally:
-        if traces is not None:
-            close_tracing(traces)
+    with contextlib.ExitStack() as ends:
+        bound = ends.enter_context(contextlib.closing(own or listen(settings.host, settings.port)))
+        traces = None
+        if settings.otlp_endpoint:
+            traces = open_tracing(settings.otlp_endpoint, service_version())
+            ends.callback(close_tracing, traces)
+        settings = advertised(settings, bound)
+        app = create_app(
+            settings,
+            on_deposed=lambda reason: server.end_deposed(reason),
+            certificates=certificates,
+            always_asks=always_asks(settings),
+            traces=traces,
+        )
+        if settings.optuna_port:
+            listen(settings.host, settings.optuna_port, option="--optuna-port").close()
+        log_lines.configure(settings.log_level, settings.log_format, access=settings.access_log)
+        server = _Server(app, _connections(settings, app), certificates)
+        server.on_started = on_started
+        server.warnings += warnings(asked, settings.insecure)
+        server.address = shown_address(bound, "https" if certificates else "http")
+        sys.setswitchinterval(SWITCH_SECONDS)
+        server.run(sockets=[bound] if shared is None else [shared, bound])
     if server.deposed:
         raise CannotServe(f"deposed: {server.deposed}", _DEPOSED_EXIT_CODE)
+
+
+def shown_address(bound: socket.socket, scheme: str) -> str:
+    """Where it is listened, as a URL."""
+    host, port = bound.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port}"
 
 
 def _certificates(settings: Settings) -> Certificates | None:
@@ -144,6 +160,7 @@ class _Server(uvicorn.Server):
 
     address = ""
     deposed = ""
+    on_started: Callable[[], object] | None = None
 
     def __init__(self, app: FastAPI, connections: Connections, certificates: Certificates | None) -> None:
         options = uvicorn_options(connections)
@@ -175,7 +192,10 @@ class _Server(uvicorn.Server):
         self._connections.start(loop)
         optuna_address = getattr(self._state, "optuna_address", None)
         _log.info("started", extra={"address": self.address, "optuna": optuna_address, "version": self._state.version})
-        print(f"lrtune serving on {self.address}", flush=True)
+        if self.on_started is not None:
+            self.on_started()
+        else:
+            print(f"lrtune serving on {self.address}", flush=True)
         if optuna_address is not None:
             print(f"lrtune serving Optuna's gRPC protocol on {optuna_address}", flush=True)
         for warning in self.warnings:
@@ -201,6 +221,9 @@ class _Server(uvicorn.Server):
         begun = time.monotonic()
         _log.info("shutting down", extra={"why": self._why, "connections": len(self._connections)})
         self._connections.ending = True
+        keeper = self._state.container.engine.keeper
+        if keeper is not None:
+            keeper.leave()
         self._state.container.watchers.close()
         self._state.container.trials.hurry()
         self._state.container.gate.close()

@@ -65,6 +65,15 @@ def _check_endpoint(endpoint: str | None) -> str | None:
     return endpoint
 
 
+def _check_address(address: str | None) -> str | None:
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+        raise ValueError("this is no address of a service: write it as http://10.0.0.5:8080")
+    return address.rstrip("/")
+
+
 def _check_secret(secret: SecretStr) -> SecretStr:
     checked(secret.get_secret_value())
     return secret
@@ -142,6 +151,12 @@ class Settings(LimitSettings):
     """What was done to studies and tokens is kept so many days; 0: for ever."""
     depose_after_seconds: Annotated[float, Field(ge=6)] = 20.0
     """On PostgreSQL a standby takes over from a writer that was stopped or hangs, having heard nothing for so long."""
+    advertise: Annotated[str | None, AfterValidator(_check_address)] = None
+    """The address under which other processes of the service reach this one, http://10.0.0.5:8080 say. With it, studies
+    of a PostgreSQL database are shared out among all processes that have one; else one serves, and others stand by."""
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many processes serve on the port. More than one share the studies of a PostgreSQL database, and each listens
+    at a port of its own, too: those that follow on `port`."""
     drawers: Annotated[int, Field(ge=1, le=64)] = 2
     """How many trials are drawn at a time, of different studies: threads. Draws of one study take turns."""
     sampler_timeout_seconds: Annotated[float, Field(gt=0, le=MOST_SAMPLER_SECONDS)] = 5.0

@@ -10,7 +10,7 @@ from fastapi.responses import StreamingResponse
 from lrtune.service.access.principal import Principal
 from lrtune.service.api.container import Caller, Container, Parts
 from lrtune.service.api.http.streams import ALIVE, BEGIN, Waits, encoded, event_stream
-from lrtune.service.storage.errors import StorageUnavailable, StudyUnreadable
+from lrtune.service.storage.errors import StorageUnavailable, StudyElsewhere, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.tuning.errors import StudyNotFound
 from lrtune.service.tuning.state.watchers import EVERY_STUDY
@@ -133,6 +133,8 @@ async def _of_study(
                     yield ALIVE
                 if waits.over:
                     return
+    except StudyElsewhere:
+        return  # Who comes again is sent on.
     except (StudyNotFound, StudyUnreadable):
         pass
     yield encoded("gone", "", json.dumps({"study": name}))

@@ -20,6 +20,7 @@ _READY = {
         "storage": {"type": "string"},
         "schema": {"type": "string"},
         "writer": {"type": "string"},
+        "shards": {"type": "integer", "format": "int64"},
         "insecure": {"type": "boolean"},
         "unreadable_studies": {"type": "object", "additionalProperties": {"type": "string"}},
         "failing_samplers": {"type": "object"},
@@ -56,12 +57,16 @@ async def readyz(request: Request, parts: Parts, caller: Caller) -> JSONResponse
     `unreadable_studies` names those that cannot be read, with why; all others are served.
     `failing_samplers` names the studies whose sampler failed or took too long of late, with the reason and how often;
     their trials are drawn otherwise, and all are served. Both are told to those alone who may see all studies.
+    `shards` is there where several processes serve the database: how many of the 64 are this one's. It is ready with
+    none, too, and sends requests on.
     `insecure` is there, and true, where other machines reach the service and no token is asked of them.
     """
     storage, schema = await parts.look.told()
     engine = parts.engine
     writer = "held" if engine.state == "active" else engine.state
     parts_of_it: dict[str, object] = {"storage": storage, "schema": schema, "writer": writer}
+    if engine.keeper is not None:
+        parts_of_it["shards"] = len(engine.mirrors.shards.numbers)
     if request.app.state.insecure and not parts.access.registry.tokens():
         parts_of_it["insecure"] = True
     if storage == "reachable" and schema == "current" and writer == "held":

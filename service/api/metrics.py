@@ -21,6 +21,7 @@ _COLLECTION_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02
 _STOPS = ("pruned", "diverged", "study_finished")
 _VERDICTS = (("continue", ""), ("pause", "paused"), *(("stop", reason) for reason in _STOPS))
 _RESULTS = ("complete", "pruned", "diverged", "failed")
+_SENT_ON = ("answered", "not_there", "unknown")
 _REFUSED = ("missing", "malformed", "unknown", "expired", "revoked")
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
@@ -100,6 +101,12 @@ class Metrics:
             ["limit"],
             registry=self.registry,
         )
+        self.sent_on = Counter(
+            "lrtune_requests_sent_on_total",
+            "Requests sent on to the process that serves their study, by what became of it.",
+            ["outcome"],
+            registry=self.registry,
+        )
         self.process = ProcessCollector(registry=self.registry)
         self.engine = EngineMetrics(self.registry)
         self.sizes = SizeMetrics(self.registry, backups)
@@ -116,6 +123,7 @@ class Metrics:
             (self.connections_timed_out, [(part,) for part in get_args(TimedOut)]),
             (self.tokens_refused, [(reason,) for reason in _REFUSED]),
             (self.requests_limited, [(limit,) for limit in LIMITS]),
+            (self.sent_on, [(outcome,) for outcome in _SENT_ON]),
         ):
             for values in labels:
                 counter.labels(*values)

@@ -18,6 +18,9 @@ ALWAYS = [
 """Headers of every answer: for browsers, and what the service speaks. Not `no-referrer`: with it a form's `Origin` is
 null, and refused."""
 
+UNREAD = b"lrtune-unread"
+"""A header of answers to requests that nobody has read: another process may be asked the same."""
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -49,9 +52,10 @@ class Refusal:
         return headers
 
     def as_bytes(self) -> bytes:
-        """The whole response."""
+        """The whole response, before there is a request. One of 503 says so: whatever it was, it was not done."""
+        unread = [(UNREAD, b"1")] if self.status == HTTPStatus.SERVICE_UNAVAILABLE else []
         line = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n".encode()
-        return line + b"".join(b"%b: %b\r\n" % header for header in self.headers) + b"\r\n" + self.body
+        return line + b"".join(b"%b: %b\r\n" % header for header in [*self.headers, *unread]) + b"\r\n" + self.body
 
     async def send(self, send: Send) -> None:
         """Answer an ASGI request with it."""

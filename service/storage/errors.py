@@ -9,6 +9,7 @@ StorageError
 ├── StorageUrlInvalid    the URL names no database we can open
 ├── StudyNameTaken       a study of that name exists
 ├── StudyUnreadable      what the database holds of one study cannot be read
+├── StudyElsewhere       another of several processes serves this study
 └── StudyMissing         there is no such study
 """
 
@@ -66,6 +67,16 @@ class StudyUnreadable(StorageError):
         )
         self.name = name
         self.why = why
+
+
+class StudyElsewhere(StorageError):
+    """Another process serves the study, of several that write this database: nothing was changed here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"study {name!r} is served by another process of this service; send the request again, to any of them"
+        )
+        self.name = name
 
 
 class StudyMissing(StorageError):

@@ -9,7 +9,7 @@ from optuna.study import StudyDirection
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.engine.engine import Engine
-from lrtune.service.storage.errors import StudyMissing, StudyNameTaken, StudyUnreadable
+from lrtune.service.storage.errors import StudyElsewhere, StudyMissing, StudyNameTaken, StudyUnreadable
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.schema.attributes import (
@@ -64,6 +64,20 @@ class Studies:
             raise StudyHalfImported(name)
         return study
 
+    async def to_look_at(self, name: str) -> StudyMirror:
+        """The same, to be shown beside others and not changed: what another process serves, as the database has it now.
+        What is `elsewhere` is not to be `settled`, either."""
+        try:
+            return await self.get(name)
+        except StudyElsewhere:
+            try:
+                study = await asyncio.to_thread(self._engine.read_apart, name)
+            except StudyMissing:
+                raise StudyNotFound(name) from None
+        if study.spec is None or is_half_imported(study):
+            raise StudyNotFound(name, of_optuna=study.spec is None)
+        return study
+
     async def find(self, name: str) -> StudyMirror:
         """The same, also of a study that is not all there yet. Raises StudyNotFound, StudyUnreadable."""
         try:
@@ -84,6 +98,8 @@ class Studies:
         if study.deleted:
             raise StudyNotFound(study.name)
         if not study.alive:
+            if study.elsewhere:
+                raise StudyElsewhere(study.name)
             self._engine.check_active()
             study.check_kept()
 

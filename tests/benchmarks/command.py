@@ -12,6 +12,7 @@ COMMANDS = {
     ),
     "faults": ("tests.benchmarks.faults.command", "measure_faults", "Kills and cuts under load: is anything lost?"),
     "fleet": ("tests.benchmarks.fleet.command", "fleet", "A thousand workers, a kill and a drain."),
+    "shards": ("tests.benchmarks.shards.command", "shards", "Several processes: throughput, hops, who dies."),
     "abuse": ("tests.benchmarks.abuse.command", "measure_abuse", "Hostile and unlucky clients: who waits, who loses?"),
     "access": ("tests.benchmarks.access.command", "access", "What tokens cost, and a flood of wrong ones."),
     "away": ("tests.benchmarks.away.command", "away", "What reports cost while the service is there, and away."),

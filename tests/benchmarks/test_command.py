@@ -21,6 +21,7 @@ PAGES = {
     "local": "reference/benchmarks.md",
     "recovery": "reference/benchmarks.md",
     "callbacks": "reference/benchmarks.md",
+    "shards": "reference/benchmarks.md",
     "newcomer": "reference/benchmarks.md",
     "trackers": "reference/benchmarks.md",
     "faults": "explanation/faults.md",

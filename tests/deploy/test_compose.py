@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx2
 import psycopg
 import pytest
+import yaml
 
 from tests.deploy.compose import COMPOSE_FILE, ROOT, document, grace_seconds, load, secrets
 from tests.deploy.stack import BIN, Stack, make_secrets
@@ -17,9 +18,12 @@ from tests.support.processes import POLL_SECONDS, Programs, bare_environ
 SERVICES = load()
 OURS = {name for name, one in SERVICES.items() if "build" in one}
 
+SEVERAL_PROCESSES = ROOT / "deploy/several-processes.yml"
+
 
 def test_it_follows_the_compose_specification(programs: Programs, tmp_path: Path) -> None:
-    check = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]
+    files = [str(COMPOSE_FILE), str(SEVERAL_PROCESSES)]
+    check = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec", *files]
     checked = programs.run(check, bare_environ(BIN, tmp_path))
     assert checked.poll() == 0, checked
 
@@ -31,6 +35,15 @@ def _reach(name: str) -> set[str]:
     """The parts that it shares a network with."""
     mine = set(SERVICES[name]["networks"])
     return {other for other, one in SERVICES.items() if other != name and mine & set(one["networks"])}
+
+
+def test_both_services_serve_where_each_says_where_the_other_finds_it() -> None:
+    given = yaml.safe_load(SEVERAL_PROCESSES.read_text())["services"]
+    assert given == {
+        name: {"environment": {"LRTUNE_ADVERTISE": f"http://{name}:8080"}} for name in ("service-1", "service-2")
+    }
+    for name in given:
+        assert name in SERVICES[name]["environment"]["LRTUNE_ALLOWED_HOSTS"].split(",")
 
 
 def test_workers_reach_the_proxy_and_nothing_else() -> None:

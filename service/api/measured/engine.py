@@ -18,6 +18,11 @@ class EngineMetrics:
         self.standby = Gauge(
             "lrtune_standby", "1 while this process waits to become the writer, else 0.", registry=registry
         )
+        self.shards = Gauge(
+            "lrtune_shards_held",
+            "Shards, of 64, whose studies this process serves; all where it is the only one.",
+            registry=registry,
+        )
         self.studies = Gauge("lrtune_studies", "Studies of the database.", registry=registry)
         self.studies_resident = Gauge("lrtune_studies_resident", "Studies in memory.", registry=registry)
         self.trials = Gauge("lrtune_trials", "Trials of the studies in memory, by state.", ["state"], registry=registry)
@@ -41,6 +46,7 @@ class EngineMetrics:
         """Set the gauges. In the event loop; a microsecond a study in memory."""
         self.writer.set(engine.state == "active")
         self.standby.set(engine.state == "standby")
+        self.shards.set(len(engine.mirrors.shards.numbers) if engine.state == "active" else 0)
         self.studies.set(len(engine.mirrors.names()))
         self.changes_waiting.set(engine.committer.waiting)
         self.batches_in_flight.set(engine.committer.in_flight)

@@ -117,11 +117,33 @@ def serve(
             help="Port for Optuna scripts that use a GrpcStorageProxy, on the same address; 0 takes a free one.",
         ),
     ] = None,
+    advertise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            envvar="LRTUNE_ADVERTISE",
+            show_default="one serves, others stand by",
+            help="Address at which other processes reach this one, as http://10.0.0.5:8080: "
+            "all that have one share the studies of a PostgreSQL database.",
+        ),
+    ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="LRTUNE_PROCESSES",
+            show_default="1",
+            min=1,
+            max=64,
+            help="So many processes on this port share the studies of a PostgreSQL database; each has one of the ports "
+            "behind it, too.",
+        ),
+    ] = None,
 ) -> None:
     """Run the service, until SIGTERM or Ctrl-C.
 
     The first line on standard output says where it listens. The schema is created and upgraded as needed. A second
-    service on the same database waits as standby and takes over when the first one ends.
+    service on the same database waits as standby and takes over when the first one ends; with --advertise or
+    --processes, several share the studies.
     """
     # Before numpy is imported. The search multiplies small matrices: a second thread makes that little quicker on an
     # idle machine, and thirty times slower on a busy one, where the threads wait for each other.
@@ -129,6 +151,7 @@ def serve(
     from pydantic import ValidationError
 
     from lrtune.service.listening import CannotServe
+    from lrtune.service.processes import run_processes
     from lrtune.service.server import run
     from lrtune.service.settings import Settings
     from lrtune.service.storage.errors import StorageError
@@ -150,6 +173,8 @@ def serve(
         "certificate": certificate,
         "key": key,
         "optuna_port": optuna_port,
+        "advertise": advertise,
+        "processes": processes,
     }
     try:
         settings = Settings.model_validate(
@@ -161,7 +186,10 @@ def serve(
     end_with_owner()
     try:
         with alive("opening the database", say=logging.getLogger("lrtune.service.server").info):
-            run(settings)
+            if settings.processes > 1:
+                run_processes(settings, settings.processes)
+            else:
+                run(settings)
     except CannotServe as error:
         fail(str(error), error.exit_code)
     except StorageError as error:

@@ -4,14 +4,15 @@ from types import TracebackType
 
 from lrtune.service.storage.commit.changes import Change
 from lrtune.service.storage.commit.queue import CommitQueue
-from lrtune.service.storage.errors import StorageUnavailable, StudyMissing
+from lrtune.service.storage.errors import StorageUnavailable, StudyElsewhere, StudyMissing
 from lrtune.service.storage.memory.study import StudyMirror
 
 
 class OpenChange:
     """`with OpenChange(queue, study) as change:` holds the mirrors' lock; then the change joins the forming batch.
 
-    Entering raises StorageUnavailable where this process does not write now, StudyMissing where the study was deleted.
+    Entering raises StorageUnavailable where this process does not write now, StudyMissing where the study was deleted,
+    StudyElsewhere where another process got it.
     A block that raises before it changed anything leaves nothing behind; one that raises later has the mirror thrown
     away. Every report opens one, thousands a second: hence a class with slots.
     """
@@ -32,6 +33,8 @@ class OpenChange:
             if study.deleted:
                 raise StudyMissing(study.name)
             if not study.alive:
+                if study.elsewhere:
+                    raise StudyElsewhere(study.name)
                 raise StorageUnavailable(f"study {study.name} is being read anew; try again", retry_after_seconds=0.1)
             change.now = mirrors.clock()
             change.elapsed = study.last_used = mirrors.elapsed()

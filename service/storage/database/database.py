@@ -1,7 +1,7 @@
 """A database that one process at a time may write, and the connection that holds the right to."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -25,9 +25,16 @@ from lrtune.service.storage.sql.writing.statements import Row, Statements
 class Database(LockedDatabase):
     """Writes on one connection, the one that holds the writer lock."""
 
-    def __init__(self, url: str, *, shard: int = 0, depose_after_seconds: float = DEPOSE_AFTER_SECONDS) -> None:
-        super().__init__(url, shard=shard, depose_after_seconds=depose_after_seconds)
+    def __init__(
+        self, url: str, *, shard: int = 0, depose_after_seconds: float = DEPOSE_AFTER_SECONDS, shared: bool = False
+    ) -> None:
+        super().__init__(url, shard=shard, depose_after_seconds=depose_after_seconds, shared=shared)
         self._statements = Statements(self.dialect)
+
+    def own_ids(self, table: str, drawn: Sequence[int]) -> None:
+        """Rows of the table with these ids need no proof: its sequence has given them to this process."""
+        with self._using:
+            self._statements.reserved.own(table, drawn)
 
     # Writing a batch
 

@@ -12,9 +12,10 @@ from lrtune.service.storage.database import postgres_session
 from lrtune.service.storage.database.connections import discard, parse_url
 from lrtune.service.storage.database.postgres_pipeline import Pipeline
 from lrtune.service.storage.database.readable import ReadableDatabase
+from lrtune.service.storage.database.shard_locks import SharedLock
 from lrtune.service.storage.database.sqlite_file import FileMoved, SqliteFile, carry_over_all
 from lrtune.service.storage.database.writer_lock import AdvisoryLock
-from lrtune.service.storage.errors import StorageUnavailable
+from lrtune.service.storage.errors import StorageUnavailable, StorageUrlInvalid
 
 DEPOSE_AFTER_SECONDS = 20.0
 _WAL_PAGES_AT_MOST = 100_000
@@ -26,11 +27,15 @@ class LockedDatabase(ReadableDatabase):
 
     On PostgreSQL the lock is an advisory lock of that very connection, so a writer that has lost the lock cannot
     commit. A standby takes the lock from a writer that has been silent for `depose_after_seconds`. On SQLite it is a
-    lock file beside the database, which the system frees when the process ends, and not before.
+    lock file beside the database, which the system frees when the process ends, and not before. `shared`: other
+    processes write beside this one, on PostgreSQL; else StorageUrlInvalid is raised.
     """
 
-    def __init__(self, url: str, *, shard: int = 0, depose_after_seconds: float = DEPOSE_AFTER_SECONDS) -> None:
+    def __init__(
+        self, url: str, *, shard: int = 0, depose_after_seconds: float = DEPOSE_AFTER_SECONDS, shared: bool = False
+    ) -> None:
         super().__init__(url)
+        self.depose_after_seconds = depose_after_seconds
         self._using = threading.RLock()  # Of the connection that commits: one thread at a time.
         self._writer: Connection | None = None
         self._pipeline: Pipeline | None = None
@@ -41,7 +46,13 @@ class LockedDatabase(ReadableDatabase):
             named, real = str(parse_url(url).database), str(self._url.database)
             self._file = SqliteFile(Path(named).absolute(), Path(real))
         else:
-            self._advisory_lock = AdvisoryLock(self.shown_url, shard, depose_after_seconds)
+            kind = SharedLock if shared else AdvisoryLock
+            self._advisory_lock = kind(self.shown_url, shard, depose_after_seconds)
+        if shared and self._advisory_lock is None:
+            raise StorageUrlInvalid(
+                "several processes can serve a PostgreSQL database, not a SQLite file: leave out --advertise and "
+                "--processes (LRTUNE_ADVERTISE, LRTUNE_PROCESSES), or name a PostgreSQL database by --storage"
+            )
 
     def acquire(self) -> None:
         """Become the writer. Raises WriterBusy where another process is, else StorageUnavailable."""
@@ -72,6 +83,17 @@ class LockedDatabase(ReadableDatabase):
             raise
         self._writer = connection
         self._patient = True
+
+    @property
+    def shared(self) -> SharedLock | None:
+        """The lock that lets others write beside this process; None where one process writes at a time."""
+        return self._advisory_lock if isinstance(self._advisory_lock, SharedLock) else None
+
+    def let_others_in(self) -> None:
+        """The schema is right: other processes may join. Raises StorageUnavailable."""
+        if self.shared is not None:
+            with self._using, self._writing() as writer:
+                self.shared.share(writer)
 
     def check_suits(self) -> None:
         """Raise StorageUnsuitable where PostgreSQL, a pooler before it, or SQLite's file cannot serve us."""

@@ -22,7 +22,7 @@ from lrtune.service.storage.memory.clocks import elapsed_seconds
 
 _log = logging.getLogger(__name__)
 
-_LOCK_CLASS = 0x6C727475  # "lrtu": keeps our advisory locks apart from other programs'.
+LOCK_CLASS = 0x6C727475  # "lrtu": keeps our advisory locks apart from other programs'.
 _END_MILLISECONDS = 2_000
 
 _HOLDER = text("""
@@ -30,7 +30,7 @@ _HOLDER = text("""
            case when a.state like 'idle%' or a.wait_event_type = 'Client'
                 then a.state_change end as silent_since
     from pg_locks l join pg_stat_activity a on a.pid = l.pid
-    where l.locktype = 'advisory' and l.granted and l.objsubid = 2
+    where l.locktype = 'advisory' and l.granted and l.objsubid = 2 and l.mode = 'ExclusiveLock'
       and l.classid::bigint = :lock_class and l.objid::bigint = :shard
       and l.database = (select oid from pg_database where datname = current_database())
 """)
@@ -64,7 +64,7 @@ _MOST_BETWEEN_LOOKS = 2.0
 """Where more seconds lie between two looks, the standby itself stood still, and perhaps the writer with it."""
 
 
-class _Silence:
+class Silence:
     """For how long a standby has looked, again and again, and heard nothing of the holder."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -130,13 +130,11 @@ class AdvisoryLock:
         self._shard = shard
         self._depose_after_seconds = depose_after_seconds
         self._last: Backend | None = None
-        self._silence = _Silence(clock)
+        self._silence = Silence(clock)
 
     def take(self, connection: Connection) -> None:
         """Take it on this connection, which commits batches from now on. Raises WriterBusy, SQLAlchemyError."""
-        if not _try_lock(connection, self._shard) and not (
-            self._free(connection) and _try_lock(connection, self._shard)
-        ):
+        if not self._try(connection) and not (self._free(connection) and self._try(connection)):
             raise _busy(self._shown_url)
         self._last = _own_backend(connection)
         connection.exec_driver_sql(f"SET lock_timeout = {BATCH_LOCK_TIMEOUT_MILLISECONDS}")
@@ -147,6 +145,10 @@ class AdvisoryLock:
         pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
         if self._last is not None and pid != self._last.pid:
             raise StorageUnsuitable(SESSIONS_CHANGE)
+
+    def _try(self, connection: Connection) -> bool:
+        """Whether this connection has got the lock."""
+        return try_lock(connection, self._shard)
 
     def _free(self, connection: Connection) -> bool:
         """Whether the lock may be free now: its holder is gone, was our own lost connection, or silent for too long."""
@@ -162,7 +164,7 @@ class AdvisoryLock:
                 *(self._shown_url, silent, holder.backend.pid),
             )
         try:
-            _end(connection, holder.backend)
+            end_backend(connection, holder.backend)
         except SQLAlchemyError as error:
             connection.rollback()
             _log.warning("backend %d cannot be ended: %s", holder.backend.pid, first_line(error))
@@ -174,9 +176,10 @@ def _busy(shown: str) -> WriterBusy:
     return WriterBusy(f"another lrtune process writes {shown}; this one waits as standby")
 
 
-def _try_lock(connection: Connection, shard: int) -> bool:
-    """Whether this connection has got the lock."""
-    locked = connection.execute(select(func.pg_try_advisory_lock(_LOCK_CLASS, shard))).scalar()
+def try_lock(connection: Connection, shard: int, *, shared: bool = False) -> bool:
+    """Whether this connection has got the lock; one that is `shared` keeps out whoever wants it for himself."""
+    attempt = func.pg_try_advisory_lock_shared if shared else func.pg_try_advisory_lock
+    locked = connection.execute(select(attempt(LOCK_CLASS, shard))).scalar()
     connection.commit()
     return bool(locked)
 
@@ -190,12 +193,12 @@ def _own_backend(connection: Connection) -> Backend:
 
 def _find_holder(connection: Connection, shard: int) -> Holder | None:
     """Who holds the lock; None where nobody does any more."""
-    row = connection.execute(_HOLDER, {"lock_class": _LOCK_CLASS, "shard": shard}).one_or_none()
+    row = connection.execute(_HOLDER, {"lock_class": LOCK_CLASS, "shard": shard}).one_or_none()
     connection.commit()
     return None if row is None else Holder(Backend(row.pid, row.backend_start), row.silent_since)
 
 
-def _end(connection: Connection, backend: Backend) -> None:
+def end_backend(connection: Connection, backend: Backend) -> None:
     """End another connection, if it is still there. Raises SQLAlchemyError where our role may not."""
     connection.execute(_END, {"pid": backend.pid, "started_at": backend.started_at, "milliseconds": _END_MILLISECONDS})
     connection.commit()

@@ -14,17 +14,25 @@ from lrtune.service.storage.commit.queue import CommitQueue
 from lrtune.service.storage.commit.writer_state import EngineState, WriterState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.loader import StudyLoader
+from lrtune.service.storage.engine.overview import Overview
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
+from lrtune.service.storage.engine.shard_keeper import FEW_TRIAL_IDS, ShardKeeper
 from lrtune.service.storage.engine.upkeep import Upkeep
 from lrtune.service.storage.engine.writer_thread import WriterThread
-from lrtune.service.storage.errors import StorageError, StorageUnavailable, StudyMissing, StudyUnreadable
+from lrtune.service.storage.errors import (
+    StorageError,
+    StorageUnavailable,
+    StudyElsewhere,
+    StudyMissing,
+    StudyUnreadable,
+)
 from lrtune.service.storage.memory.clocks import elapsed_seconds
 from lrtune.service.storage.memory.mirrors import Mirrors
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.summary import StudyFacts
 from lrtune.service.storage.neighbours.watcher import Neighbours
-from lrtune.service.storage.sql.reading import specs, studies, summaries
+from lrtune.service.storage.sql.reading import specs, studies
 from lrtune.service.storage.sql.reading.summaries import StudyHead
 
 
@@ -33,6 +41,7 @@ class Engine:
 
     The engine comes back to `active` by itself; but where another process became the writer meanwhile, it tells
     `on_deposed` and closes. All mirrors are read and changed under `lock`, never held while the database is asked.
+    Over a shared database it serves the studies of its shards alone, and others reach it at `address`.
     """
 
     def __init__(
@@ -44,9 +53,12 @@ class Engine:
         pulse: Pulse | None = None,
         idle_seconds: float = 600.0,
         on_deposed: Callable[[str], None] | None = None,
+        address: str = "",
     ) -> None:
         self.database = database
         self.mirrors = Mirrors(clock, elapsed)
+        if database.shared is not None:
+            self.mirrors.shards.divide()
         self.pulse = pulse or Pulse()
         """That of the event loop that serves: whoever runs one beats it."""
         self.lock = self.mirrors.lock
@@ -55,6 +67,7 @@ class Engine:
         self.neighbours = Neighbours(database, self._queue)
         self.committer = Committer(database, self._queue, on_refused=self.neighbours.expect)
         self._loader = StudyLoader(database, self._queue)
+        self._overview = Overview(database, self._queue, self._loader)
         self.purge = Purge(database, self._queue, self.committer)
         self.upkeep = Upkeep(database, self._queue, self.committer)
         self._thread = WriterThread(
@@ -67,6 +80,14 @@ class Engine:
             on_active=self.neighbours.begin,
             on_deposed=on_deposed,
         )
+        self.keeper: ShardKeeper | None = None
+        """Takes shards and gives them up, where other processes write beside this one."""
+        if database.shared is not None:
+            self.keeper = ShardKeeper(
+                *(database, self._queue, self.upkeep, self.purge, self.pulse),
+                address=address,
+                depose_after_seconds=database.depose_after_seconds,
+            )
 
     # Life
 
@@ -74,6 +95,8 @@ class Engine:
         """Start the thread that takes the lock, upgrades the schema, goes active and commits."""
         self._thread.start()
         self.neighbours.start()
+        if self.keeper is not None:
+            self.keeper.start()
 
     def wait_started(self, timeout_seconds: float = 30.0) -> None:
         """Wait for the first try to become the writer. Raises what it failed with, standby included."""
@@ -82,8 +105,10 @@ class Engine:
             raise self.failure
 
     def close(self) -> None:
-        """Commit what is pending, give the lock up and end the threads. Waits at most 40 s."""
+        """Commit what is pending, give the lock up and end the threads. Waits at most 50 s."""
         self.neighbours.close()
+        if self.keeper is not None:
+            self.keeper.close()
         self._thread.close()
         self.database.close()
 
@@ -106,6 +131,16 @@ class Engine:
         """How often this process has become the writer."""
         return self.mirrors.generation
 
+    @property
+    def takeovers(self) -> int:
+        """How often it has become the writer, or got shards: each time there may be leases to watch."""
+        return self.mirrors.generation + self.mirrors.shards.gains
+
+    def check_serves(self, name: str) -> None:
+        """Raise StudyElsewhere where another process serves the study of that name; as `check_active` otherwise."""
+        self.check_active()
+        self.mirrors.shards.check(name)
+
     def clock(self) -> float:
         """Seconds since the epoch: for people and rows."""
         return self.mirrors.clock()
@@ -120,17 +155,25 @@ class Engine:
         """Load every study that has trials out on lease, so that their leases are watched, but for those that cannot be
         read. Blocks; raises StorageUnavailable where some are to be loaded later: another process has locked them."""
         with self.database.read() as connection:
-            study_ids = studies.studies_with_leases(connection)
+            study_ids = self.of_our_shards(studies.studies_with_leases(connection))
         later: StorageUnavailable | None = None
         for study_id in study_ids:
             try:
-                with contextlib.suppress(StudyMissing, StudyUnreadable):
+                with contextlib.suppress(StudyMissing, StudyUnreadable, StudyElsewhere):
                     self.load(study_id)
             except StorageUnavailable as error:
                 self.check_active()
                 later = error
         if later is not None:
             raise later
+
+    def of_our_shards(self, study_ids: Sequence[int]) -> list[int]:
+        """Those of these studies that this process serves."""
+        if not self.mirrors.shards.divided:
+            return list(study_ids)
+        with self.lock:
+            ours = {study_id for name, study_id in self.mirrors.names().items() if self.mirrors.shards.holds(name)}
+        return [study_id for study_id in study_ids if study_id in ours]
 
     def check_specs(self) -> None:
         """Find the studies whose specs cannot be read, for `unreadable`. Blocks."""
@@ -150,49 +193,20 @@ class Engine:
             return self.mirrors.names()
 
     def resident(self, name: str) -> StudyMirror | None:
-        """The study of that name where it is in memory; None where it has to be loaded. Raises StudyMissing."""
+        """The study of that name where it is in memory; None where it has to be loaded. Raises StudyMissing,
+        StudyElsewhere."""
         with self.lock:
-            self.check_active()
+            self.check_serves(name)
             return self.mirrors.in_memory(self.mirrors.id_of(name))
 
     def facts(self, names: Sequence[str]) -> dict[str, StudyFacts]:
         """What lists show of these studies, of those that lrtune created. None is loaded for it but
         those with a budget of steps and trials that wait for it. Blocks."""
-        found: dict[str, StudyFacts] = {}
-        missing: list[int] = []
-        with self.lock:
-            self.check_active()
-            known = self.mirrors.names()
-            for name in names:
-                study = self.mirrors.peek(known[name]) if name in known else None
-                if study is not None and study.spec is not None:
-                    found[name] = study
-                elif study is None and name in known:
-                    missing.append(known[name])
-        for start in range(0, len(missing), summaries.MOST):
-            with self.database.read() as connection:
-                found |= summaries.read_summaries(connection, missing[start : start + summaries.MOST])
-        for name, one in list(found.items()):
-            if one.max_total_steps is not None and one.in_hand and not isinstance(one, StudyMirror):
-                # Whether they wait in vain hangs on each. Of one that another process has locked it is told later.
-                with contextlib.suppress(StudyMissing, StudyUnreadable, StorageUnavailable):
-                    found[name] = self.load(known[name])
-                self.check_active()
-        return found
+        return self._overview.facts(names)
 
     def heads(self) -> list[StudyHead]:
         """All studies by id, as Optuna lists them, but those that cannot be read; none is loaded for it. Blocks."""
-        with self.lock:
-            self.check_active()
-            unreadable = self.mirrors.unreadable()
-            ids = sorted(study_id for name, study_id in self.mirrors.names().items() if name not in unreadable)
-            in_memory = [study for study_id in ids if (study := self.mirrors.peek(study_id)) is not None]
-            heads = {one.study_id: _head(one) for one in in_memory}
-        missing = [study_id for study_id in ids if study_id not in heads]
-        for start in range(0, len(missing), summaries.MOST):
-            with self.database.read() as connection:
-                heads |= summaries.study_heads(connection, missing[start : start + summaries.MOST])
-        return [heads[study_id] for study_id in ids if study_id in heads]
+        return self._overview.heads()
 
     def residents(self) -> list[StudyMirror]:
         """All studies in memory."""
@@ -207,6 +221,11 @@ class Engine:
         """The study, read from the database where it is not in memory. Blocks; raises StudyMissing,
         StudyUnreadable."""
         return self._loader.load(study_id)
+
+    def read_apart(self, name: str) -> StudyMirror:
+        """The study of another process as the database has it now: to be looked at, never changed. Blocks; raises
+        StudyMissing, StudyUnreadable."""
+        return self._loader.read_apart(name)
 
     def pending(self, study: StudyMirror) -> Batch | None:
         """The batch that changes of the study still wait in, if any."""
@@ -224,6 +243,8 @@ class Engine:
 
     def new_trial_id(self) -> int:
         """An unused trial id. Under the lock."""
+        if self.keeper is not None and self.mirrors.trial_ids.left < FEW_TRIAL_IDS:
+            self.keeper.look_soon()
         return self.mirrors.new_trial_id()
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
@@ -232,8 +253,9 @@ class Engine:
         return self.mirrors.new_study(name, directions)
 
     def delete_unread(self, name: str) -> Change:
-        """Delete a study that cannot be read. Raises StudyMissing."""
+        """Delete a study that cannot be read. Raises StudyMissing, StudyElsewhere."""
         with self.lock:
+            self.check_serves(name)
             study = StudyMirror(self.mirrors.id_of(name), name, [StudyDirection.MINIMIZE])
             self.mirrors.take_in(study)
             return self.delete(study, unread=True)
@@ -247,10 +269,6 @@ class Engine:
             self.mirrors.remove(study)
             self.purge.add(study.study_id)
         return change
-
-
-def _head(study: StudyMirror) -> StudyHead:
-    return StudyHead(study.study_id, study.name, list(study.directions), study.user_attrs, study.system_attrs)
 
 
 def open_engine(

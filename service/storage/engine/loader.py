@@ -13,6 +13,8 @@ from lrtune.service.storage.sql.reading import studies
 
 _log = logging.getLogger(__name__)
 
+_TRIES = 10
+
 
 class StudyLoader:
     """Loads studies into the mirrors; what changes of a study are still to be committed is waited for."""
@@ -26,8 +28,16 @@ class StudyLoader:
     def load(self, study_id: int) -> StudyMirror:
         """The study, read from the database where it is not in memory. Blocks.
 
-        Raises StudyMissing, StudyUnreadable, StorageUnavailable.
+        Raises StudyMissing, StudyUnreadable, StorageUnavailable; StudyElsewhere where another process serves it.
         """
+        for _ in range(_TRIES):
+            study = self._load(study_id)
+            if study is not None:
+                return study
+        raise StorageUnavailable("studies go from one process to another; try again", retry_after_seconds=0.1)
+
+    def _load(self, study_id: int) -> StudyMirror | None:
+        """None where it may have gone to another process and back while it was read."""
         mirrors = self._mirrors
         with mirrors.lock:
             self._queue.state.check_active()
@@ -36,7 +46,7 @@ class StudyLoader:
                 return study
             self._queue.locked.check(study_id)
             gate = self._gates.setdefault(study_id, threading.Lock())
-            generation = mirrors.generation
+            generation, epoch = mirrors.generation, mirrors.shards.epoch
         with gate:
             with mirrors.lock:
                 study = mirrors.in_memory(study_id)
@@ -60,10 +70,29 @@ class StudyLoader:
                     raise StorageUnavailable("the database went away while the study was read; try again")
                 if study is None:
                     raise StudyMissing(str(study_id))
+                mirrors.shards.check(study.name)
+                if mirrors.shards.epoch != epoch:
+                    return None
                 mirrors.take_in(study)
                 study.renew_leases(mirrors.elapsed())
                 self._set_right(study)
             return study
+
+    def read_apart(self, name: str) -> StudyMirror:
+        """The study of another process as the database has it now: to be looked at, kept nowhere, never changed.
+
+        Blocks; raises StudyMissing, StudyUnreadable, StorageUnavailable.
+        """
+        with self._database.snapshot() as connection:
+            # By its name there: the names in memory may be two seconds behind.
+            ids = (study_id for study_id, known in studies.study_names(connection).items() if known == name)
+            study_id = next(ids, None)
+            study = None if study_id is None else studies.load_study(connection, study_id)
+        if study is None:
+            raise StudyMissing(name)
+        study.alive, study.elsewhere = False, True
+        study.renew_leases(self._mirrors.elapsed())
+        return study
 
     def note_unreadable(self, study_id: int, error: StudyUnreadable) -> None:
         """Remember that a study cannot be read, and log it once."""

@@ -11,7 +11,7 @@ from lrtune.service.storage.commit.writer_state import EngineState
 from lrtune.service.storage.database.database import Database
 from lrtune.service.storage.engine.pulse import Pulse
 from lrtune.service.storage.engine.purge import Purge
-from lrtune.service.storage.errors import StorageError, StorageUnavailable, WriterBusy
+from lrtune.service.storage.errors import SchemaMismatch, StorageError, StorageUnavailable, WriterBusy
 from lrtune.service.storage.maintenance import upgrade
 from lrtune.service.storage.sql.deleted import deleted_studies
 from lrtune.service.storage.sql.reading import studies
@@ -174,7 +174,7 @@ class WriterThread:
         else:
             with self._mirrors.lock:
                 self._mirrors.begin(names, last_ids)
-                self._purge.begin(deleted)
+                self._purge.begin([] if self._mirrors.shards.divided else deleted)
                 self._on_active(last_ids[1])
                 self._state.set("active", None)
         self._tried.set()
@@ -182,9 +182,12 @@ class WriterThread:
     def _take_over(self, was_active: bool) -> tuple[dict[str, int], tuple[int, int], list[int]]:
         """Take the lock and upgrade the schema; the studies' ids by name, the last ids in use, and the ids of deleted
         studies. Raises StorageError, the lock given up but on SQLite, where `was_active`."""
+        if self._mirrors.shards.divided:
+            self._database.disconnect()  # Locks of shards that we have given up in memory may be on the connection.
         self._database.acquire()
         try:
-            upgrade.upgrade(self._database)
+            self._set_schema_right()
+            self._database.let_others_in()
             self._database.probe()  # By writing: what a writer before us has committed until now is read below.
             with self._database.read() as connection:
                 names = studies.study_names(connection)
@@ -197,6 +200,18 @@ class WriterThread:
                 self._database.release()
             raise
         return {name: study_id for study_id, name in names.items()}, last_ids, deleted
+
+    def _set_schema_right(self) -> None:
+        shared = self._database.shared
+        if shared is None or shared.alone:
+            upgrade.upgrade(self._database)
+            return
+        upgrade.refuse_foreign(self._database)
+        if not upgrade.is_current(self._database):
+            raise SchemaMismatch(
+                f"{self._database.shown_url} is served by processes of an older lrtune: stop all of them, then start "
+                "this one, which upgrades the schema"
+            )
 
     def _note(self, state: EngineState, failure: StorageError) -> None:
         with self._mirrors.lock:

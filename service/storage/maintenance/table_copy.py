@@ -21,9 +21,9 @@ _COPY_CHUNKS = 10
 VERSION_TABLES = (optuna_tables.VERSION_TABLE, tables.VERSION_TABLE)
 CONTENT = (
     *(table.name for table in optuna_tables.all_tables),
-    *(table.name for table in tables.metadata.sorted_tables),
+    *(table.name for table in tables.metadata.sorted_tables if table is not tables.processes),
 )
-"""All tables but Alembic's, parents before children."""
+"""All tables but Alembic's and that of running processes, parents before children."""
 
 Rows = Iterator[list[tuple[Any, ...]]]
 

@@ -5,12 +5,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 
 from optuna.study import StudyDirection
 
 from lrtune.service.storage.errors import StudyMissing, StudyNameTaken
 from lrtune.service.storage.memory.clocks import elapsed_seconds
+from lrtune.service.storage.memory.ids import Ids
+from lrtune.service.storage.memory.shards import HeldShards, shard_of
 from lrtune.service.storage.memory.study import StudyMirror
 from lrtune.service.storage.memory.trial import TrialMirror
 
@@ -41,7 +43,8 @@ class Mirrors:
         """How often `begin` was called: what was read from the database before is void."""
         self._names: dict[str, int] = {}
         self._resident: dict[int, StudyMirror] = {}
-        self._last_ids = (0, 0)
+        self.shards = HeldShards()
+        self.study_ids, self.trial_ids = Ids(), Ids()
         self._unreadable: dict[int, str] = {}
         self._leftovers: deque[tuple[float, list[TrialMirror]]] = deque()
 
@@ -50,7 +53,8 @@ class Mirrors:
         with self.lock:
             self.drop_all()
             self._names = dict(names)
-            self._last_ids = last_ids
+            self.study_ids.begin(last_ids[0])
+            self.trial_ids.begin(last_ids[1])
             self._unreadable.clear()
             self.generation += 1
 
@@ -100,12 +104,11 @@ class Mirrors:
         return known != why
 
     def new_study(self, name: str, directions: Sequence[StudyDirection]) -> StudyMirror:
-        """A study that is not written yet. Raises StudyNameTaken."""
+        """A study that is not written yet. Raises StudyNameTaken, StudyElsewhere."""
+        self.shards.check(name)
         if name in self._names:
             raise StudyNameTaken(name)
-        study_id, trial_id = self._last_ids
-        study = StudyMirror(study_id + 1, name, list(directions))
-        self._last_ids = (study_id + 1, trial_id)
+        study = StudyMirror(self.study_ids.new(), name, list(directions))
         self.take_in(study)
         return study
 
@@ -143,7 +146,8 @@ class Mirrors:
                 self._leftovers.popleft()
 
     def drop_all(self) -> None:
-        """Throw all mirrors away."""
+        """Throw all mirrors away. Where shards are divided they are lost, too, until their locks are taken anew."""
+        self.shards.lose_all()
         for study in list(self._resident.values()):
             self.drop(study)
 
@@ -176,7 +180,8 @@ class Mirrors:
             if names.get(study.name) != study.study_id:
                 self.drop(study)
         self._names = dict(names)
-        self._note_ids(max(names.values(), default=0), 0)
+        if not self.shards.divided:  # Else they are mostly of other processes, and ours come in blocks.
+            self.study_ids.note(max(names.values(), default=0))
 
     def put_right(
         self, refused: Iterable[int], names: Mapping[int, str], last_ids: tuple[int, int], in_use: Container[int]
@@ -191,21 +196,37 @@ class Mirrors:
         for study_id, name in names.items():
             if study_id in refused or study_id not in in_use:
                 self._names.setdefault(name, study_id)
-        self._note_ids(*last_ids)
+        self.study_ids.note(last_ids[0])
+        self.trial_ids.note(last_ids[1])
+
+    # Shards. Under the lock.
+
+    def gain(self, shards: Collection[int], names: Mapping[str, int]) -> None:
+        """Serve these shards from now on. `names`: the studies of the database, read after their locks were taken."""
+        theirs = {name: study_id for name, study_id in names.items() if shard_of(name) in shards}
+        self._names = {name: i for name, i in self._names.items() if shard_of(name) not in shards} | theirs
+        self.study_ids.drop_block()
+        self.trial_ids.drop_block()
+        self.shards.gain(shards)
+
+    def give_up(self, shards: Collection[int]) -> set[int]:
+        """Serve these shards no more: no change of a study of theirs can be begun from here on. The ids of those that
+        were in memory."""
+        self.shards.lose(shards)
+        theirs = [study for study in self._resident.values() if shard_of(study.name) in shards]
+        for study in theirs:
+            study.elsewhere = True
+            self.drop(study)
+        return {study.study_id for study in theirs}
 
     # Ids. Under the lock.
 
     def new_trial_id(self) -> int:
         """An unused trial id."""
-        study_id, trial_id = self._last_ids
-        self._last_ids = (study_id, trial_id + 1)
-        return trial_id + 1
+        return self.trial_ids.new()
 
     def note_trial_id(self, trial_id: int) -> bool:
         """Never give out a trial id up to this one; whether it was beyond ours."""
-        beyond = trial_id > self._last_ids[1]
-        self._note_ids(0, trial_id)
+        beyond = trial_id > self.trial_ids.last
+        self.trial_ids.note(trial_id)
         return beyond
-
-    def _note_ids(self, study_id: int, trial_id: int) -> None:
-        self._last_ids = (max(self._last_ids[0], study_id), max(self._last_ids[1], trial_id))

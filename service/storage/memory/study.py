@@ -72,6 +72,8 @@ class StudyMirror:
     progress: Progress = field(default_factory=Progress)
     alive: bool = True
     """False once a commit failed or the study was dropped: whoever holds it must fetch it anew."""
+    elsewhere: bool = False
+    """Another process serves the study from now on; what is here was on disk when it went, and is shown to its end."""
     deleted: bool = False
     """Set with the deletion's own change: no change follows it."""
     last_used: float = 0.0
@@ -94,8 +96,8 @@ class StudyMirror:
 
     def check_kept(self) -> None:
         """Raise StorageUnavailable where what is here may not be on disk: a commit has failed. A study that was deleted
-        is shown to its end to whoever has begun."""
-        if not self.alive and not self.deleted:
+        is shown to its end to whoever has begun, and so is one that went to another process."""
+        if not self.alive and not self.deleted and not self.elsewhere:
             raise StorageUnavailable(f"study {self.name} is being read anew; try again", retry_after_seconds=0.1)
 
     def note(self, trial: TrialMirror, step: int | None = None, *, begun: bool = False) -> None:

@@ -32,6 +32,7 @@ from lrtune.service.storage.neighbours.comparison import (
     take_over,
     unlike,
 )
+from lrtune.service.storage.neighbours.other_owners import OtherOwners
 from lrtune.service.storage.neighbours.queries import (
     MAX_NEW,
     ids_after,
@@ -68,6 +69,7 @@ class Neighbours:
         self._busy_until = 0.0
         self._seen: deque[tuple[float, int]] = deque()
         self._behind = False
+        self._others = OtherOwners()
 
     def begin(self, largest_trial_id: int) -> None:
         """This process became the writer when this was the largest id; no study was in memory yet. Under the lock."""
@@ -129,7 +131,7 @@ class Neighbours:
                 time.sleep(PAUSE_SECONDS)
         with mirrors.lock:
             self._state.check_active()
-            generation, seen = mirrors.generation, self._seen
+            generation, epoch, seen = mirrors.generation, mirrors.shards.epoch, self._seen
             known = [known_study(study) for study in mirrors.residents()]
             names = mirrors.names()
             batches = set(self._queue.pending.values())
@@ -138,14 +140,19 @@ class Neighbours:
         with self._database.snapshot() as connection:
             found_names = studies.study_names(connection)
             largest = self._read(connection, known, seen)
+            changed = self._others.changed(connection) if mirrors.shards.divided else set()
         with mirrors.lock:
             self._state.check_active()
-            if mirrors.generation != generation:
+            if mirrors.generation != generation or mirrors.shards.epoch != epoch:
                 return False
-            absorbed = mirrors.note_trial_id(largest)  # Perhaps of a study that is not in memory.
+            # Perhaps of a study that is not in memory; of several processes, others' trials are no news.
+            absorbed = not mirrors.shards.divided and mirrors.note_trial_id(largest)
             absorbed |= self._absorb_names(names, found_names)
             for one in known:
                 absorbed |= one.study.alive and self._absorb(one)
+            elsewhere = {study_id for study_id in changed if mirrors.peek(study_id) is None}
+        if elsewhere:
+            self._queue.tell_changed(elsewhere)
         return absorbed
 
     def _look_through(self, study: StudyMirror) -> bool:
@@ -184,10 +191,13 @@ class Neighbours:
         if now == known or self._mirrors.names() != known:  # In the latter case we made or deleted one meanwhile.
             return False
         self._mirrors.rename(now)
-        gone = {study_id for name, study_id in known.items() if now.get(name) != study_id}
-        _log.info("another process made %d studies and deleted %d", len(now.keys() - known.keys()), len(gone))
-        self._queue.tell_changed(gone)
-        return True
+        gone = {name: study_id for name, study_id in known.items() if now.get(name) != study_id}
+        shards = self._mirrors.shards
+        ours = [name for name in {*(now.keys() - known.keys()), *gone} if shards.holds(name)]
+        if ours:  # Else another process of this service did, as it should.
+            _log.info("another process made %d studies and deleted %d", len(now.keys() - known.keys()), len(gone))
+        self._queue.tell_changed(set(gone.values()))
+        return bool(ours)
 
     def _absorb(self, known: KnownStudy) -> bool:
         study = known.study

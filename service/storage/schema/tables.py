@@ -147,6 +147,20 @@ tokens = Table(
 it, or `former`, what the token's secret was before it was rotated. `scopes` and `limits` are JSON, `version` is that of
 `lrtune_access_version` at its last change."""
 
+processes = Table(
+    "lrtune_processes",
+    metadata,
+    Column("backend_pid", Integer, nullable=False, autoincrement=False),
+    Column("address", Text, nullable=False),
+    Column("secret", String(64), nullable=False),
+    Column("since", Double, nullable=False),
+    Column("leaving", Boolean, nullable=False),
+    PrimaryKeyConstraint("backend_pid"),
+)
+"""The processes that share this database out among them, each by the server's process for the connection on which it
+commits and holds its locks: which shards it serves, `pg_locks` says. Rows of processes that are gone are removed by the
+next one. By the secret, processes know each other. Of one moment, so no backup has it."""
+
 access_version = Table(
     "lrtune_access_version",
     metadata,

@@ -173,14 +173,15 @@ def fill(engine: Engine) -> int:
     except StorageError as error:
         _log.info("what past studies found is not kept yet: %s", error)
         return 0
-    for study_id in missing:
+    ours = engine.of_our_shards(missing)
+    for study_id in ours:
         try:
             study = engine.load(study_id)
             with engine.change(study) as change:
                 note_all(change)
         except StorageError as error:
             _log.info("what study %d found is not kept yet: %s", study_id, error)
-    return len(missing)
+    return len(ours)
 
 
 def note_all(change: Change) -> None:

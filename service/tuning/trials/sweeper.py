@@ -38,7 +38,7 @@ class Sweeper:
         self._on_expired = on_expired
         self._on_late = on_late
         self._loaded = 0
-        """The activation whose leases have been loaded."""
+        """The takeover whose leases have been loaded."""
         self._loading: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -74,15 +74,16 @@ class Sweeper:
         self._trials.make_up(late_seconds)
 
     def _load_leased(self) -> None:
-        """Begin to load what is on lease, once for each time that this process became the writer."""
+        """Begin to load what is on lease, once for each time that this process became the writer,
+        or got shards."""
         loading = self._loading
-        if self._engine.activations != self._loaded and (loading is None or loading.done()):
-            self._loading = asyncio.create_task(self._load(self._engine.activations), name="lrtune-leased")
+        if self._engine.takeovers != self._loaded and (loading is None or loading.done()):
+            self._loading = asyncio.create_task(self._load(self._engine.takeovers), name="lrtune-leased")
 
-    async def _load(self, activation: int) -> None:
+    async def _load(self, takeover: int) -> None:
         try:
             await asyncio.to_thread(self._engine.load_leased)
-            self._loaded = activation
+            self._loaded = takeover
             await asyncio.to_thread(self._engine.check_specs)
             await asyncio.to_thread(recording.fill, self._engine)
         except StorageError as error:

@@ -57,8 +57,9 @@ def _why_not(names: list[str], named: int) -> str | None:
 
 
 async def _look(parts: Container, name: str) -> tuple[Study, StudyStatus, int]:
-    found = await parts.studies.get(name)
+    found = await parts.studies.to_look_at(name)
     await prepare(parts.engine, found)
-    await parts.studies.settled(found)
+    if not found.elsewhere:
+        await parts.studies.settled(found)
     with parts.engine.lock:
         return study_view(found), status_view(found), counted_trials(found)

@@ -31,8 +31,9 @@ async def get_comparison(parts: Parts, caller: Caller, study: Annotated[list[str
 
 
 async def _compared(parts: Container, name: str) -> Compared:
-    found = await parts.studies.get(name)
+    found = await parts.studies.to_look_at(name)
     await prepare(parts.engine, found)
-    await parts.studies.settled(found)
+    if not found.elsewhere:
+        await parts.studies.settled(found)
     with parts.engine.lock:
         return compared(found)

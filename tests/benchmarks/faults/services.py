@@ -73,6 +73,10 @@ class Service:
         self._process.kill()
         self._process.end()
 
+    def end(self) -> None:
+        """SIGTERM, and wait for its end."""
+        self._process.end()
+
     def start(self) -> None:
         """Start it again after its end. Raises BenchError where it does not serve."""
         self._process.end()

@@ -205,13 +205,13 @@ async def _burst(connections: list[Connection], requests: list[list[bytes]], pid
     """Send each connection its requests, one after the other; requests a second, summed over the connections, and the
     processor seconds that process `pid` took for one."""
     before = 0.0 if pid is None else processor_seconds(pid)
-    rate = sum(await asyncio.gather(*(_stream(*pair) for pair in zip(connections, requests, strict=True))))
+    rate = sum(await asyncio.gather(*(stream(*pair) for pair in zip(connections, requests, strict=True))))
     if pid is None:
         return {"rate": rate}
     return {"rate": rate, "processor_seconds": (processor_seconds(pid) - before) / sum(map(len, requests))}
 
 
-async def _stream(connection: Connection, requests: list[bytes]) -> float:
+async def stream(connection: Connection, requests: list[bytes]) -> float:
     """By callbacks: a task switch a request would cost the generator as much as the request itself."""
     done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
     left = iter(requests)

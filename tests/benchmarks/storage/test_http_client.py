@@ -61,7 +61,7 @@ def test_a_verdict_that_says_stop_ends_the_measurement() -> None:
 
     async def use(address: str) -> None:
         (one,) = await connect(address, 1)
-        await load._stream(one, [get("/")])
+        await load.stream(one, [get("/")])
 
     with pytest.raises(UnexpectedReply, match="stopstop"):
         _against([[stop]], use)

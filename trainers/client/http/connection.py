@@ -16,6 +16,7 @@ from lrtune.service.wire.base import NAME_RULE, Page, unaddressable
 from lrtune.trainers.client.http.answers import cause, events, foreign, misread, nothing, own_problem
 from lrtune.trainers.client.http.authorization import Authorization, headers, is_loopback
 from lrtune.trainers.client.http.bodies import as_json
+from lrtune.trainers.client.http.owners import OWNER_SECONDS, Owners
 from lrtune.trainers.client.http.pool import Pool
 from lrtune.trainers.client.http.retry import Retry, retry_after_seconds
 from lrtune.trainers.client.http.tls import advise_of_tls, tls_context
@@ -81,6 +82,7 @@ class Connection:
         self.retry = retry or Retry()
         self._transport = transport
         self._heard = False
+        self._owners = Owners(self._address)
         self._pool = Pool(self._open)
 
     def _open(self) -> httpx2.Client:
@@ -148,17 +150,26 @@ class Connection:
         """
         content = None if body is None else as_json(body)
 
-        def sent(shown: Credential | None) -> httpx2.Response:
-            http = self._pool.client()
-            request = http.build_request(
+        def request_to(address: str, shown: Credential | None, timeout: httpx2.Timeout) -> httpx2.Request:
+            return self._pool.client().build_request(
                 method,
-                f"{self._address}{path}",
+                f"{address}{path}",
                 params={key: _text(value) for key, value in (query or {}).items() if value is not None},
                 content=content,
                 headers=headers(shown) | ({} if body is None else {"Content-Type": "application/json"}),
-                timeout=httpx2.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
+                timeout=timeout,
             )
-            return self._sent(http, request)
+
+        def sent(shown: Credential | None) -> httpx2.Response:
+            seconds = READ_TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds
+            soon, timeout = (
+                httpx2.Timeout(seconds, connect=limit) for limit in (OWNER_SECONDS, CONNECT_TIMEOUT_SECONDS)
+            )
+            answer = self._owners.straight(path, lambda owner: self._sent(request_to(owner, shown, soon)))
+            if answer is None:
+                answer = self._sent(request_to(self._address, shown, timeout))
+            self._owners.note(path, answer)
+            return answer
 
         def send_once() -> Answer:
             shown = self._authorization.credential
@@ -208,9 +219,9 @@ class Connection:
             with self.stream(path, told, silent_seconds, read) as response:
                 yield response
 
-    def _sent(self, http: httpx2.Client, request: httpx2.Request) -> httpx2.Response:
+    def _sent(self, request: httpx2.Request) -> httpx2.Response:
         try:
-            return http.send(request, follow_redirects=False)
+            return self._pool.client().send(request, follow_redirects=False)
         except httpx2.DecodingError as error:  # Compressed by whoever stands in between, and broken.
             raise httpx2.RemoteProtocolError(str(error), request=request) from error
 

@@ -57,6 +57,13 @@ class ReservedIds:
         """A transaction failed: whether it drew from the sequences is not known."""
         self._position = {}
 
+    def own(self, table: str, drawn: Sequence[int]) -> None:
+        """These ids of the table were drawn for this process in a transaction of their own."""
+        owned = self._owned[table]
+        owned.update(drawn)
+        if len(owned) > _MAX_OWNED:
+            self._owned[table] = set(sorted(owned)[-_MAX_OWNED // 2 :])
+
     def reserve(self, execute: Execute, table: str, ids: Sequence[int]) -> Iterator[Check]:
         """Draw from the table's sequence until it has given out all `ids`. Raises NeighbourWrote where one is gone."""
         missing = [chosen for chosen in ids if chosen not in self._owned[table]]

@@ -1,0 +1,1 @@
+"""Several processes on one PostgreSQL database: what they do together, what a hop costs, how studies change hands."""
