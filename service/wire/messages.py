@@ -76,4 +76,4 @@ def _unit(context: Mapping[str, Any]) -> str:
 
 
 def _number(bound: Any) -> str:
-    return f"{bound:g}" if isinstance(bound, float) else f"{bound:,}"
+    return f"{bound:,.10g}" if isinstance(bound, float) else f"{bound:,}"

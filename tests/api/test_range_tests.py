@@ -79,13 +79,13 @@ def test_a_rate_that_is_none_is_refused_by_its_place(client: TestClient, study: 
     [
         ({"learning_rates": RATES[::-1]}, "learning_rates", "must rise"),
         ({"learning_rates": [RATES[0]] * 60}, "learning_rates", "must rise"),
-        ({"learning_rates": []}, "learning_rates", "at least 1"),
+        ({"learning_rates": []}, "learning_rates", "must not be empty"),
         ({"losses": losses()[:-1]}, "losses", "59 losses, 60 rates"),
-        ({"losses": []}, "losses", "at least 1"),
+        ({"losses": []}, "losses", "must not be empty"),
         ({"other_seeds": [[1.0] * 61]}, "other_seeds", "61 losses, 60 rates"),
         ({"smoothing": 1.0}, "smoothing", "less than 1"),
-        ({"smoothing": -0.1}, "smoothing", "greater than or equal to 0"),
-        ({"batch_size": 0}, "batch_size", "greater than or equal to 1"),
+        ({"smoothing": -0.1}, "smoothing", "must be at least 0"),
+        ({"batch_size": 0}, "batch_size", "must be at least 1"),
     ],
 )
 def test_what_cannot_be_a_range_test_is_refused_by_name(

@@ -127,7 +127,7 @@ BAD: list[tuple[Json, list[str | int], str]] = [
     (body("cosine", total_steps=0), ["total_steps"], "1"),
     (body("cosine", total_steps=1.5), ["total_steps"], "integer"),
     (body("cosine", points=1), ["points"], "2"),
-    (body("cosine", points=100_001), ["points"], "100000"),
+    (body("cosine", points=100_001), ["points"], "100,000"),
     (body("cosine", metrics=[1.0]), ["metrics"], "only plateau"),
     (body("cosine", total_step=5), ["total_step"], "no such field"),
     ({"schedule": "cosine"}, ["base_learning_rate"], "missing"),

@@ -23,7 +23,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "name: must not be empty"),
     ({"name": "a/b"}, "name: must be 1 to 128 of the letters"),
     ({"lease_ttl_seconds": 0.5}, "lease_ttl_seconds: must be at least 1"),
-    ({"lease_ttl_seconds": 1e6}, "lease_ttl_seconds: must be at most 86400"),
+    ({"lease_ttl_seconds": 1e6}, "lease_ttl_seconds: must be at most 86,400"),
     ({"max_trials": 0}, "max_trials: must be at least 1"),
     ({"max_trials": 10**10}, "max_trials: must be at most 1,000,000,000"),
     ({"max_trials": "3"}, "max_trials: must be a whole number (an integer)"),
