@@ -72,7 +72,7 @@ UNREADABLE: list[tuple[Any, str, str]] = [
     (join("cosine", "linear", milestones=[]), "schedule", "2 schedules need 1 milestones"),
     (join("cosine", "linear", "wsd", milestones=[9, 3]), "schedule.milestones", "write [3, 9]"),
     (join("cosine", {"name": "step", "lr": -1}, milestones=[9]), "schedule.schedules.1.lr", "greater than 0"),
-    (join(milestones=[]), "schedule.schedules", "at least 1"),
+    (join(milestones=[]), "schedule.schedules", "must not be empty"),
 ]
 
 
