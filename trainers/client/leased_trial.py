@@ -20,13 +20,7 @@ from lrtune.trainers.client.spool.backlog import Backlog
 from lrtune.trainers.client.standing import Standing
 from lrtune.trainers.client.trial_end import TrialEnd
 from lrtune.trainers.client.watching import Watching
-from lrtune.trainers.errors import (
-    LeaseLost,
-    LrtuneError,
-    TrialNotOpen,
-    TrialPaused,
-    TrialStopped,
-)
+from lrtune.trainers.errors import LeaseLost, LrtuneError, TrialNotOpen, TrialPaused, TrialStopped
 
 
 class LeasedTrial:
