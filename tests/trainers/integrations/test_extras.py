@@ -53,7 +53,7 @@ def test_every_name_that_is_offered_is_there(name: str, package: str) -> None:
     module = import_module(f"lrtune.{name}")
     assert module.__all__
     room = f"trackers.{name}" if name in TRACKERS else name
-    homes = (f"lrtune.trainers.integrations.{room}", "lrtune.service.tuning.auto")
+    homes = (f"lrtune.trainers.integrations.{room}", "lrtune.service.tuning.auto", "lrtune.trainers.distributed")
     for offered in module.__all__:
         assert getattr(module, offered).__module__.startswith(homes)
 
