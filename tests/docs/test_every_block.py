@@ -42,6 +42,7 @@ RUN_BY: dict[str, str] = {
     "docs/how-to/agents.md": "tests/docs/test_agents.py",
     "docs/how-to/any-program.md": "tests/docs/test_any_program.py",
     "docs/how-to/curl.md": "tests/docs/test_curl_page.py",
+    "docs/how-to/distributed.md": "tests/docs/test_distributed_page.py",
     "docs/how-to/export.md": "tests/docs/test_export_page.py",
     "docs/how-to/fleet.md": "tests/docs/test_fleet_page.py",
     "docs/how-to/optuna-scripts.md": "tests/docs/test_optuna_scripts_page.py",
@@ -57,6 +58,8 @@ RUN_BY: dict[str, str] = {
 """Who runs a page."""
 READ = {
     "docs/how-to/access.md": "has clusters, a proxy and people's tokens in it",
+    "docs/how-to/checkpoints.md": "has the reader's own network and places in it",
+    "docs/how-to/production.md": "has the reader's machines in it",
     "docs/how-to/database.md": "has a server's databases in it",
     "docs/how-to/training.md": "has the reader's own network in it",
     "docs/explanation/faults.md": "shows how to measure",
