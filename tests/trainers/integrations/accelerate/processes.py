@@ -36,7 +36,7 @@ def train(trial: SharedTrial, note: dict[str, object]) -> None:
         mean = accelerator.gather(loss.detach()).mean()
         note["losses"] = [*note.get("losses", []), float(mean)]  # type: ignore[misc]
         if trial.number == 1 and step == 2 and client is not None:
-            client.study("shared").update(stopped=True)
+            client.study("of-two-processes").update(stopped=True)
         note["stop"] = [*note.get("stop", []), trial.should_stop]  # type: ignore[misc]
         trial.report(step, mean, wait_seconds=10)
     note["weights"] = [float(one.sum()) for one in model.parameters()]
@@ -44,7 +44,7 @@ def train(trial: SharedTrial, note: dict[str, object]) -> None:
 
 def open_study() -> object:
     assert client is not None, "only the main process opens it"
-    return client.create_study("shared", max_trials=4, max_steps=3, pruner="none")
+    return client.create_study("of-two-processes", max_trials=4, max_steps=3, pruner="none")
 
 
 for trial in leases(accelerator, open_study, keep_checkpoints=True):

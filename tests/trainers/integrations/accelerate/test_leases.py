@@ -40,9 +40,9 @@ def test_each_trial_is_leased_once_and_its_reports_are_the_main_processs(
     seen: list[list[dict[str, Any]]], address: str
 ) -> None:
     with Client(address) as client:
-        study = client.study("shared")
+        study = client.study("of-two-processes")
         assert [trial.state for trial in study.list()] == ["complete", "pruned"]
-        curve = [report.value for report in client.trial("shared", 0).curve]
+        curve = [report.value for report in client.trial("of-two-processes", 0).curve]
     assert curve == pytest.approx(seen[0][0]["losses"])
 
 
