@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +10,9 @@ import typer
 from lrtune.service.cli.commands.checkpoints import Checkpoints, use_checkpoints
 from lrtune.service.cli.commands.programs import check_without_program, program_of, single_process
 from lrtune.service.cli.commands.study.task_tags import EPOCHS, FOLDS, agreed, task_of
+from lrtune.service.cli.commands.worker_processes import FIRST_CONTACT_SECONDS, say_why, supervise
 from lrtune.service.cli.commands.worker_ranks import Named, check_of_ranks, train_together
 from lrtune.service.cli.completion import among, study_names
-from lrtune.service.cli.error_line import print_error
 from lrtune.service.cli.log import own_log
 from lrtune.service.cli.options import Server
 from lrtune.service.cli.output import fail
@@ -34,9 +33,6 @@ TASK_HELP = (
     "What trains: module:function or path/to/script.py:function, called with a leased trial; or a built-in task: "
     f"{', '.join(CATALOGUE)}."
 )
-FIRST_CONTACT_SECONDS = 5.0
-"""For a service that is just starting; once it has been seen, `--retry-seconds` holds."""
-
 app = typer.Typer(add_completion=False)
 
 
@@ -203,9 +199,9 @@ def worker(
             if concurrency > 1:
                 end_fallback()
                 grace = grace_seconds + LEAVING_SECONDS
-                code = _supervise(signals, single_process(program or ()), concurrency, grace, shown=not quiet)
+                code = supervise(signals, single_process(program or ()), concurrency, grace, shown=not quiet)
                 if code == 1 and not signals.stopping.is_set():
-                    _say_why(server, study)
+                    say_why(server, study)
             else:
                 train = _train_function(spec, program, options, task, folds, epochs, signals, ends)
                 end_fallback()
@@ -267,38 +263,3 @@ def _work(
     why = handle.ended.explanation if handle.ended is not None else ""
     logging.getLogger("lrtune.trainers").info("%s", nothing_left(study, trained, why))
     return 0
-
-
-def _say_why(server: str, study: str) -> None:
-    """One line of why worker processes ended in an error, after all that they have written themselves."""
-    from lrtune.service.sentences.failures import error_line
-    from lrtune.service.sentences.worker import ended_in_error
-    from lrtune.trainers.client.client import Client
-    from lrtune.trainers.errors import LrtuneError
-
-    try:
-        with Client(server, retry_seconds=FIRST_CONTACT_SECONDS) as client:
-            halted = client.status(study).halted
-            latest = next(client.trials(study, state="failed", newest=True, page=1), None)
-    except LrtuneError as error:
-        print_error(str(error))
-        return
-    print_error(ended_in_error(study, error_line(latest.error or "") if latest else "", halted))
-
-
-def _supervise(signals: "Signals", command: list[str], count: int, grace_seconds: float, *, shown: bool) -> int:
-    """The command, `count` times with one process each; on a terminal this one shows what they do."""
-    from lrtune.trainers.progress.screen import shared_screen
-    from lrtune.trainers.worker.relay import Relay
-    from lrtune.trainers.worker.supervisor import Supervisor
-
-    screen = shared_screen() if shown else None
-    relay = None if screen is None else Relay(screen, sys.stdout, sys.stderr)
-    with Supervisor(
-        command, count, grace_seconds=grace_seconds, start=None if relay is None else relay.start
-    ) as supervisor:
-        signals.at_once.append(supervisor.kill)
-        code = supervisor.wait(signals.stopping)
-    if relay is not None:
-        relay.finish()
-    return code

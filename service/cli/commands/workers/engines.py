@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lrtune.service.cli.commands.worker import FIRST_CONTACT_SECONDS
+from lrtune.service.cli.commands.worker_processes import FIRST_CONTACT_SECONDS
 from lrtune.service.cli.commands.workers.options import On, amounts, minutes, pairs
 from lrtune.service.cli.commands.workers.passing_on import arguments, value
 from lrtune.service.cli.connection import RETRY_SECONDS
