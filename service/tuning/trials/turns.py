@@ -32,7 +32,8 @@ class Turns:
         """From here on nobody waits: a service that ends would end so much later, and another one may draw."""
         self.closed = True
         for limit in self._limits:
-            limit.reschedule(asyncio.get_running_loop().time())
+            if not limit.expired():
+                limit.reschedule(asyncio.get_running_loop().time())
 
     @contextlib.asynccontextmanager
     async def turn(self, study_id: int) -> AsyncIterator[None]:
