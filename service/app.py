@@ -38,7 +38,7 @@ from lrtune.service.api.container import Container
 from lrtune.service.api.http import openapi, problems
 from lrtune.service.api.http.bodies import BodyReader
 from lrtune.service.api.metrics import Metrics, RequestMetrics
-from lrtune.service.api.middleware.access import AccessCheck
+from lrtune.service.api.middleware.access import AccessCheck, is_admitted
 from lrtune.service.api.middleware.fast_lane import FastLane
 from lrtune.service.api.middleware.heads import HeadOfPages
 from lrtune.service.api.middleware.hosts import AllowedHosts, HostCheck, is_loopback
@@ -191,6 +191,7 @@ def create_app(
         dashboard.mount(app, OptunaStorage(engine), writes=settings.dashboard_writes or is_loopback(settings.host))
     problems.install(app, error_page)
     openapi.complete(app)
+    scraping = _scraping_secret(settings)
     if settings.root_path:
         app.add_middleware(WithPrefix, prefix=settings.root_path)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
@@ -206,7 +207,7 @@ def create_app(
     app.add_middleware(
         AccessCheck,
         access=lambda: app.state.container.access,
-        scraping=_scraping_secret(settings),
+        scraping=scraping,
         gate=gate,
         metrics=metrics,
         refused_page=refused_page,
@@ -216,7 +217,14 @@ def create_app(
         VersionCheck, metrics=metrics, oldest=protocol.OLDEST, newest=protocol.VERSION, release=app.version
     )
     if settings.advertise is not None:
-        app.add_middleware(Sharing, engine=engine, hop=hop, metrics=metrics, max_bytes=settings.max_body_bytes)
+        app.add_middleware(
+            Sharing,
+            engine=engine,
+            hop=hop,
+            metrics=metrics,
+            max_bytes=settings.max_body_bytes,
+            is_let_in=lambda scope: is_admitted(scope, app.state.container.access, scraping),
+        )
     app.add_middleware(HostCheck, allowed=AllowedHosts(settings.host, _allowed_hosts(settings)), metrics=metrics)
     app.add_middleware(HeadOfPages, is_page=is_page)
     go_before_all(app, settings, traces)

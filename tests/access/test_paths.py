@@ -16,7 +16,8 @@ for _door in DOORS:  # Of two rows the more lenient: what else is asked is looke
     _rank = RANKS.get(_door.least, 0)
     _before = _PROMISED.get((_door.method, _door.path), (_rank, ""))[0]
     _PROMISED[_door.method, _door.path] = min(_rank, _before), _door.kind
-_FOLDERS = {door.path: door.kind for door in FOLDERS}
+_FOLDERS = {door.path: (RANKS.get(door.least, 0), door.kind) for door in FOLDERS if door.method == "GET"}
+"""What it takes to read in them; to change anything takes an admin."""
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,8 @@ def _check(service: Served, request: bytes) -> None:
     rule, study = service.checked[0]
     for method, path, parameters in service.ran:
         if path in _FOLDERS:
-            rank = RANKS["viewer" if method in ("GET", "HEAD") else "admin"]
-            kind = _FOLDERS[path]
+            reading, kind = _FOLDERS[path]
+            rank = reading if method in ("GET", "HEAD") else RANKS["admin"]
         elif (method, path) in _PROMISED:
             rank, kind = _PROMISED[method, path]
         else:  # HEAD of a page, say: what nobody promised is for admins.
@@ -109,6 +110,7 @@ def _bent(draw: st.DrawFn) -> bytes:
 @example("POST", b"/v1/studies/cifar-1/trials%0a", False)
 @example("DELETE", b"/v1/tokens/a%2frotate", False)
 @example("GET", b"/" + b"a" * 20_000, False)
+@example("GET", b"/assets/look/icon.svg", False)
 def test_the_check_reads_a_path_as_what_answers_does(
     service: Served, method: str, target: bytes, chunked: bool
 ) -> None:

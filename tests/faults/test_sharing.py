@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -131,6 +132,20 @@ def test_what_only_a_single_process_can_offer_is_refused(migrated_postgres_url: 
     with pytest.raises(BenchError), refused:
         pass
     assert "--dashboard and --advertise (LRTUNE_ADVERTISE) exclude each other" in " ".join(log.read_text().split())
+
+
+def test_a_stranger_is_refused_before_the_body_is_read(migrated_postgres_url: str, tmp_path: Path) -> None:
+    with started(migrated_postgres_url, tmp_path, "guarded") as service:
+        client = httpx2.Client(base_url=service.address, timeout=30)
+        until(lambda: shards_of(service) == SHARDS, 60)
+        created(client, "guarded")
+        assert client.post("/v1/tokens", json={"role": "admin"}).status_code == 201
+        until(lambda: client.get("/v1/me").status_code == 401)
+        for method, path in (("POST", "/v1/studies"), ("PATCH", "/v1/studies/guarded")):
+            address = httpx2.URL(service.address)
+            with socket.create_connection((address.host, address.port or 80), timeout=20) as line:
+                line.sendall(f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 4000000\r\n\r\n".encode())
+                assert line.recv(12) == b"HTTP/1.1 401"
 
 
 def test_processes_on_one_port_share_the_studies_and_one_that_is_killed_is_started_again(

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lrtune.service.access.access import Access
 from lrtune.service.access.check import Shown, bearer, let_in
 from lrtune.service.access.doors import door_of
-from lrtune.service.access.errors import NotAllowed, Unauthorized
+from lrtune.service.access.errors import AccessError, NotAllowed, Unauthorized
 from lrtune.service.access.files.scraping import ScrapingSecret
 from lrtune.service.access.limits import Limiter, TooManyRequests
 from lrtune.service.access.principal import ANYONE, SCRAPER, Principal
@@ -22,6 +22,7 @@ from lrtune.service.api.middleware.browsers import check_origin, session_secret,
 from lrtune.service.api.middleware.holding import Holding
 from lrtune.service.api.middleware.limiting import address_of, until_gone
 from lrtune.service.request_context import REQUEST
+from lrtune.service.storage.errors import StorageError
 from lrtune.service.storage.memory.actor import ACTING, Actor
 from lrtune.service.wire.access.secrets import MARK, holds_secret
 
@@ -68,7 +69,7 @@ class AccessCheck:
             await self._app(scope, receive, send)
             return
         try:
-            principal = self._let_in(scope)
+            principal = admitted(scope, self._access(), self._scraping)
         except Exception as refused:
             response = await self._refusal(scope, await self._slowed(refused, scope, receive))
             self._metrics.answered(scope["method"], "other", response.status_code, 0.0)
@@ -120,20 +121,29 @@ class AccessCheck:
             return problems.extended(answer, reason=str(error))
         return answer
 
-    def _let_in(self, scope: Scope) -> Principal:
-        """Who comes in. Raises AccessError, StorageUnavailable."""
-        path = scope["path"]
-        if path == _METRICS and self._scraping.opens(_authorization(scope)):
-            return SCRAPER
-        rule, study = door_of(scope["method"], path)
-        access = self._access()
-        registry = access.registry
-        if (scope["query_string"] or MARK in path) and registry.version >= 0 and registry.secured:
-            _check_address(scope)
-        principal = let_in(registry, rule, study, partial(_shown, scope, access), access.now)
-        if principal.by_cookie:
-            check_origin(principal, scope)
-        return principal
+
+def admitted(scope: Scope, access: Access, scraping: ScrapingSecret) -> Principal:
+    """Who comes in with a request. Raises AccessError, StorageUnavailable."""
+    path = scope["path"]
+    if path == _METRICS and scraping.opens(_authorization(scope)):
+        return SCRAPER
+    rule, study = door_of(scope["method"], path)
+    registry = access.registry
+    if (scope["query_string"] or MARK in path) and registry.version >= 0 and registry.secured:
+        _check_address(scope)
+    principal = let_in(registry, rule, study, partial(_shown, scope, access), access.now)
+    if principal.by_cookie:
+        check_origin(principal, scope)
+    return principal
+
+
+def is_admitted(scope: Scope, access: Access, scraping: ScrapingSecret) -> bool:
+    """Whether `admitted` raises nothing."""
+    try:
+        admitted(scope, access, scraping)
+    except (AccessError, StorageError):
+        return False
+    return True
 
 
 def _authorization(scope: Scope) -> bytes:

@@ -32,16 +32,22 @@ def is_repeatable(scope: Scope, body: bytes) -> bool:
     that is known by its lease or its request id."""
     if scope["method"] in _READS or _BY_LEASE.fullmatch(scope["path"]):
         return True
-    return b'"request_id"' in body
+    return _text_of(body, "request_id") is not None
 
 
 def _created(body: bytes) -> str | None:
+    return _text_of(body, "name")
+
+
+def _text_of(body: bytes, member: str) -> str | None:
+    """What a member of an object says; None where it is no text, or the body no object: then it is refused by whoever
+    reads it."""
     try:
         content = json.loads(body.decode("utf-8-sig"))
-    except ValueError:
-        return None  # Refused by whoever reads it.
-    name = content.get("name") if isinstance(content, dict) else None
-    return name if isinstance(name, str) else None
+    except (ValueError, RecursionError):
+        return None
+    found = content.get(member) if isinstance(content, dict) else None
+    return found if isinstance(found, str) else None
 
 
 class WholeBody:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,12 +22,22 @@ _PAUSE_SECONDS = 0.05
 class Sharing:
     """ASGI middleware. A request about a study is answered here where the study is served here, else it is sent on.
 
-    It waits where nobody serves the study for the moment. One that was begun here, and whose study went to another
-    process meanwhile, before anything was changed, is sent on from its beginning.
+    One that is not let in is refused here, before its body is read. It waits where nobody serves the study for now.
+    One that was begun here, and whose study went to another process meanwhile, before anything was changed, is sent on
+    from its beginning.
     """
 
-    def __init__(self, app: ASGIApp, engine: Engine, hop: Hop, metrics: Metrics, max_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        engine: Engine,
+        hop: Hop,
+        metrics: Metrics,
+        max_bytes: int,
+        is_let_in: Callable[[Scope], bool],
+    ) -> None:
         self._app = app
+        self._is_let_in = is_let_in
         self._engine = engine
         self._hop = hop
         self._metrics = metrics
@@ -40,7 +51,7 @@ class Sharing:
             return
         sent_on = believed(scope, keeper.itself.secret)
         scope = sent_on or scope
-        if not concerns_studies(scope):
+        if not concerns_studies(scope) or not self._is_let_in(scope):
             await self._app(scope, receive, send)
             return
         body = WholeBody(receive)

@@ -65,7 +65,8 @@ def test_what_is_known_by_lease_or_request_id_may_be_sent_again_and_nothing_else
     assert is_repeatable(request("GET", "/v1/studies/s"), b"")
     assert is_repeatable(request("POST", "/v1/studies/s/trials/3/result"), b"{}")
     assert is_repeatable(request("POST", "/v1/studies/s/trials"), b'{"request_id": "a"}')
-    assert not is_repeatable(request("POST", "/v1/studies/s/trials"), b"{}")
+    for body in (b"{}", b'{"request_id": null}', b'{"tags": {"request_id": "a"}}', b"[" * 100_000):
+        assert not is_repeatable(request("POST", "/v1/studies/s/trials"), body)
     assert not is_repeatable(request("DELETE", "/v1/studies/s"), b"")
 
 
